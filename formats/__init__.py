@@ -1,0 +1,1 @@
+"""Declared file formats: one descriptor gives reader, writer, checker, sample and documentation."""

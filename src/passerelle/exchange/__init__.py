@@ -1,0 +1,1 @@
+"""Business rules, pure: tables in, tables and outcomes out."""

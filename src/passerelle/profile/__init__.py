@@ -1,0 +1,1 @@
+"""Profiles: one ERP, its shops, their options and mappings."""

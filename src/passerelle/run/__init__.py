@@ -1,0 +1,1 @@
+"""The steps of each task, shared by the commands and the flows."""

@@ -1,0 +1,1 @@
+"""Shop platforms: each module reads what one platform gives into the canonical tables."""

@@ -1,0 +1,1 @@
+"""Every place that files come from and go to, behind one contract."""
