@@ -92,7 +92,8 @@ def rounded_half_up(values: npt.ArrayLike, decimals: int) -> Ints:
     """Round millionths to ``decimals`` decimals, half away from zero; the result stays in millionths."""
     numbers = np.asarray(values, dtype=np.int64)
     unit = 10 ** (SCALE - decimals)
-    return np.sign(numbers) * ((np.abs(numbers) + unit // 2) // unit * unit)
+    rounded: Ints = np.sign(numbers) * ((np.abs(numbers) + unit // 2) // unit * unit)
+    return rounded
 
 
 def product(left: npt.ArrayLike, right: npt.ArrayLike, decimals: int) -> Ints:
@@ -194,7 +195,7 @@ def _unscaled(decimals: pa.Array) -> Ints:
     filled = pc.fill_null(decimals, pa.scalar(Decimal(0), decimals.type))
     if isinstance(filled, pa.ChunkedArray):
         filled = filled.combine_chunks()
-    words = np.frombuffer(filled.buffers()[1], dtype=np.int64)
+    words: Ints = np.frombuffer(filled.buffers()[1], dtype=np.int64)
     return words[2 * filled.offset : 2 * (filled.offset + len(filled)) : 2].copy()
 
 

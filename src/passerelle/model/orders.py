@@ -36,7 +36,12 @@ ORDERS = Table(
         Column("customer_key", "text", "the buyer in the parties table"),
         Column("currency", "text", "document currency code, ISO 4217 (BT-5)"),
         Column("shop_currency", "text", "the shop's own currency, ISO 4217"),
-        Column("currency_rate", "rate", "units of the order's currency for one unit of the shop's; missing: unknown", optional=True),
+        Column(
+            "currency_rate",
+            "rate",
+            "units of the order's currency for one unit of the shop's; missing: unknown",
+            optional=True,
+        ),
         Column("prices_include_tax", "flag", "the shop's prices are entered including tax"),
         Column("charged_total", "amount", "what the shop charged, including VAT (BT-112)"),
         Column("charged_total_excl", "amount", "the same excluding VAT (BT-109), where the shop tells", optional=True),
@@ -61,9 +66,16 @@ ORDER_LINES = Table(
         Column("quantity", "quantity", "invoiced quantity (BT-129); negative on a returned line"),
         Column("gross_excl", "amount", "quantity × price before the line's discounts, excluding VAT", optional=True),
         Column("gross_incl", "amount", "the same including VAT", optional=True),
-        Column("net_excl", "amount", "line net amount after the line's discounts (BT-131), excluding VAT", optional=True),
+        Column(
+            "net_excl", "amount", "line net amount after the line's discounts (BT-131), excluding VAT", optional=True
+        ),
         Column("net_incl", "amount", "the same including VAT", optional=True),
-        Column("tax_rate", "rate", "VAT rate of the line in percent (BT-152); missing: the shop does not tell", optional=True),
+        Column(
+            "tax_rate",
+            "rate",
+            "VAT rate of the line in percent (BT-152); missing: the shop does not tell",
+            optional=True,
+        ),
         Column("tax_name", "text", "the shop's own name or id of the tax, as the tax mapping names it"),
         Column("tracking_number", "text", "lot or serial number, where the shop has one"),
     ),
@@ -90,7 +102,9 @@ ORDER_ALLOWANCES = Table(
     (
         _KEY,
         Column("position", "integer", "rank within the order, from 1"),
-        Column("target", "text", "what it reduces: lines, or shipping (free shipping belongs to the shipping's VAT rate)"),
+        Column(
+            "target", "text", "what it reduces: lines, or shipping (free shipping belongs to the shipping's VAT rate)"
+        ),
         Column("label", "text", "allowance reason (BT-97): name or code of the voucher"),
         Column("amount_excl", "amount", "allowance amount (BT-92), positive, excluding VAT", optional=True),
         Column("amount_incl", "amount", "the same including VAT", optional=True),
@@ -154,7 +168,11 @@ PARTIES = Table(
     "parties",
     "buyer (BG-7), once per shop account, or once per order for a guest",
     (
-        Column("customer_key", "text", "shop name, '/', the shop's customer id; for a guest without account shop/order-<order id>"),
+        Column(
+            "customer_key",
+            "text",
+            "shop name, '/', the shop's customer id; for a guest without account shop/order-<order id>",
+        ),
         Column("shop", "text", "name of the shop in the profile"),
         Column("customer_id", "text", "the shop's customer id; for a guest without account the order id"),
         Column("is_guest", "flag", "ordered without an account"),
