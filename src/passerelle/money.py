@@ -4,7 +4,7 @@ Every amount, unit price, quantity, exchange rate and tax rate of a table is an 
 (``SCALE`` decimals): 12.34 EUR is 12_340_000, 20 % is 20_000_000, 1.5 pieces is 1_500_000. No binary float is
 involved anywhere. Magnitudes below nine million millions (9.2e12) are representable.
 
-The only rounding is half up, away from zero (ROUND_HALF_UP), which is what the French administration and EN 16931 expect.
+The only rounding is half up, away from zero (ROUND_HALF_UP): what French practice and EN 16931 expect.
 
 Source: design.md decision 2; spec INV-1, ORD-11, ORD-26.
 """

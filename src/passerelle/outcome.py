@@ -1,7 +1,7 @@
 """Errors are data: what became of each record, and why.
 
 An outcomes table has one row per thing that was said of a record; a record collects all its problems. What finally
-became of the record is the worst state of its rows (``final_states``), and total = succeeded + failed + ignored, always.
+became of it is the worst state of its rows (``final_states``), and total = succeeded + failed + ignored, always.
 
 Columns (all text):
     record_type  order, customer, refund, delivery, file, row …

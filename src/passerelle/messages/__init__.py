@@ -3,13 +3,14 @@
 Each code is declared once, in one of the YAML files beside this one (one file per area):
 
     unknown-article:
-      state: failed                 # what becomes of the record: failed, ignored, or succeeded (a remark, nothing is lost)
+      state: failed    # what becomes of the record: failed, ignored, or succeeded (a remark, nothing lost)
       fr: "Article inconnu dans l'ERP : {value}."
       en: "Article unknown to the ERP: {value}."
       todo_fr: "Créez l'article dans l'ERP ou activez l'article Divers."
       todo_en: "Create the article in the ERP, or switch the Divers article on."
 
-Texts may name ``{record}``, ``{field}``, ``{value}`` and the outcome's own parameters. Codes are stable, texts may improve.
+Texts may name ``{record}``, ``{field}``, ``{value}`` and the outcome's own parameters.
+Codes are stable, texts may improve.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Table:
         return pd.DataFrame({column.name: pd.Series(dtype=column.dtype) for column in self.columns})
 
     def of(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-        """Make the table from mappings; a column that a row lacks is empty (text ``""``, flag false, number missing or 0)."""
+        """Make the table from mappings; what a row lacks is empty (text ``""``, flag false, number missing or 0)."""
         records = list(rows)
         data = {
             column.name: pd.Series([self._cell(column, record) for record in records], dtype=column.dtype)
@@ -83,7 +83,7 @@ class Table:
         return pd.DataFrame(data)
 
     def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Give the declared columns in order with their types; undeclared ones are left out, lacking ones added empty."""
+        """Give the declared columns in order and type; undeclared ones are left out, lacking ones added empty."""
         data = {}
         for column in self.columns:
             if column.name in frame:
