@@ -1,0 +1,295 @@
+"""Mappings from shop values to ERP values: their declaration, and how a value is found in one.
+
+A mapping is a table with key columns (what the shop says) and value columns (what the ERP wants), all text. For a record
+the row whose keys equal the record's wins; a key cell ``*`` fits everything, and of several fitting rows the one with
+the fewest ``*`` wins, then the one whose first keys are exact. Else the profile's default values are taken, else the
+record is refused. The value ``#ignore`` ignores the record. Values met for the first time are listed, never invented.
+
+Source: spec 00-overview (mapping), ORD-2, ORD-26, ORD-40 to 45, CUS-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dictionary
+from dataclasses import dataclass
+from itertools import product
+
+import pandas as pd
+
+from passerelle import outcome
+
+IGNORE = "#ignore"
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class MappingColumn:
+    """A column of a mapping, with the French and English titles people see in the workbook."""
+
+    name: str
+    fr: str
+    en: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MappingTable:
+    """One mapping: sheet of the workbook, key and value columns.
+
+    Attributes:
+        name: its name in code, settings and CSV files.
+        fr: title of its sheet.
+        en: what it is for.
+        keys: what the shop says.
+        values: what the ERP wants.
+        code: outcome code of a record that no row answers.
+    """
+
+    name: str
+    fr: str
+    en: str
+    keys: tuple[MappingColumn, ...]
+    values: tuple[MappingColumn, ...]
+    code: str
+
+    @property
+    def key_names(self) -> list[str]:
+        """Names of the key columns."""
+        return [column.name for column in self.keys]
+
+    @property
+    def value_names(self) -> list[str]:
+        """Names of the value columns."""
+        return [column.name for column in self.values]
+
+    def empty(self) -> pd.DataFrame:
+        """Give the mapping without rows."""
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in self.key_names + self.value_names})
+
+
+def _column(name: str, fr: str, en: str, *, required: bool = False) -> MappingColumn:
+    return MappingColumn(name, fr, en, required)
+
+
+STATUSES = MappingTable(
+    "statuses",
+    "Statuts",
+    "Which shop statuses are exchanged, as which document (ORD-2)",
+    (_column("status", "Statut boutique", "Shop status"),),
+    (
+        _column("selected", "À importer (oui/non)", "Selected (yes/no)", required=True),
+        _column("document_kind", "Type de document", "Document type"),
+        _column("document_state", "État du document", "Document state"),
+        _column("status_after", "Statut à mettre ensuite", "Status to set afterwards"),
+    ),
+    "unmapped-status",
+)
+TERRITORIES = MappingTable(
+    "territories",
+    "Territoires",
+    "Country (and state) to the ERP's territory (ORD-40)",
+    (_column("country", "Pays (code ISO)", "Country (ISO code)"), _column("state", "État/province", "State")),
+    (
+        _column("with_tax", "Territorialité avec TVA", "Territory with tax", required=True),
+        _column("without_tax", "Territorialité sans TVA", "Territory without tax"),
+    ),
+    "unmapped-territory",
+)
+TAXES = MappingTable(
+    "taxes",
+    "Taxes",
+    "Shop tax (name, rate, country) to the ERP's VAT code (ORD-41)",
+    (
+        _column("tax_name", "Taxe boutique", "Shop tax"),
+        _column("tax_rate", "Taux %", "Rate %"),
+        _column("country", "Pays (code ISO)", "Country (ISO code)"),
+    ),
+    (_column("vat_code", "Code TVA", "VAT code", required=True),),
+    "unmapped-tax",
+)
+PAYMENT_MODES = MappingTable(
+    "payment_modes",
+    "Modes de paiement",
+    "Payment mode and currency to settlement mode, means, accounts (ORD-42)",
+    (
+        _column("payment_mode", "Mode de paiement", "Payment mode"),
+        _column("currency", "Devise (code ISO)", "Currency (ISO code)"),
+    ),
+    (
+        _column("settlement_mode", "Mode de règlement", "Settlement mode", required=True),
+        _column("payment_means", "Moyen de paiement", "Payment means"),
+        _column("journal", "Journal", "Journal"),
+        _column("treasury_account", "Compte de trésorerie", "Treasury account"),
+        _column("customer_account", "Compte client imposé", "Customer account override"),
+        _column("accounting_account", "Compte comptable imposé", "Accounting account override"),
+        _column("payer_account", "Compte payeur", "Payer account"),
+        _column("create_settlement", "Créer le règlement (oui/non)", "Create settlement (yes/no)"),
+    ),
+    "unmapped-payment-mode",
+)
+CARRIERS = MappingTable(
+    "carriers",
+    "Transporteurs",
+    "Carrier, by id or by name, to shipping mode (ORD-43)",
+    (_column("carrier", "Transporteur (id ou nom)", "Carrier (id or name)"),),
+    (_column("shipping_code", "Code frais de port", "Shipping code", required=True),),
+    "unmapped-carrier",
+)
+CURRENCIES = MappingTable(
+    "currencies",
+    "Devises",
+    "Currency to the ERP's currency (ORD-44)",
+    (_column("currency", "Devise (code ISO)", "Currency (ISO code)"),),
+    (_column("erp_currency", "Devise ERP", "ERP currency", required=True),),
+    "unmapped-currency",
+)
+TITLES = MappingTable(
+    "titles",
+    "Civilités",
+    "Civility of the shop to the ERP's (CUS-8)",
+    (_column("title", "Civilité boutique", "Shop civility"),),
+    (_column("civility", "Civilité ERP", "ERP civility"),),
+    "unmapped-title",
+)
+DISCOUNT_ARTICLES = MappingTable(
+    "discount_articles",
+    "Articles remise",
+    "VAT code to the Remise article (ORD-26)",
+    (_column("vat_code", "Code TVA", "VAT code"),),
+    (_column("article", "Article remise", "Discount article", required=True),),
+    "missing-special-article",
+)
+MAPPINGS: dict[str, MappingTable] = {
+    mapping.name: mapping
+    for mapping in (
+        STATUSES,
+        TERRITORIES,
+        TAXES,
+        PAYMENT_MODES,
+        CARRIERS,
+        CURRENCIES,
+        TITLES,
+        DISCOUNT_ARTICLES,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a mapping answered, row for row of what was asked.
+
+    Attributes:
+        values: the mapping's value columns (empty text where nothing answered), index as asked.
+        answered: true where a row or the profile's default answered.
+        ignored: true where the answer is ``#ignore``.
+        unknown: the distinct keys that no row answered and that the mapping has no row for yet (ORD-45).
+    """
+
+    values: pd.DataFrame
+    answered: pd.Series
+    ignored: pd.Series
+    unknown: pd.DataFrame
+
+
+def find(
+    mapping: MappingTable, rows: pd.DataFrame, asked: pd.DataFrame, default: Dictionary[str, str] | None = None
+) -> Found:
+    """Look values up in a mapping, whole columns at once.
+
+    Args:
+        mapping: its declaration.
+        rows: its rows: key and value columns, text. A row whose values are all empty answers nothing: it was added by
+            the program and waits for the bookkeeper.
+        asked: the mapping's key columns, text, any index.
+        default: the profile's default values.
+    """
+    keys = mapping.key_names
+    folded = _folded(rows, keys)
+    filled = folded[(rows[mapping.value_names] != "").any(axis=1).to_numpy()]
+    # A column of its own keeps the answers in the order asked, through every join.
+    wanted = _folded(asked, keys).assign(_row=range(len(asked)))
+    distinct = wanted[keys].drop_duplicates()
+    answers = _answers(mapping, filled, distinct)
+    joined = wanted.merge(answers, on=keys, how="left").sort_values("_row")
+    values = joined[mapping.value_names].set_axis(asked.index)
+    answered = joined["_hit"].notna().set_axis(asked.index)
+    met = distinct.merge(answers[[*keys, "_hit"]], on=keys, how="left")
+    waiting = folded[keys].drop_duplicates()
+    unanswered = met[met["_hit"].isna()][keys].merge(waiting, on=keys, how="left", indicator=True)
+    new = unanswered.loc[unanswered["_merge"] == "left_only", keys]
+    first_met = wanted.drop_duplicates(keys).merge(new, on=keys)["_row"]
+    unknown = asked[keys].astype("str").iloc[sorted(first_met)].reset_index(drop=True)
+    if default:
+        given = {name: default.get(name, "") for name in mapping.value_names}
+        values = values.where(answered, pd.Series(given), axis=1)
+        answered = answered | any(given.values())
+    values = values.fillna("").astype("str")
+    ignored = (values == IGNORE).any(axis=1)
+    return Found(values, answered, ignored, unknown)
+
+
+def _answers(mapping: MappingTable, rows: pd.DataFrame, distinct: pd.DataFrame) -> pd.DataFrame:
+    """Give, for each distinct key, the best fitting row: exact first, then by how many and which keys are ``*``."""
+    keys = mapping.key_names
+    found: list[pd.DataFrame] = []
+    left = distinct
+    for pattern in sorted(product((False, True), repeat=len(keys)), key=lambda stars: (sum(stars), stars)):
+        starred = dict(zip(keys, pattern, strict=True))
+        fitting = rows
+        for key, star in starred.items():
+            fitting = fitting[(fitting[key] == ANY) == star]
+        exact = [key for key in keys if not starred[key]]
+        if fitting.empty or left.empty:
+            continue
+        fitting = fitting.drop_duplicates(exact) if exact else fitting.head(1)
+        columns = fitting[exact + mapping.value_names].assign(_hit=1)
+        hits = left.merge(columns, on=exact) if exact else left.merge(columns, how="cross")
+        found.append(hits)
+        left = left.merge(hits[keys], on=keys, how="left", indicator=True)
+        left = left.loc[left["_merge"] == "left_only", keys]
+    if not found:
+        return distinct.iloc[:0].assign(**dict.fromkeys(mapping.value_names, ""), _hit=pd.Series(dtype="Int64"))
+    return pd.concat(found, ignore_index=True)
+
+
+def _folded(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Give the table with keys as they are compared: without case or outer blanks, rates without trailing zeros."""
+    folded = table.copy()
+    for key in keys:
+        text = folded[key].astype("str").str.strip().str.casefold()
+        if key == "tax_rate":
+            text = (
+                text.str.replace(",", ".", regex=False).str.replace(r"(\.\d*?)0+$", r"\1", regex=True).str.rstrip(".")
+            )
+        folded[key] = text
+    return folded
+
+
+def refusals(mapping: MappingTable, found: Found, asked: pd.DataFrame, records: pd.Series) -> pd.DataFrame:
+    """Say of each record that the mapping does not answer, or answers with ``#ignore``, what it lacks.
+
+    Args:
+        mapping: the mapping.
+        found: its answers.
+        asked: what was asked, same index.
+        records: the order of each row asked, same index.
+
+    Returns:
+        Outcomes, once per order and value.
+    """
+    named = asked[mapping.key_names].astype("str").agg(" / ".join, axis=1) if len(asked) else pd.Series(dtype="str")
+    said = []
+    for code, rows in ((mapping.code, ~found.answered), ("ignored-by-mapping", found.answered & found.ignored)):
+        met = pd.DataFrame({"record": records[rows], "value": named[rows]}).drop_duplicates()
+        said.append(
+            outcome.said(
+                code,
+                met["record"],
+                record_type="order",
+                stage="map",
+                field=mapping.fr,
+                value=met["value"],
+                mapping=mapping.fr,
+            )
+        )
+    return outcome.together(said)
