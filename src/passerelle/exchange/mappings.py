@@ -1,9 +1,9 @@
 """Mappings from shop values to ERP values: their declaration, and how a value is found in one.
 
-A mapping is a table with key columns (what the shop says) and value columns (what the ERP wants), all text. For a record
-the row whose keys equal the record's wins; a key cell ``*`` fits everything, and of several fitting rows the one with
-the fewest ``*`` wins, then the one whose first keys are exact. Else the profile's default values are taken, else the
-record is refused. The value ``#ignore`` ignores the record. Values met for the first time are listed, never invented.
+A mapping is a table with key columns (what the shop says) and value columns (what the ERP wants), all text. For a
+record the row whose keys equal the record's wins; a key cell ``*`` fits everything, and of several fitting rows the one
+with the fewest ``*`` wins, then the one whose first keys are exact. Else the profile's default values are taken, else
+the record is refused. The value ``#ignore`` ignores the record. Values met for the first time are listed, never invented.
 
 Source: spec 00-overview (mapping), ORD-2, ORD-26, ORD-40 to 45, CUS-8.
 """

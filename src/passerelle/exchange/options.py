@@ -56,9 +56,7 @@ class SpecialArticles(Options):
     wrapping: str = Field("", description="Emballage: gift wrapping (ORD-25).")
     shipping: str = Field("", description="Frais de port: shipping written as a line (ORD-24).")
     fee: str = Field("", description="Frais: other charges of the order, such as a payment surcharge.")
-    discount: str = Field(
-        "", description="Remise: order discounts, unless the mapping names one per VAT code (ORD-26)."
-    )
+    discount: str = Field("", description="Remise: order discounts, where the mapping names none (ORD-26).")
 
 
 class SettlementOptions(Options):
@@ -74,18 +72,14 @@ class OrderOptions(Options):
     """How orders become sales documents (ORD-…)."""
 
     period: Period = Field("last-15-days", description="Which orders are read (ORD-1).")
-    date: Literal["created", "updated", "invoiced"] = Field(
-        "created", description="Which date selects an order (ORD-4)."
-    )
+    date: Literal["created", "updated", "invoiced"] = Field("created", description="The date that selects (ORD-4).")
     document_date: DateChoice = Field("order", description="Date of the document (ORD-10).")
     price_decimals: Annotated[int, Field(ge=2, le=6)] = Field(6, description="Decimals of unit prices (ORD-11).")
     number_series: str = Field("", description="Number series, souche (ORD-12).")
     depot: str = Field("", description="Depot (ORD-12).")
     delivery_date: bool = Field(default=False, description="Write the document date as delivery date (ORD-12).")
     reference: str = Field("Web %OI - %CF %CL", description="Reference template (ORD-13).")
-    number: str = Field(
-        "%OI", description="Template of the number written in the file; unique per document kind (ORD-14)."
-    )
+    number: str = Field("%OI", description="Template of the number in the file, unique per kind (ORD-14).")
     use_own_number: bool = Field(default=False, description="The ERP takes that number instead of its own (ORD-14).")
     shop_order: str = Field("%OI", description="Template of the document's custom field with the shop order (ORD-15).")
     addresses: DocumentAddresses = DocumentAddresses()
@@ -119,14 +113,19 @@ class AccountOptions(Options):
     mode: Literal["single", "per-customer"] = "per-customer"
     single: str = Field("", description="The one account for all.")
     prefix: str = Field("", description="Prefix of a new account.")
+    prefixes: dict[str, str] = Field(
+        default_factory=dict, description="Prefix by shop, where several feed the profile."
+    )
+    guest_prefix: str = Field("", description="Prefix for guests without account, whose id is the order's.")
     length: Annotated[int, Field(ge=1, le=20)] = Field(9, description="Total length, the id is padded with zeros.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.mode == "single" and not self.single:
             raise ValueError("mode = 'single' needs the account in `single`")
-        if len(self.prefix) >= self.length:
-            raise ValueError(f"the prefix {self.prefix!r} leaves no room for an id in {self.length} characters")
+        for prefix in (self.prefix, self.guest_prefix, *self.prefixes.values()):
+            if len(prefix) >= self.length:
+                raise ValueError(f"the prefix {prefix!r} leaves no room for an id in {self.length} characters")
         return self
 
 

@@ -139,6 +139,23 @@ CUSTOMERS = Table(
     ),
 )
 
+SETTLEMENTS = Table(
+    "settlements",
+    "settlement of a document; on an order document it is a deposit",
+    (
+        Column("document_key", "text", "the document"),
+        Column("position", "integer", "rank within the document, from 1"),
+        Column("settled_at", "date", "date"),
+        Column("amount", "amount", "amount in the document's currency"),
+        Column("label", "text", "label by the template (ORD-50)"),
+        Column("settlement_mode", "text", "the ERP's settlement mode"),
+        Column("payment_means", "text", "the ERP's payment means"),
+        Column("journal", "text", "journal"),
+        Column("treasury_account", "text", "treasury account"),
+        Column("payer_account", "text", "payer account"),
+    ),
+)
+
 ARTICLES = Table(
     "articles",
     "article of the ERP, from its extract",
