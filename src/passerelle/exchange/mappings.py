@@ -3,7 +3,8 @@
 A mapping is a table with key columns (what the shop says) and value columns (what the ERP wants), all text. For a
 record the row whose keys equal the record's wins; a key cell ``*`` fits everything, and of several fitting rows the one
 with the fewest ``*`` wins, then the one whose first keys are exact. Else the profile's default values are taken, else
-the record is refused. The value ``#ignore`` ignores the record. Values met for the first time are listed, never invented.
+the record is refused. The value ``#ignore`` ignores the record. Values met for the first time are listed, never
+invented.
 
 Source: spec 00-overview (mapping), ORD-2, ORD-26, ORD-40 to 45, CUS-8.
 """
@@ -179,13 +180,13 @@ class Found:
     """What a mapping answered, row for row of what was asked.
 
     Attributes:
-        values: the mapping's value columns (empty text where nothing answered), index as asked.
+        answers: the mapping's value columns (empty text where nothing answered), index as asked.
         answered: true where a row or the profile's default answered.
         ignored: true where the answer is ``#ignore``.
         unknown: the distinct keys that no row answered and that the mapping has no row for yet (ORD-45).
     """
 
-    values: pd.DataFrame
+    answers: pd.DataFrame
     answered: pd.Series
     ignored: pd.Series
     unknown: pd.DataFrame

@@ -1,0 +1,282 @@
+"""Buyers as customer accounts of the ERP: found, or created under a name that nobody else has.
+
+Source: spec CUS-1, CUS-2, CUS-3, CUS-5, CUS-8, ORD-7, ORD-42 (customer account override), INV-2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import stdnum.eu.vat
+import stdnum.fr.siret
+
+from passerelle import outcome
+from passerelle.exchange.options import AccountingOptions, CustomerOptions
+
+ACCOUNT_COLUMNS = ("customer_key", "customer_code", "accounting_account", "email", "siret", "vat_number")
+"""What the ledger remembers of an account (CUS-9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The account of every order.
+
+    Attributes:
+        by_order: ``customer_code``, ``accounting_account``, ``is_new`` and ``own`` indexed by order key; ``own`` is
+            false for an account shared by several buyers (single account, guests' account, override).
+        created: accounts that this run creates, ``ACCOUNT_COLUMNS``, for the ledger.
+        buyers: the buyers with their numbers checked: ``siret``, ``siren``, ``vat_number`` (empty when invalid) and
+            ``notes`` (what was invalid), indexed by customer key.
+        outcomes: what was refused or remarked.
+    """
+
+    by_order: pd.DataFrame
+    created: pd.DataFrame
+    buyers: pd.DataFrame
+    outcomes: pd.DataFrame
+
+
+def checked(parties: pd.DataFrame) -> pd.DataFrame:
+    """Check SIRET and VAT numbers; an invalid one is kept in the notes, not sent as valid (CUS-8).
+
+    Returns:
+        The parties indexed by customer key with ``siret``, ``siren``, ``vat_number`` compact and valid or empty,
+        ``notes``, and ``invalid`` (texts of the invalid numbers).
+    """
+    buyers = parties.set_index("customer_key")
+    siret = {text: _valid_siret(text) for text in buyers["siret"].unique()}
+    vat = {text: _valid_vat(text) for text in buyers["vat_number"].unique()}
+    valid_siret = buyers["siret"].map(siret).astype("str")
+    valid_vat = buyers["vat_number"].map(vat).astype("str")
+    wrong_siret = buyers["siret"].where((buyers["siret"] != "") & (valid_siret == ""), "")
+    wrong_vat = buyers["vat_number"].where((buyers["vat_number"] != "") & (valid_vat == ""), "")
+    notes = _note("SIRET non valide : ", wrong_siret) + _note("N° de TVA non valide : ", wrong_vat)
+    return buyers.assign(
+        siret=valid_siret,
+        siren=valid_siret.str[:9],
+        vat_number=valid_vat,
+        email=buyers["email"].str.strip(),
+        notes=notes.str.strip(),
+        wrong_siret=wrong_siret,
+        wrong_vat=wrong_vat,
+    )
+
+
+def accounts(
+    orders: pd.DataFrame,
+    parties: pd.DataFrame,
+    overrides: pd.DataFrame,
+    erp_customers: pd.DataFrame | None,
+    known: pd.DataFrame,
+    options: CustomerOptions,
+) -> Accounts:
+    """Give every order its customer account.
+
+    In this order: the payment mode's override (ORD-42), the guests' account (ORD-7), an existing account found by the
+    profile's keys in the ERP's extract and in the ledger (CUS-1), the single account, a new account (CUS-2).
+
+    Args:
+        orders: ``order_key``, ``customer_key``.
+        parties: the buyers.
+        overrides: by order key, ``customer_account`` and ``accounting_account`` of the payment mapping.
+        erp_customers: the ERP's customer extract, ``None`` without one.
+        known: accounts the ledger remembers, ``ACCOUNT_COLUMNS``.
+        options: how accounts are found and named.
+    """
+    buyers = checked(parties)
+    found = _matched(buyers, erp_customers, known, options)
+    first = _same_buyer(buyers, found, options)
+    codes = found.where(found != "", _new_codes(buyers, options).reindex(first).to_numpy())
+    guests = buyers["is_guest"] & (options.guest_account != "")
+    codes = codes.where(~guests, options.guest_account)
+    shared = guests | (found == "") & (options.account.mode == "single")
+    new = ~shared & (found == "")
+    problems = outcome.together(
+        [_misfits(buyers[new], codes[new], options), _collisions(codes[new], first[new], erp_customers, known)]
+    )
+
+    table = pd.DataFrame({"order_key": orders["order_key"], "customer_key": orders["customer_key"]})
+    override = overrides["customer_account"].reindex(table["order_key"]).fillna("").to_numpy()
+    table["customer_code"] = codes.reindex(table["customer_key"]).fillna("").to_numpy()
+    table["own"] = ~shared.reindex(table["customer_key"]).fillna(value=True).to_numpy(dtype=bool) & (override == "")
+    table["is_new"] = table["own"] & (found.reindex(table["customer_key"]).fillna("").to_numpy() == "")
+    table["customer_code"] = table["customer_code"].where(override == "", override)
+    of_payment = overrides["accounting_account"].reindex(table["order_key"]).fillna("").to_numpy()
+    own_account = _accounting(table["customer_code"], options.accounting)
+    table["accounting_account"] = own_account.where(of_payment == "", of_payment)
+
+    met = table[table["own"]].merge(problems, left_on="customer_key", right_on="record")
+    refused = met.assign(record=met["order_key"])[list(outcome.COLUMNS)]
+    return Accounts(
+        by_order=table.set_index("order_key"),
+        created=_created(table[~table["order_key"].isin(refused["record"])], buyers),
+        buyers=buyers,
+        outcomes=outcome.together([refused, _unknown_shared(table, erp_customers), _invalid_numbers(orders, buyers)]),
+    )
+
+
+def _matched(
+    buyers: pd.DataFrame, erp_customers: pd.DataFrame | None, known: pd.DataFrame, options: CustomerOptions
+) -> pd.Series:
+    """Find the account that each buyer already has, by the profile's keys in their order (CUS-1)."""
+    found = pd.Series("", index=buyers.index, dtype="str")
+    for key in options.match:
+        if key == "known":
+            codes = known.drop_duplicates("customer_key").set_index("customer_key")["customer_code"]
+            answer = codes.reindex(buyers.index).fillna("")
+        else:
+            codes = _accounts_by(key, erp_customers, known)
+            wanted = _match_key(buyers, key)
+            answer = wanted.map(codes).fillna("").where(wanted != "", "")
+        found = found.where(found != "", answer.astype("str"))
+    return found
+
+
+def _accounts_by(key: str, erp_customers: pd.DataFrame | None, known: pd.DataFrame) -> pd.Series:
+    """Give account codes by SIREN/SIRET, e-mail or VAT number; the ERP's own extract comes before the ledger."""
+    tables = [known]
+    if erp_customers is not None:
+        tables.insert(0, erp_customers.rename(columns={"siren": "siret"}))
+    both = pd.concat([table[["customer_code", "email", "siret", "vat_number"]] for table in tables], ignore_index=True)
+    keys = _match_key(both, key)
+    return both.assign(key=keys)[keys != ""].drop_duplicates("key").set_index("key")["customer_code"]
+
+
+def _match_key(table: pd.DataFrame, key: str) -> pd.Series:
+    """Give what is compared: digits of the SIREN, the e-mail without case, the VAT number without blanks."""
+    if key == "siret":
+        # An ERP often keeps the SIREN only: the first nine digits say which company it is.
+        return table["siret"].str.replace(r"\D", "", regex=True).str[:9].astype("str")
+    column = {"email": "email", "vat": "vat_number"}[key]
+    return table[column].str.replace(r"\s", "", regex=True).str.casefold().astype("str")
+
+
+def _new_codes(buyers: pd.DataFrame, options: CustomerOptions) -> pd.Series:
+    """Name new accounts: the single one, or prefix + id padded with zeros to the length (CUS-2)."""
+    account = options.account
+    if account.mode == "single":
+        return pd.Series(account.single, index=buyers.index, dtype="str")
+    prefix = buyers["shop"].map(account.prefixes).fillna(account.prefix)
+    if account.guest_prefix:
+        without_account = buyers.index.str.contains("/order-", regex=False)
+        prefix = prefix.where(~without_account, account.guest_prefix)
+    return pd.Series(
+        [
+            start + identity.rjust(account.length - len(start), "0")
+            for start, identity in zip(prefix, buyers["customer_id"], strict=True)
+        ],
+        index=buyers.index,
+        dtype="str",
+    )
+
+
+def _same_buyer(buyers: pd.DataFrame, found: pd.Series, options: CustomerOptions) -> pd.Series:
+    """Give, for each buyer without account, the first buyer of the run that the profile's keys say is the same.
+
+    Two guest orders with one e-mail are one customer.
+    """
+    first = pd.Series(buyers.index, index=buyers.index, dtype="str")
+    new = buyers[found == ""]
+    for key in reversed([key for key in options.match if key != "known"]):
+        keys = _match_key(new, key)
+        earliest = first[new.index].groupby(keys).transform("first")
+        first[new.index] = first[new.index].where(keys == "", earliest)
+    return first.map(first)
+
+
+def _misfits(buyers: pd.DataFrame, codes: pd.Series, options: CustomerOptions) -> pd.DataFrame:
+    """Say which ids do not fit in the account's length: never truncated (CUS-2)."""
+    wrong = buyers[(codes.str.len() > options.account.length) | (buyers["customer_id"] == "")]
+    return outcome.said(
+        "account-does-not-fit",
+        wrong.index,
+        record_type="order",
+        stage="exchange",
+        field="customer_id",
+        value=wrong["customer_id"],
+        account=codes[wrong.index],
+        length=options.account.length,
+    )
+
+
+def _collisions(
+    codes: pd.Series, first: pd.Series, erp_customers: pd.DataFrame | None, known: pd.DataFrame
+) -> pd.DataFrame:
+    """Say which new accounts another customer already has: in the ERP, in the ledger, or in this run (CUS-2)."""
+    taken = codes.isin([] if erp_customers is None else erp_customers["customer_code"])
+    taken |= codes.isin(known["customer_code"])
+    named = codes[first == first.index]
+    taken |= first.isin(named.index[named.duplicated()])
+    colliding = codes[taken]
+    return outcome.said(
+        "account-collision",
+        colliding.index,
+        record_type="order",
+        stage="exchange",
+        field="customer_code",
+        value=colliding,
+    )
+
+
+def _accounting(codes: pd.Series, options: AccountingOptions) -> pd.Series:
+    """Give the accounting account: none, one for all, or prefix + account code (CUS-3)."""
+    if options.mode == "none":
+        return pd.Series("", index=codes.index, dtype="str")
+    if options.mode == "single":
+        return pd.Series(options.single, index=codes.index, dtype="str")
+    return (options.prefix + codes).astype("str")
+
+
+def _created(table: pd.DataFrame, buyers: pd.DataFrame) -> pd.DataFrame:
+    """Give the accounts to remember: of every buyer of the run that has one of his own (CUS-9)."""
+    first = table[table["own"]].drop_duplicates("customer_key")
+    details = buyers.loc[first["customer_key"], ["email", "siret", "vat_number"]].reset_index(drop=True)
+    codes = first[["customer_key", "customer_code", "accounting_account"]].reset_index(drop=True)
+    return pd.concat([codes, details], axis=1)[list(ACCOUNT_COLUMNS)]
+
+
+def _unknown_shared(table: pd.DataFrame, erp_customers: pd.DataFrame | None) -> pd.DataFrame:
+    """Say which configured accounts the ERP's extract does not have: a document may not name them (INV-2)."""
+    if erp_customers is None:
+        return outcome.none()
+    lacking = table[~table["own"] & ~table["customer_code"].isin(erp_customers["customer_code"])]
+    return outcome.said(
+        "unknown-account",
+        lacking["order_key"],
+        record_type="order",
+        stage="exchange",
+        field="customer_code",
+        value=lacking["customer_code"],
+    )
+
+
+def _invalid_numbers(orders: pd.DataFrame, buyers: pd.DataFrame) -> pd.DataFrame:
+    """Remark invalid numbers of the buyers (CUS-8)."""
+    said = []
+    for column, code in (("wrong_siret", "invalid-siret"), ("wrong_vat", "invalid-vat-number")):
+        wrong = buyers.loc[buyers[column] != "", column]
+        met = orders[orders["customer_key"].isin(wrong.index)]
+        said.append(
+            outcome.said(
+                code,
+                met["order_key"],
+                record_type="order",
+                stage="exchange",
+                field=column.removeprefix("wrong_"),
+                value=met["customer_key"].map(wrong),
+            )
+        )
+    return outcome.together(said)
+
+
+def _valid_siret(text: str) -> str:
+    return str(stdnum.fr.siret.compact(text)) if text and stdnum.fr.siret.is_valid(text) else ""
+
+
+def _valid_vat(text: str) -> str:
+    return str(stdnum.eu.vat.compact(text)) if text and stdnum.eu.vat.is_valid(text) else ""
+
+
+def _note(title: str, values: pd.Series) -> pd.Series:
+    return (title + values + "  ").where(values != "", "")

@@ -1,0 +1,203 @@
+"""Orders as sales documents: header, addresses, notes, and the customers that they need.
+
+Source: spec ORD-10, ORD-12 to ORD-16, CUS-5, EBP-2 (lengths of numbers).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import reference
+from passerelle.exchange.options import CustomerOptions, OrderOptions
+from passerelle.model.documents import CUSTOMERS, DOCUMENT_KINDS
+
+NUMBER_LENGTH = 24
+"""EBP keeps 30 characters of a number, but only 24 of it in credit notes: longer ones are refused (facts §2.3)."""
+SHOP_ORDER_LENGTH = 32
+
+_ADDRESS = {
+    "title": "title",
+    "line_1": "line_1",
+    "line_2": "line_2",
+    "line_3": "line_3",
+    "postcode": "postcode",
+    "city": "city",
+    "state": "state",
+    "country": "country",
+    "contact_name": "last_name",
+    "contact_first_name": "first_name",
+    "phone": "phone",
+    "mobile": "mobile",
+    "email": "email",
+}
+
+
+def display_name(people: pd.DataFrame) -> pd.Series:
+    """Give the name on a document: the company, else last and first name."""
+    person = (people["last_name"] + " " + people["first_name"]).str.strip()
+    return people["company"].where(people["company"] != "", person)
+
+
+def address_columns(prefix: str, addresses: pd.DataFrame) -> pd.DataFrame:
+    """Give addresses under the columns of a document or customer (``billing_city`` …), same index."""
+    columns = {f"{prefix}_{name}": addresses[source] for name, source in _ADDRESS.items()}
+    names = {f"{prefix}_company": addresses["company"], f"{prefix}_name": display_name(addresses)}
+    return pd.DataFrame({**names, **columns, f"{prefix}_line_4": ""})
+
+
+def addresses_by_order(orders: pd.DataFrame, addresses: pd.DataFrame, buyers: pd.DataFrame) -> pd.DataFrame:
+    """Give each order's billing and delivery address side by side, indexed by order key.
+
+    An order that has one address only has it twice; what the address does not say (e-mail, name) the buyer does.
+    """
+    kinds = {
+        kind: addresses[addresses["kind"] == kind].drop_duplicates("order_key").set_index("order_key")
+        for kind in ("billing", "delivery")
+    }
+    keys = pd.Index(orders["order_key"], name="order_key")
+    buyer = buyers.reindex(orders["customer_key"]).set_axis(keys)
+    sides = []
+    for kind, other in (("billing", "delivery"), ("delivery", "billing")):
+        own = kinds[kind].reindex(keys)
+        missing = own["country"].isna()
+        text = own.where(~missing, kinds[other].reindex(keys), axis=0).fillna("").astype("str")
+        for column in ("first_name", "last_name", "company"):
+            nameless = (text["last_name"] == "") & (text["company"] == "")
+            text[column] = text[column].where(~nameless, buyer[column].fillna("")).astype("str")
+        for column in ("email", "phone"):
+            text[column] = text[column].where(text[column] != "", buyer[column].fillna("")).astype("str")
+        sides.append(address_columns(kind, text))
+    return pd.concat(sides, axis=1)
+
+
+def chosen_addresses(sides: pd.DataFrame, kinds: pd.Series, options: OrderOptions) -> pd.DataFrame:
+    """Give each document the addresses that its kind chooses (ORD-16); the ERP's own is left empty.
+
+    Args:
+        sides: both addresses by order key.
+        kinds: the document kind by order key.
+        options: the choice per kind.
+    """
+    chosen = sides.copy()
+    for kind in DOCUMENT_KINDS:
+        rows = (kinds == kind).to_numpy()
+        if not rows.any():
+            continue
+        choice = getattr(options.addresses, kind)
+        for place, source in (("billing", choice.billing), ("delivery", choice.delivery)):
+            for column in [name for name in sides if name.startswith(f"{place}_")]:
+                value = "" if source == "erp" else sides.loc[rows, column.replace(place, source, 1)]
+                chosen.loc[rows, column] = value
+    return chosen
+
+
+def numbers(orders: pd.DataFrame, kinds: pd.Series, options: OrderOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write number, reference and custom field of each document by the templates (ORD-13 to ORD-15).
+
+    Args:
+        orders: the orders with the buyer's names.
+        kinds: the document kind, same index.
+        options: the templates.
+
+    Returns:
+        ``document_number``, ``reference``, ``shop_order``; the outcomes of orders whose number is empty, too long, or
+        that another order of the run has too: the rows of a document are told apart by its number.
+    """
+    written = pd.DataFrame(
+        {
+            "document_number": reference.fill(options.number, orders),
+            "reference": reference.fill(options.reference, orders),
+            "shop_order": reference.fill(options.shop_order, orders),
+        }
+    )
+    number = written["document_number"]
+    twice = pd.DataFrame({"number": number, "kind": kinds}).duplicated(keep=False)
+    said = [
+        outcome.said(
+            code,
+            orders.loc[wrong, "order_key"],
+            record_type="order",
+            stage="exchange",
+            field=field,
+            value=written.loc[wrong, field],
+            length=length,
+        )
+        for code, field, wrong, length in (
+            ("document-number-not-unique", "document_number", twice & (number != ""), NUMBER_LENGTH),
+            (
+                "document-number-unusable",
+                "document_number",
+                (number == "") | (number.str.len() > NUMBER_LENGTH),
+                NUMBER_LENGTH,
+            ),
+            (
+                "shop-order-too-long",
+                "shop_order",
+                written["shop_order"].str.len() > SHOP_ORDER_LENGTH,
+                SHOP_ORDER_LENGTH,
+            ),
+        )
+    ]
+    return written, outcome.together(said)
+
+
+def dates(orders: pd.DataFrame, today: date, options: OrderOptions) -> tuple[pd.Series, pd.DataFrame]:
+    """Give each document's date: the order's, the invoice's, or today (ORD-10), and who has no invoice date."""
+    if options.document_date == "today":
+        return pd.Series(pd.Timestamp(today), index=orders.index, dtype="datetime64[s]"), outcome.none()
+    column = {"order": "created_at", "invoice": "invoiced_at"}[options.document_date]
+    missing = orders.loc[orders[column].isna(), "order_key"]
+    said = outcome.said("document-without-date", missing, record_type="order", stage="exchange", field=column)
+    return orders[column].dt.normalize(), said
+
+
+def customer_rows(
+    documents: pd.DataFrame, buyers: pd.DataFrame, sides: pd.DataFrame, options: CustomerOptions
+) -> pd.DataFrame:
+    """Give the customers table of documents: one row per document whose account is the buyer's own.
+
+    Args:
+        documents: documents with ``customer_key``, ``accounting_account``, ``is_new``.
+        buyers: the checked buyers by customer key.
+        sides: both addresses by order key.
+        options: families and wordings.
+
+    Returns:
+        ``CUSTOMERS``, in the order of the documents; the same account may stand several times.
+    """
+    buyer = buyers.loc[documents["customer_key"]].set_axis(documents.index)
+    place = sides.loc[documents["document_key"]].set_axis(documents.index)
+    # A shop often keeps the company on the address only.
+    company = buyer["company"].where(buyer["company"] != "", place["billing_company"])
+    is_company = (company != "") | (buyer["siret"] != "") | (buyer["vat_number"] != "")
+    own_name = display_name(buyer.assign(company=company))
+    name = own_name.where(own_name != "", place["billing_name"])
+    return CUSTOMERS.conform(
+        pd.DataFrame(
+            {
+                "customer_key": documents["customer_key"],
+                "customer_code": documents["customer_code"],
+                "is_new": documents["is_new"],
+                "typology": is_company.map({True: options.company_typology, False: options.person_typology}),
+                "natural_person": ~is_company,
+                "title": documents["customer_title"],
+                "name": name,
+                "family": options.family,
+                "state": options.active_state,
+                "language": buyer["language"],
+                **{column: place[column] for column in place},
+                "accounting_account": documents["accounting_account"],
+                "territory": documents["territory"],
+                "siren": buyer["siren"],
+                "vat_number": buyer["vat_number"],
+                "notes": buyer["notes"],
+                "representative": options.representative,
+                "includes_tax": documents["includes_tax"],
+                "email": buyer["email"],
+            },
+            index=documents.index,
+        )
+    )

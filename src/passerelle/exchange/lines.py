@@ -1,0 +1,208 @@
+"""Article lines and charges of an order as lines of its document.
+
+Source: spec ORD-11, ORD-20 to ORD-25, ORD-29, ORD-30.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from passerelle import money, outcome
+from passerelle.exchange.options import OrderOptions
+from passerelle.model.documents import DOCUMENT_LINES
+
+CENTS = 2
+"""Decimals of amounts in the ERP's documents."""
+
+_COLUMNS = [
+    "order_key",
+    "kind",
+    "article",
+    "label",
+    "quantity",
+    "tax_rate",
+    "vat_code",
+    "net",
+    "gross",
+    "tracking_number",
+]
+
+
+def with_articles(
+    lines: pd.DataFrame, articles: pd.DataFrame | None, options: OrderOptions
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Look each line's article up in the ERP's extract, the variant's reference first (ORD-20, ORD-21).
+
+    Args:
+        lines: order lines.
+        articles: the ERP's articles; ``None`` when there is no extract: every reference is taken as it is.
+        options: what an unknown article does, where labels come from.
+
+    Returns:
+        The lines with ``article`` and ``article_tax_rate`` (missing where the extract does not tell) and their label;
+        the outcomes of orders with unknown articles, one per order, naming all of them.
+    """
+    if articles is None:
+        nothing = pd.Series(pd.NA, lines.index, dtype="Int64")
+        return lines.assign(article=lines["reference"], article_tax_rate=nothing), outcome.none()
+    known = articles.drop_duplicates("article").set_index("article")
+    is_variant = lines["reference"].isin(known.index)
+    is_parent = lines["parent_reference"].isin(known.index) & (lines["parent_reference"] != "")
+    article = lines["reference"].where(is_variant, lines["parent_reference"].where(is_parent, ""))
+    found = is_variant | is_parent
+    erp = known.reindex(article)
+    label = lines["label"]
+    if options.label == "erp":
+        label = erp["label"].set_axis(lines.index).where(found, label)
+    joined = lines.assign(
+        article=article,
+        article_tax_rate=erp["tax_rate"].set_axis(lines.index).astype("Int64"),
+        label=label.fillna("").astype("str"),
+    )
+    misc = options.special_articles.misc
+    if options.unknown_article == "misc" and misc:
+        joined["article"] = article.where(found, misc)
+        return joined, outcome.none()
+    return joined, _unknown_articles(lines[~found], wants_misc=options.unknown_article == "misc")
+
+
+def _unknown_articles(lines: pd.DataFrame, *, wants_misc: bool) -> pd.DataFrame:
+    named = lines["reference"].where(lines["reference"] != "", "« " + lines["label"] + " »")
+    by_order = named.groupby(lines["order_key"], sort=False).agg(lambda names: ", ".join(dict.fromkeys(names)))
+    if wants_misc:
+        return missing_article(by_order.index, "misc")
+    return outcome.said(
+        "unknown-article",
+        by_order.index,
+        record_type="order",
+        stage="exchange",
+        field="reference",
+        value=by_order,
+    )
+
+
+def missing_article(order_keys: pd.Index | pd.Series, name: str) -> pd.DataFrame:
+    """Say that orders need a special article that the profile does not name (ORD-8, ORD-28)."""
+    return outcome.said(
+        "missing-special-article",
+        pd.unique(pd.Series(order_keys)),
+        record_type="order",
+        stage="exchange",
+        field=f"special_articles.{name}",
+        value=name,
+    )
+
+
+def deliverable(lines: pd.DataFrame) -> pd.DataFrame:
+    """Keep the lines that say something: a quantity, or an amount (ORD-30 keeps zero prices and negative lines)."""
+    return lines[(lines["quantity"] != 0) | (lines["net_excl"].fillna(0) != 0)]
+
+
+def article_lines(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
+    """Give the order's lines as priced lines: net and gross in the document's tax mode (ORD-22)."""
+    side = "incl" if options.includes_tax else "excl"
+    return lines.assign(
+        kind="article",
+        net=money.rounded_half_up(lines[f"net_{side}"].fillna(0), CENTS),
+        gross=lines[f"gross_{side}"].fillna(lines[f"net_{side}"]).fillna(0).astype("int64"),
+    )[[*_COLUMNS]]
+
+
+def charge_lines(charges: pd.DataFrame, options: OrderOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the charges that are written as lines, each with its special article (ORD-24, ORD-25).
+
+    Shipping is one of them when the option says so, and when an order's shipping has several VAT rates: the footer
+    holds one only.
+
+    Returns:
+        Priced lines; the outcomes of orders whose special article is not set.
+    """
+    side = "incl" if options.includes_tax else "excl"
+    written = charges[~in_footer(charges, options)]
+    special = options.special_articles
+    references = {"shipping": special.shipping, "wrapping": special.wrapping, "fee": special.fee}
+    amount = money.rounded_half_up(written[f"amount_{side}"].fillna(0), CENTS)
+    priced = written.assign(
+        article=written["kind"].map(references).astype("str"),
+        quantity=money.ONE,
+        net=amount,
+        gross=amount,
+        tracking_number="",
+    )[[*_COLUMNS]]
+    priced = priced[priced["net"] != 0]
+    lacking = priced[priced["article"] == ""]
+    said = [missing_article(rows["order_key"], str(kind)) for kind, rows in lacking.groupby("kind")]
+    return priced, outcome.together(said)
+
+
+def in_footer(charges: pd.DataFrame, options: OrderOptions) -> pd.Series:
+    """Tell which charges stand in the document's footer: shipping, unless it has several VAT rates (ORD-24)."""
+    shipping = (charges["kind"] == "shipping") & (charges["amount_excl"].fillna(0) != 0)
+    if options.shipping == "line":
+        return pd.Series(data=False, index=charges.index)
+    rates = charges[shipping].groupby("order_key")[["tax_rate", "vat_code"]].nunique().max(axis=1)
+    return shipping & (charges["order_key"].map(rates).fillna(0) <= 1)
+
+
+def footer_shipping(charges: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
+    """Give the footer's shipping by order: ``shipping_excl``, ``shipping_incl``, ``tax_rate``, ``vat_code`` (ORD-24).
+
+    The footer holds an amount excluding tax; with prices including tax it keeps as many decimals as prices do, so that
+    the ERP comes back to the amount the shop charged.
+    """
+    footer = charges[in_footer(charges, options)]
+    by_order = footer.groupby("order_key").agg(
+        amount_excl=("amount_excl", "sum"),
+        amount_incl=("amount_incl", "sum"),
+        tax_rate=("tax_rate", "first"),
+        vat_code=("vat_code", "first"),
+    )
+    rate = by_order["tax_rate"].to_numpy(dtype=np.int64)
+    if options.includes_tax:
+        charged = money.rounded_half_up(by_order["amount_incl"], CENTS)
+        excl = money.excluding(charged, rate, options.price_decimals)
+    else:
+        excl = money.rounded_half_up(by_order["amount_excl"], CENTS)
+    return by_order.assign(shipping_excl=excl, shipping_incl=money.including(excl, rate, CENTS))[
+        ["shipping_excl", "shipping_incl", "tax_rate", "vat_code"]
+    ]
+
+
+def priced(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
+    """Give priced lines their unit prices, discounts and net amounts as the ERP computes them.
+
+    The unit price is the net amount over the quantity at the price decimals (ORD-11), never the shop's displayed price;
+    a discount is kept per unit beside the gross price, or folded in (ORD-23). The ERP's net amount is
+    quantity × (unit price − discount) to the cent: with few price decimals it may differ from the shop's, and the
+    Écart line then says so.
+
+    Returns:
+        Lines with the columns of ``DOCUMENT_LINES`` but ``document_key`` and ``position``, and ``order_key``.
+    """
+    quantity = lines["quantity"].to_numpy(dtype=np.int64)
+    rate = lines["tax_rate"].to_numpy(dtype=np.int64)
+    decimals = options.price_decimals
+    net_unit = money.quotient(lines["net"], quantity, decimals)
+    gross_unit = money.quotient(lines["gross"], quantity, decimals)
+    reduced = (np.abs(gross_unit) > np.abs(net_unit)) & (options.line_discounts == "keep")
+    unit = np.where(reduced, gross_unit, net_unit)
+    discount = unit - net_unit
+    net = money.product(net_unit, quantity, CENTS)
+    if options.includes_tax:
+        incl, excl = unit, money.excluding(unit, rate, decimals)
+        net_incl, net_excl = net, money.excluding(net, rate, CENTS)
+        discount_excl = money.excluding(discount, rate, decimals)
+    else:
+        excl, incl = unit, money.including(unit, rate, decimals)
+        net_excl, net_incl = net, money.including(net, rate, CENTS)
+        discount_excl = discount
+    result = lines.assign(
+        unit_price_excl=excl,
+        unit_price_incl=incl,
+        unit_discount=discount,
+        unit_discount_excl=discount_excl,
+        net_excl=net_excl,
+        net_incl=net_incl,
+    )
+    return result[["order_key", *[name for name in DOCUMENT_LINES.names if name in result]]]

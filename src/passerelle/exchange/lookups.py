@@ -1,0 +1,117 @@
+"""What the mappings say of each order: territory, settlement, shipping, currency, civility.
+
+Source: spec ORD-40, ORD-42 to ORD-45, CUS-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import mappings, vat
+from passerelle.exchange.options import OrderOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Lookups:
+    """The mappings' answers.
+
+    Attributes:
+        territory: by order key.
+        payment: the payment mapping's values by order key.
+        of_payment: the same for each payment, index as the payments.
+        shipping_code: by order key; empty without carrier.
+        erp_currency: by order key; empty for the ERP's own currency.
+        outcomes: of orders that a mapping does not answer.
+        unknown: by mapping, values that it has no row for (ORD-45).
+    """
+
+    territory: pd.Series
+    payment: pd.DataFrame
+    of_payment: pd.DataFrame
+    shipping_code: pd.Series
+    erp_currency: pd.Series
+    outcomes: pd.DataFrame
+    unknown: dict[str, pd.DataFrame]
+
+
+def look_up(
+    orders: pd.DataFrame,
+    payments: pd.DataFrame,
+    countries: pd.DataFrame,
+    taxed: pd.Series,
+    tables: Mapping[str, pd.DataFrame],
+    options: OrderOptions,
+) -> Lookups:
+    """Ask every mapping that a document's header needs.
+
+    Args:
+        orders: the orders.
+        payments: their payments.
+        countries: country and state of the sale by order key.
+        taxed: by order key, whether any VAT was charged.
+        tables: rows of the mappings by name; one that is lacking is empty.
+        options: the profile's defaults and own currency.
+    """
+    territory, no_territory, new_territories = vat.territories(orders, countries, taxed, tables["territories"], options)
+    payment = _found(mappings.PAYMENT_MODES, tables, orders[["payment_mode", "currency"]], options)
+    currency = payments["order_key"].map(orders.set_index("order_key")["currency"]).fillna("").astype("str")
+    of_payment = _found(mappings.PAYMENT_MODES, tables, payments[["payment_mode"]].assign(currency=currency), options)
+    carrier, asked_carrier = _carriers(orders, tables["carriers"], options)
+    foreign = orders[orders["currency"] != options.currency]
+    erp_currency = _found(mappings.CURRENCIES, tables, foreign[["currency"]], options)
+    keys = orders["order_key"]
+    return Lookups(
+        territory=territory,
+        payment=payment.answers.set_axis(keys),
+        of_payment=of_payment.answers,
+        shipping_code=carrier.answers["shipping_code"].set_axis(keys),
+        erp_currency=erp_currency.answers["erp_currency"].reindex(orders.index).fillna("").astype("str").set_axis(keys),
+        outcomes=outcome.together(
+            [
+                no_territory,
+                mappings.refusals(mappings.PAYMENT_MODES, payment, orders[["payment_mode", "currency"]], keys),
+                mappings.refusals(mappings.CARRIERS, carrier, asked_carrier, keys),
+                mappings.refusals(mappings.CURRENCIES, erp_currency, foreign[["currency"]], foreign["order_key"]),
+            ]
+        ),
+        unknown={
+            "territories": new_territories,
+            "payment_modes": payment.unknown,
+            "carriers": carrier.unknown,
+            "currencies": erp_currency.unknown,
+        },
+    )
+
+
+def titles(buyers: pd.DataFrame, table: pd.DataFrame, options: OrderOptions) -> tuple[pd.Series, pd.DataFrame]:
+    """Give the ERP's civility of each buyer (CUS-8) and the new ones; one that is not mapped refuses nobody."""
+    found = mappings.find(mappings.TITLES, table, buyers[["title"]], options.defaults.get("titles"))
+    return found.answers["civility"].where(~found.ignored, ""), found.unknown[found.unknown["title"] != ""]
+
+
+def _found(
+    mapping: mappings.MappingTable, tables: Mapping[str, pd.DataFrame], asked: pd.DataFrame, options: OrderOptions
+) -> mappings.Found:
+    return mappings.find(mapping, tables[mapping.name], asked, options.defaults.get(mapping.name))
+
+
+def _carriers(orders: pd.DataFrame, table: pd.DataFrame, options: OrderOptions) -> tuple[mappings.Found, pd.DataFrame]:
+    """Find the shipping code by the carrier's id, else by its name (ORD-43); an order without carrier needs none."""
+    by_id = mappings.find(mappings.CARRIERS, table, orders[["carrier_id"]].set_axis(["carrier"], axis=1))
+    named_row = orders["carrier_id"].str.casefold().isin(table["carrier"].str.strip().str.casefold())
+    exact = by_id.answered & named_row & (orders["carrier_id"] != "")
+    asked = orders["carrier"].where(orders["carrier"] != "", orders["carrier_id"]).to_frame("carrier")
+    by_name = mappings.find(mappings.CARRIERS, table, asked, options.defaults.get("carriers"))
+    without = asked["carrier"] == ""
+    unanswered = asked.loc[~exact & ~by_name.answered & ~without, "carrier"]
+    found = mappings.Found(
+        answers=by_id.answers.where(exact, by_name.answers, axis=0).where(~without, "", axis=0),
+        answered=exact | by_name.answered | without,
+        ignored=((by_id.ignored & exact) | (by_name.ignored & ~exact)) & ~without,
+        unknown=by_name.unknown[by_name.unknown["carrier"].isin(unanswered)],
+    )
+    return found, asked

@@ -1,0 +1,59 @@
+"""Reference templates: ``Web %OI - %CF %CL`` (ORD-13)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+
+CODES: Mapping[str, str] = {
+    "%OI": "order_id",
+    "%OR": "order_reference",
+    "%IN": "invoice_number",
+    "%CF": "first_name",
+    "%CL": "last_name",
+    "%CO": "company",
+    "%PM": "payment_mode",
+    "%SH": "shop",
+}
+"""The template codes and the columns they stand for."""
+
+_CODE = re.compile("%[A-Z]{2}")
+
+
+class UnknownTemplateCodeError(ValueError):
+    """A template has a code that does not exist; the message names it and the known ones."""
+
+    def __init__(self, template: str, code: str) -> None:
+        super().__init__(f"{template!r}: {code} is no template code; known: {', '.join(CODES)}")
+        self.template = template
+        self.code = code
+
+
+def check(template: str) -> None:
+    """Say whether a template can be used.
+
+    Raises:
+        UnknownTemplateCodeError: it has a code that does not exist (ORD-13).
+    """
+    for code in _CODE.findall(template):
+        if code not in CODES:
+            raise UnknownTemplateCodeError(template, code)
+
+
+def fill(template: str, orders: pd.DataFrame) -> pd.Series:
+    """Write the template for each order; blanks that an empty value leaves at the ends or doubled are taken out.
+
+    Args:
+        template: text with the codes of ``CODES``; ``%%`` is a percent sign.
+        orders: has the columns that the codes stand for.
+
+    Raises:
+        UnknownTemplateCodeError: see ``check``.
+    """
+    check(template)
+    text = pd.Series("", index=orders.index, dtype="str")
+    for part in re.split("(%[A-Z]{2}|%%)", template):
+        text = text + (orders[CODES[part]].astype("str") if part in CODES else part.replace("%%", "%"))
+    return text.str.replace(r"\s+", " ", regex=True).str.strip()

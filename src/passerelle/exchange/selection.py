@@ -1,0 +1,176 @@
+"""Which orders a run exchanges: period, status, and what was exchanged before.
+
+Source: spec ORD-1, ORD-2, ORD-4, ORD-8, ORD-81.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from passerelle import outcome
+from passerelle.exchange import mappings
+from passerelle.exchange.options import OrderOptions, Period
+from passerelle.model.documents import DOCUMENT_KINDS
+from passerelle.model.orders import SalesOrders
+
+DATE_COLUMNS = {"created": "created_at", "updated": "updated_at", "invoiced": "invoiced_at"}
+YES = ("oui", "yes", "1", "vrai", "true", "x")
+
+_CONTENT = {
+    "orders": ("currency", "charged_total", "customer_key"),
+    "lines": ("line_id", "reference", "label", "quantity", "net_excl", "net_incl", "tax_rate"),
+    "charges": ("kind", "label", "amount_excl", "amount_incl", "tax_rate"),
+    "allowances": ("target", "label", "amount_excl", "amount_incl"),
+    "addresses": ("kind", "first_name", "last_name", "company", "line_1", "line_2", "postcode", "city", "country"),
+}
+"""What makes two versions of an order the same content: what was sold, to whom, for how much; not its status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days that select orders, both included; a missing end is open."""
+
+    first: date | None = None
+    last: date | None = None
+
+
+def window(period: Period, today: date, last_import: date | None = None) -> Window:
+    """Give the days of a named period (ORD-1).
+
+    Args:
+        period: its name. Months and years are calendar months and years; a week runs Monday to Sunday.
+        today: the day of the run in the profile's time zone.
+        last_import: the mark of the last import, for ``since-last-import``; without a mark every order is taken.
+    """
+    monday = today - timedelta(days=today.weekday())
+    month = today.replace(day=1)
+    before = month - timedelta(days=1)
+    windows: dict[Period, Window] = {
+        "this-week": Window(monday, monday + timedelta(days=6)),
+        "last-15-days": Window(today - timedelta(days=15), today),
+        "this-month": Window(month, today),
+        "last-month": Window(before.replace(day=1), before),
+        "last-3-months": Window(_months_before(today, 3), today),
+        "last-6-months": Window(_months_before(today, 6), today),
+        "this-year": Window(today.replace(month=1, day=1), today),
+        "last-year": Window(date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
+        "all": Window(),
+        "since-last-import": Window(last_import, None),
+    }
+    return windows[period]
+
+
+def _months_before(day: date, months: int) -> date:
+    earlier: date = (pd.Timestamp(day) - pd.DateOffset(months=months)).date()
+    return earlier
+
+
+def outside(orders: pd.DataFrame, days: Window, options: OrderOptions) -> pd.DataFrame:
+    """Say which orders the period leaves out (ORD-1, ORD-4); an order without that date is left out too."""
+    dates = orders[DATE_COLUMNS[options.date]]
+    inside = dates.notna()
+    if days.first is not None:
+        inside &= dates >= pd.Timestamp(days.first)
+    if days.last is not None:
+        inside &= dates < pd.Timestamp(days.last) + pd.Timedelta(days=1)
+    if days == Window():
+        inside |= True
+    left = orders[~inside]
+    return outcome.said(
+        "outside-period",
+        left["order_key"],
+        record_type="order",
+        stage="select",
+        value=left[DATE_COLUMNS[options.date]].dt.strftime("%Y-%m-%d").fillna(""),
+        first=str(days.first or "…"),
+        last=str(days.last or "…"),
+    )
+
+
+def content_hashes(sales: SalesOrders) -> pd.Series:
+    """Give the SHA-256 of each order's content, by order key (ORD-81)."""
+    digests = {key: hashlib.sha256() for key in sales.orders["order_key"]}
+    for name, columns in _CONTENT.items():
+        table = getattr(sales, name)
+        cells = [
+            pc.fill_null(pc.cast(pa.array(table[column], from_pandas=True), pa.large_string()), "")
+            for column in columns
+        ]
+        title, separator = (pa.scalar(text, pa.large_string()) for text in (name, "\x1f"))
+        rows = pc.binary_join_element_wise(title, *cells, separator)
+        for key, row in zip(table["order_key"].tolist(), rows.to_pylist(), strict=True):
+            digests[key].update(row.encode())
+    return pd.Series({key: digest.hexdigest() for key, digest in digests.items()}, dtype="str")
+
+
+def exchanged_before(hashes: pd.Series, exchanged: pd.DataFrame) -> pd.DataFrame:
+    """Say which orders were exchanged before: the same content is ignored, changed content is a conflict (ORD-81).
+
+    Args:
+        hashes: content hash by order key.
+        exchanged: what the ledger knows: ``record_key``, ``content_hash``, ``document_number``, ``file_name``.
+    """
+    known = exchanged.set_index("record_key").reindex(hashes.index).dropna(subset=["content_hash"])
+    same = known["content_hash"] == hashes.loc[known.index]
+    said = []
+    for code, rows in (("already-exchanged", known[same]), ("changed-since-exchange", known[~same])):
+        said.append(
+            outcome.said(
+                code,
+                rows.index,
+                record_type="order",
+                stage="select",
+                value=rows["document_number"],
+                file=rows["file_name"],
+            )
+        )
+    return outcome.together(said)
+
+
+@dataclass(frozen=True, slots=True)
+class ByStatus:
+    """What each order's status makes of it.
+
+    Attributes:
+        answers: ``document_kind``, ``document_state``, ``status_after`` by order key.
+        outcomes: of the orders that go no further.
+        unknown: statuses that the table has no row for.
+    """
+
+    answers: pd.DataFrame
+    outcomes: pd.DataFrame
+    unknown: pd.DataFrame
+
+
+def by_status(orders: pd.DataFrame, table: pd.DataFrame, options: OrderOptions) -> ByStatus:
+    """Look up what each order's status makes of it (ORD-2)."""
+    asked = orders[["status"]]
+    found = mappings.find(mappings.STATUSES, table, asked, options.defaults.get("statuses"))
+    taken = found.answered & ~found.ignored
+    selected = found.answers["selected"].str.casefold().isin(YES)
+    kinds = found.answers["document_kind"]
+    unselected = orders[taken & ~selected]
+    shapeless = orders[taken & selected & ~kinds.isin(DOCUMENT_KINDS)]
+    said = [
+        outcome.said(
+            code,
+            rows["order_key"],
+            record_type="order",
+            stage="select",
+            field="status",
+            value=rows["status"],
+            kind=kinds[rows.index],
+        )
+        for code, rows in (("status-not-selected", unselected), ("status-without-document", shapeless))
+    ]
+    return ByStatus(
+        answers=found.answers.set_axis(orders["order_key"]),
+        outcomes=outcome.together([mappings.refusals(mappings.STATUSES, found, asked, orders["order_key"]), *said]),
+        unknown=found.unknown,
+    )

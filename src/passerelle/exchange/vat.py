@@ -1,0 +1,183 @@
+"""VAT of what was sold: the rate where the shop does not tell it, the ERP's VAT code, the territory of the sale.
+
+Source: spec ORD-40, ORD-41, INV-1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from passerelle import money, outcome
+from passerelle.exchange import mappings
+from passerelle.exchange.options import OrderOptions
+
+GROUP = ["order_key", "tax_rate", "vat_code"]
+"""What the ERP sums VAT by: rate and code, within a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Lines and charges with a rate and a VAT code each; what could not be told is in the outcomes."""
+
+    lines: pd.DataFrame
+    charges: pd.DataFrame
+    outcomes: pd.DataFrame
+    unknown: pd.DataFrame
+
+
+def country_of_sale(orders: pd.DataFrame, addresses: pd.DataFrame) -> pd.DataFrame:
+    """Give country and state by order: of the delivery address, else of the billing address.
+
+    Returns:
+        ``country`` and ``state`` indexed by order key, empty where the order has neither address.
+    """
+    ranked = addresses.assign(rank=(addresses["kind"] != "delivery").astype("int64") + 2 * (addresses["country"] == ""))
+    first = ranked.sort_values("rank", kind="stable").drop_duplicates("order_key").set_index("order_key")
+    return first[["country", "state"]].reindex(orders["order_key"]).fillna("").astype("str")
+
+
+def completed(amounts: pd.DataFrame, columns: list[tuple[str, str]]) -> pd.DataFrame:
+    """Fill the amount that the shop does not give from the one it gives, by the rate; both missing stay missing.
+
+    Args:
+        amounts: has ``tax_rate`` and the columns named.
+        columns: pairs of an amount excluding and the same including tax.
+    """
+    filled = amounts.copy()
+    rate = filled["tax_rate"].fillna(0).to_numpy(dtype=np.int64)
+    for without, with_ in columns:
+        excl, incl = filled[without], filled[with_]
+        from_incl = money.excluding(incl.fillna(0).to_numpy(dtype=np.int64), rate, money.SCALE)
+        from_excl = money.including(excl.fillna(0).to_numpy(dtype=np.int64), rate, money.SCALE)
+        filled[without] = excl.where(excl.notna() | incl.isna(), pd.Series(from_incl, filled.index, dtype="Int64"))
+        filled[with_] = incl.where(incl.notna() | excl.isna(), pd.Series(from_excl, filled.index, dtype="Int64"))
+    return filled
+
+
+def coded(
+    lines: pd.DataFrame,
+    charges: pd.DataFrame,
+    countries: pd.DataFrame,
+    table: pd.DataFrame,
+    options: OrderOptions,
+) -> Coded:
+    """Give every line and charge its VAT rate and the ERP's VAT code (ORD-41).
+
+    A rate the shop does not tell is the ERP article's (``article_tax_rate`` of the line); a charge's is the one rate
+    of the order that explains its two amounts. An unknown rate refuses the order, it never becomes a default.
+    """
+    lines = lines.assign(tax_rate=lines["tax_rate"].fillna(lines["article_tax_rate"]).astype("Int64"))
+    charges = _charge_rates(lines, charges)
+    both = pd.concat([lines, charges], keys=["line", "charge"], names=["part"])
+    both = _named_like_its_rate(both)
+    rateless = both[both["tax_rate"].isna()]
+    asked = pd.DataFrame(
+        {
+            "tax_name": both["tax_name"],
+            "tax_rate": _percent(both["tax_rate"]),
+            "country": countries["country"].reindex(both["order_key"]).to_numpy(),
+        },
+        index=both.index,
+    )
+    told = both["tax_rate"].notna()
+    found = mappings.find(mappings.TAXES, table, asked[told], options.defaults.get("taxes"))
+    both["vat_code"] = found.answers["vat_code"].reindex(both.index).fillna("").astype("str")
+    said = outcome.together(
+        [
+            outcome.said(
+                "unknown-tax-rate",
+                rateless["order_key"],
+                record_type="order",
+                stage="map",
+                field="tax_rate",
+                value=rateless["label"],
+            ),
+            mappings.refusals(mappings.TAXES, found, asked[told], both.loc[told, "order_key"]),
+        ]
+    )
+    both["tax_rate"] = both["tax_rate"].fillna(0).astype("int64")
+    return Coded(
+        lines=_part(both, "line", lines),
+        charges=_part(both, "charge", charges),
+        outcomes=said,
+        unknown=found.unknown,
+    )
+
+
+def territories(
+    orders: pd.DataFrame,
+    countries: pd.DataFrame,
+    taxed: pd.Series,
+    table: pd.DataFrame,
+    options: OrderOptions,
+) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:
+    """Give the territory of each sale: with tax, or without where no tax was charged (ORD-40).
+
+    Args:
+        orders: the orders.
+        countries: country and state by order key.
+        taxed: by order key, whether any VAT was charged.
+        table: rows of the mapping.
+        options: whether the state counts.
+
+    Returns:
+        Territory by order key; outcomes; new values.
+    """
+    asked = countries.loc[orders["order_key"]].reset_index(drop=True).set_axis(orders.index)
+    if not options.state_in_territory:
+        asked = asked.assign(state="")
+        table = table[table["state"].isin(["", mappings.ANY])].assign(state="")
+    found = mappings.find(mappings.TERRITORIES, table, asked, options.defaults.get("territories"))
+    with_tax = taxed.reindex(orders["order_key"]).fillna(value=False).astype(bool).set_axis(orders.index)
+    untaxed = found.answers["without_tax"].where(found.answers["without_tax"] != "", found.answers["with_tax"])
+    territory = found.answers["with_tax"].where(with_tax, untaxed).set_axis(orders["order_key"])
+    return territory, mappings.refusals(mappings.TERRITORIES, found, asked, orders["order_key"]), found.unknown
+
+
+def _charge_rates(lines: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
+    """Give a charge without rate the rate of its order's lines that turns its net amount into its gross one."""
+    charges = charges.copy()
+    free = charges["tax_rate"].isna() & (charges["amount_excl"] == charges["amount_incl"])
+    charges.loc[free.fillna(value=False), "tax_rate"] = 0
+    open_ = charges[charges["tax_rate"].isna() & charges["amount_excl"].notna() & charges["amount_incl"].notna()]
+    if open_.empty:
+        return charges
+    rates = lines.loc[lines["tax_rate"].notna(), ["order_key", "tax_rate"]].drop_duplicates()
+    tried = open_.reset_index()[["index", "order_key", "amount_excl", "amount_incl"]].merge(rates, on="order_key")
+    told = tried["amount_incl"].to_numpy(dtype=np.int64)
+    computed = money.including(
+        tried["amount_excl"].to_numpy(dtype=np.int64), tried["tax_rate"].to_numpy(dtype=np.int64), 2
+    )
+    tried["distance"] = np.abs(computed - told)
+    near = tried[tried["distance"] <= money.ONE // 100].sort_values(["distance", "tax_rate"])
+    near = near.drop_duplicates("index").set_index("index")
+    charges.loc[near.index, "tax_rate"] = near["tax_rate"]
+    return charges
+
+
+def _named_like_its_rate(parts: pd.DataFrame) -> pd.DataFrame:
+    """Give a part without tax name the name that its order's other parts have at the same rate (carriers have none)."""
+    parts = parts.copy()
+    named = parts[(parts["tax_name"] != "") & parts["tax_rate"].notna()].drop_duplicates(["order_key", "tax_rate"])
+    names = named.set_index(["order_key", "tax_rate"])["tax_name"]
+    own = pd.MultiIndex.from_frame(parts[["order_key", "tax_rate"]])
+    same_rate = names.reindex(own).fillna("").to_numpy()
+    parts["tax_name"] = parts["tax_name"].where(parts["tax_name"] != "", same_rate).astype("str")
+    return parts
+
+
+def _percent(rates: pd.Series) -> pd.Series:
+    """Write rates as the mapping shows them: ``20``, ``5.5``."""
+    text = {rate: money.shortest(rate) for rate in rates.dropna().unique()}
+    return rates.map(text).fillna("").astype("str")
+
+
+def _part(both: pd.DataFrame, name: str, like: pd.DataFrame) -> pd.DataFrame:
+    """Take the lines or the charges back out, with their own columns."""
+    part = both[both.index.get_level_values("part") == name].droplevel("part")
+    return part[[*like.columns, "vat_code"]].astype(
+        {column: like[column].dtype for column in like if column != "tax_rate"}
+    )
