@@ -1,9 +1,49 @@
-"""The ``passerelle`` command: its sub-commands and their order in the help."""
+"""The ``passerelle`` command: its sub-commands and their order in the help.
+
+Modules of commands import nothing heavy at their top, so that ``--help`` answers at once.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from passerelle import __version__
+from passerelle.cli import demo, run, up
+from passerelle.cli.session import remember
+
 app = typer.Typer(
-    no_args_is_help=True, help="Exchange between French ERPs and web shops. Échanges entre ERP et boutiques."
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="Exchange between French ERPs and web shops. Échanges entre ERP et boutiques.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    profiles: Annotated[
+        Path | None, typer.Option(help="Folder of the profiles (PASSERELLE_PROFILES, default ./profiles).")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Folder of ledger, outbox and runs (PASSERELLE_STATE, default ./var).")
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Keep the folders for the sub-command."""
+    remember(profiles, state)
+
+
+app.add_typer(run.app, name="run")
+run.register(app)
+app.command("up")(up.up)
+app.command("demo")(demo.demo)

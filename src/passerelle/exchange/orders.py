@@ -10,7 +10,7 @@ Source: spec 10-orders; design.md, the way of the data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -97,6 +97,31 @@ class Exchange:
     effects: pd.DataFrame
     new_values: dict[str, pd.DataFrame]
     reconciliation: reconciliation.Reconciliation
+
+    def without(self, order_keys: set[str]) -> Exchange:
+        """Take some orders out with all that only they need; what was said of them stays."""
+        gone = self.documents["document_key"].isin(order_keys)
+        kept = self.documents[~gone].reset_index(drop=True)
+        needed = self.customers["customer_code"].isin(kept["customer_code"])
+        buyers = self.customers.loc[~needed, "customer_key"]
+        return replace(
+            self,
+            documents=kept,
+            lines=_rows_without(self.lines, "document_key", order_keys),
+            customers=self.customers[needed].reset_index(drop=True),
+            addresses=self.addresses[self.addresses["customer_code"].isin(kept["customer_code"])].reset_index(
+                drop=True
+            ),
+            settlements=_rows_without(self.settlements, "document_key", order_keys),
+            accounts=_rows_without(self.accounts, "customer_key", set(buyers)),
+            contents=self.contents.drop(labels=list(order_keys & set(self.contents.index))),
+            effects=_rows_without(self.effects, "order_key", order_keys),
+            reconciliation=self.reconciliation.without(order_keys),
+        )
+
+
+def _rows_without(table: pd.DataFrame, column: str, gone: set[str]) -> pd.DataFrame:
+    return table[~table[column].isin(gone)].reset_index(drop=True)
 
 
 def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:

@@ -19,17 +19,37 @@ class Reconciliation:
     Attributes:
         documents: ``order_key``, ``document_kind``, ``document_number``, ``currency``, ``shop_total``, ``file_total``,
             ``rounding`` (what the Écart line carries), ``difference`` (0 for every document that goes out).
-        rates: ``currency``, ``tax_rate``, ``shop_base``, ``shop_tax``, ``file_base``, ``file_tax``, ``difference``
-            (file − shop, base and tax together): the shop's own figures against the ERP's arithmetic.
+        parts: the same by ``order_key``, ``currency`` and ``tax_rate``: ``shop_base``, ``shop_tax``, ``file_base``,
+            ``file_tax``.
     """
 
     documents: pd.DataFrame
-    rates: pd.DataFrame
+    parts: pd.DataFrame
 
     @property
     def balanced(self) -> bool:
         """Whether every document's total is what the shop charged."""
         return bool((self.documents["difference"] == 0).all())
+
+    @property
+    def rates(self) -> pd.DataFrame:
+        """The shop's own figures against the ERP's arithmetic, by currency and VAT rate.
+
+        ``currency``, ``tax_rate``, ``shop_base``, ``shop_tax``, ``file_base``, ``file_tax`` and ``difference``
+        (file − shop, base and tax together).
+        """
+        by = ["currency", "tax_rate"]
+        summed = self.parts.groupby(by)[["shop_base", "shop_tax", "file_base", "file_tax"]].sum().reset_index()
+        summed = summed.sort_values(by, ascending=[True, False], ignore_index=True)
+        difference = summed["file_base"] + summed["file_tax"] - summed["shop_base"] - summed["shop_tax"]
+        return summed.assign(difference=difference)
+
+    def without(self, order_keys: set[str]) -> Reconciliation:
+        """Leave some orders out."""
+        return Reconciliation(
+            self.documents[~self.documents["order_key"].isin(order_keys)].reset_index(drop=True),
+            self.parts[~self.parts["order_key"].isin(order_keys)].reset_index(drop=True),
+        )
 
 
 def reconcile(
@@ -65,20 +85,13 @@ def reconcile(
             "difference": (file_total - shop_total).to_numpy(),
         }
     )
-    currency = documents.set_index("document_key")["currency"]
+    by = ["order_key", "tax_rate"]
     shop = shop_amounts[shop_amounts["order_key"].isin(keys)]
-    shop = shop.assign(
-        currency=shop["order_key"].map(currency),
-        shop_base=shop["amount_excl"],
-        shop_tax=shop["amount_incl"] - shop["amount_excl"],
-    )
-    files = breakdown.assign(
-        currency=breakdown["order_key"].map(currency), file_base=breakdown["base"], file_tax=breakdown["tax"]
-    )
-    by = ["currency", "tax_rate"]
-    rates = pd.concat(
+    shop = shop.assign(shop_base=shop["amount_excl"], shop_tax=shop["amount_incl"] - shop["amount_excl"])
+    files = breakdown.rename(columns={"base": "file_base", "tax": "file_tax"})
+    parts = pd.concat(
         [shop.groupby(by)[["shop_base", "shop_tax"]].sum(), files.groupby(by)[["file_base", "file_tax"]].sum()], axis=1
     )
-    rates = rates.fillna(0).astype("int64").reset_index().sort_values(by, ascending=[True, False], ignore_index=True)
-    rates["difference"] = rates["file_base"] + rates["file_tax"] - rates["shop_base"] - rates["shop_tax"]
-    return Reconciliation(compared, rates)
+    parts = parts.fillna(0).astype("int64").sort_index().reset_index()
+    parts.insert(1, "currency", parts["order_key"].map(documents.set_index("document_key")["currency"]))
+    return Reconciliation(compared, parts)

@@ -1,0 +1,69 @@
+"""The deployments of this installation: every task of every profile, with its schedule.
+
+Source: spec RUN-2, RUN-3; facts prefect.md §2, §3.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from passerelle.flows.orders import orders
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
+from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.schedules import Cron
+
+from passerelle.profile.loader import LoadedProfile
+
+ZOMBIE_AUTOMATION = "passerelle: crash zombie runs"
+HEARTBEAT_SILENCE = dt.timedelta(minutes=9)
+"""Three missed heartbeats of Prefect's 180 seconds."""
+
+
+def deployments(profiles: list[LoadedProfile]) -> list[RunnerDeployment]:
+    """Give one deployment per profile, named after it; a run that comes while another works waits for it."""
+    return [_orders(loaded) for loaded in profiles]
+
+
+def _orders(loaded: LoadedProfile) -> RunnerDeployment:
+    profile = loaded.profile
+    schedules = [Cron(profile.schedules.orders, timezone=profile.time_zone)] if profile.schedules.orders else []
+    deployment = orders.to_deployment(
+        name=profile.name,
+        description=profile.label or None,
+        parameters={"profile": profile.name},
+        schedules=schedules,
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        tags=["passerelle", profile.name],
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    if not isinstance(deployment, RunnerDeployment):
+        raise TypeError("deployments are made outside of an event loop")
+    return deployment
+
+
+def install_automations() -> None:
+    """Make runs whose process was killed crash, so that they do not hold their slot for ever."""
+    with get_client(sync_client=True) as client:
+        if not client.read_automations_by_name(ZOMBIE_AUTOMATION):
+            client.create_automation(_zombies())
+
+
+def _zombies() -> AutomationCore:
+    ends = ("Completed", "CompletedWithRejects", "Failed", "Cancelled", "Crashed")
+    return AutomationCore(
+        name=ZOMBIE_AUTOMATION,
+        description="A run that sends no heartbeat any more is crashed: its process was killed.",
+        trigger=EventTrigger(
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ends)},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=HEARTBEAT_SILENCE,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message="No heartbeat: the process was killed.")],
+    )

@@ -1,0 +1,112 @@
+"""One machine that does everything: Prefect's server, the schedules and the runner that works them off.
+
+The server listens on loopback only; its database, results and the key that encrypts its secrets lie in the
+installation's state folder.
+
+Source: design.md decisions 6 and 7; spec RUN-2; facts prefect.md §0, §2, §5, §6.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from cryptography.fernet import Fernet
+
+from passerelle.run.installation import Installation
+
+HOST = "127.0.0.1"
+START_SECONDS = 120
+"""How long a first start may take: it makes the database."""
+
+
+class ServerNotStartedError(RuntimeError):
+    """Prefect's server did not start; the message says where its log is."""
+
+
+def environment(installation: Installation, port: int) -> dict[str, str]:
+    """Give the environment that server, runner and flow runs share."""
+    home = installation.state / "prefect"
+    return {
+        "PASSERELLE_PROFILES": str(installation.profiles),
+        "PASSERELLE_STATE": str(installation.state),
+        "PASSERELLE_LEDGER": installation.ledger_url,
+        "PREFECT_HOME": str(home),
+        "PREFECT_API_URL": f"http://{HOST}:{port}/api",
+        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_ENCRYPTION_KEY": _key(home / "encryption.key"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    }
+
+
+@contextmanager
+def server(variables: Mapping[str, str]) -> Iterator[str]:
+    """Run Prefect's server until the end of the ``with``.
+
+    Yields:
+        The address of its pages.
+
+    Raises:
+        ServerNotStartedError: it stopped or did not answer in time.
+    """
+    home = Path(variables["PREFECT_HOME"])
+    log_path = home / "server.log"
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start"],
+            env={**os.environ, **variables},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait(process, variables["PREFECT_API_URL"], log_path)
+        yield variables["PREFECT_API_URL"].removesuffix("/api")
+    finally:
+        _stop(process)
+
+
+def _wait(process: subprocess.Popen[bytes], api: str, log_path: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerNotStartedError(f"Prefect's server stopped at once; see {log_path}")
+        try:
+            if httpx.get(f"{api}/health", timeout=2).status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    raise ServerNotStartedError(f"Prefect's server did not answer within {START_SECONDS} s; see {log_path}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _key(path: Path) -> str:
+    """Give the key that encrypts the server's secrets, made once and readable by its owner only (SEC-3)."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(Fernet.generate_key().decode("ascii"))
+    return path.read_text(encoding="ascii")

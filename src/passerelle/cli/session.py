@@ -1,0 +1,93 @@
+"""What every command shares: the installation it works on, the user's language, how it says what went wrong.
+
+Source: spec RUN-5 (exit codes), SEC-3 (no secret in an error).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from passerelle.run.installation import Installation
+
+FAILED = 1
+WRONG_USAGE = 2
+
+_folders: dict[str, Path | None] = {"profiles": None, "state": None}
+
+
+def language() -> Literal["fr", "en"]:
+    """Give the user's language: ``PASSERELLE_LANG``, else that of the environment, else English."""
+    named = os.environ.get("PASSERELLE_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
+    return "fr" if named.lower().startswith("fr") else "en"
+
+
+def remember(profiles: Path | None, state: Path | None) -> None:
+    """Keep the folders given before the sub-command."""
+    _folders.update(profiles=profiles, state=state)
+
+
+def installation() -> Installation:
+    """Give the installation that the command works on."""
+    from passerelle.run.installation import Installation  # noqa: PLC0415
+
+    return Installation.of_environment(_folders["profiles"], _folders["state"])
+
+
+def say(markdown: str) -> None:
+    """Print Markdown: laid out on a terminal, as it is into a file or pipe."""
+    if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415
+        from rich.markdown import Markdown  # noqa: PLC0415
+
+        Console().print(Markdown(markdown))
+    else:
+        typer.echo(markdown)
+
+
+@contextmanager
+def failing() -> Iterator[None]:
+    """Turn a failure into a message with what to do, in the user's language, and its exit code (RUN-5).
+
+    Exit code 2 is for usage and configuration, 1 for everything else. An error that is nobody's but ours keeps its
+    traceback: it must be reported.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        message, code = told
+        typer.echo(message, err=True)
+        raise typer.Exit(code) from None
+
+
+def _told(error: Exception) -> tuple[str, int] | None:
+    """Give message and exit code of an error that users can act on."""
+    from passerelle.exchange.reference import UnknownTemplateCodeError  # noqa: PLC0415
+    from passerelle.formats.errors import FormatError  # noqa: PLC0415
+    from passerelle.formats.notation import DescriptorError  # noqa: PLC0415
+    from passerelle.formats.registry import UnknownFormatError  # noqa: PLC0415
+    from passerelle.ledger.errors import LedgerError, WrongUrlError  # noqa: PLC0415
+    from passerelle.profile.loader import ProfileError  # noqa: PLC0415
+    from passerelle.run.errors import RunError  # noqa: PLC0415
+    from passerelle.storage.errors import BadPlace, StorageError  # noqa: PLC0415
+
+    chosen = language()
+    if isinstance(error, DescriptorError | UnknownFormatError | UnknownTemplateCodeError):
+        return str(error), WRONG_USAGE
+    if isinstance(error, StorageError | LedgerError | FormatError | ProfileError | RunError):
+        usage = isinstance(error, BadPlace | WrongUrlError | ProfileError) or getattr(error, "is_usage", False)
+        message = "\n".join(filter(None, (error.text(chosen), error.todo(chosen))))
+        return message, WRONG_USAGE if usage else FAILED
+    if isinstance(error, OSError):
+        return f"{error.strerror}: {error.filename}" if error.filename else str(error), FAILED
+    return None

@@ -1,0 +1,40 @@
+"""``passerelle up``: server, schedules and runner on this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from passerelle.cli.session import failing, installation
+
+
+def up(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Prefect's server, on loopback.")] = 4200,
+    limit: Annotated[int, typer.Option(min=1, help="How many runs work at once.")] = 2,
+) -> None:
+    """Start everything on this machine: Prefect's server, the schedules, the runner. Ctrl-C stops it.
+
+    Tout démarrer sur cette machine : serveur Prefect, planifications, exécutions.
+    """
+    with failing():
+        from passerelle.flows.server import environment, server  # noqa: PLC0415
+
+        chosen = installation()
+        variables = environment(chosen, port)
+        # Before Prefect is imported: it reads its settings then.
+        os.environ.update(variables)
+        with server(variables) as address:
+            from prefect import serve  # noqa: PLC0415
+
+            from passerelle.flows.deployments import deployments, install_automations  # noqa: PLC0415
+            from passerelle.profile.loader import load, names  # noqa: PLC0415
+
+            found = [load(name, profiles_folder=chosen.profiles) for name in names(chosen.profiles)]
+            if not found:
+                typer.echo(f"no profile in {chosen.profiles}", err=True)
+                raise typer.Exit(2)
+            install_automations()
+            typer.echo(f"Prefect: {address}  —  {', '.join(each.profile.name for each in found)}")
+            serve(*deployments(found), limit=limit, pause_on_shutdown=False, print_starting_message=False)

@@ -1,0 +1,130 @@
+"""Counting what became of what a run read, in records and in amounts.
+
+Source: spec JOU-1, JOU-5, ORD-45; user-asks A5.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from passerelle import money, outcome
+from passerelle.exchange.mappings import MAPPINGS
+from passerelle.exchange.orders import Exchange
+from passerelle.exchange.selection import Window
+from passerelle.messages import Language
+from passerelle.profile.settings import Profile
+from passerelle.run.summary import Balance, Rate, Reason, State, Summary
+
+
+def summarised(
+    run_id: str,
+    profile: Profile,
+    orders: pd.DataFrame,
+    exchange: Exchange,
+    outcomes: pd.DataFrame,
+    *,
+    state: State,
+    days: Window,
+) -> Summary:
+    """Count what became of what was read.
+
+    Args:
+        run_id: the run.
+        profile: its profile.
+        orders: all orders read.
+        exchange: the documents that go out.
+        outcomes: all that was said.
+        state: what became of the run.
+        days: the days exchanged.
+    """
+    of_orders = outcomes[outcomes["record_type"] == "order"]
+    keys = list(dict.fromkeys([*orders["order_key"], *of_orders["record"]]))
+    final = outcome.final_states(of_orders, keys)
+    roundings = exchange.reconciliation.documents["rounding"]
+    return Summary(
+        run_id=run_id,
+        profile=profile.name,
+        language=profile.language,
+        state=state,
+        read=len(final),
+        written=int((final == "succeeded").sum()),
+        failed=int((final == "failed").sum()),
+        ignored=int((final == "ignored").sum()),
+        unread_files=_unread(outcomes),
+        documents=exchange.documents["document_kind"].value_counts().to_dict(),
+        customers=len(exchange.customers),
+        roundings=int((roundings != 0).sum()),
+        largest_rounding=amount_text(roundings.abs().max() if len(roundings) else 0),
+        balances=_balances(orders, final),
+        rates=_rates(exchange),
+        reasons=_reasons(outcomes, profile.language),
+        new_values={MAPPINGS[name].fr: len(rows) for name, rows in exchange.new_values.items()},
+        period=f"{days.first or '…'} → {days.last or '…'}",
+    )
+
+
+def _unread(outcomes: pd.DataFrame) -> int:
+    """Count files and rows that were refused as such: their records are not known."""
+    refused = outcomes[(outcomes["state"] == "failed") & (outcomes["record_type"] != "order")]
+    return int(refused.drop_duplicates(["record_type", "record"]).shape[0])
+
+
+def _balances(orders: pd.DataFrame, final: pd.Series) -> tuple[Balance, ...]:
+    """Sum orders by currency and final state."""
+    states = final.reindex(orders["order_key"]).to_numpy()
+    rows = []
+    for currency, group in orders.assign(state=states).groupby("currency"):
+        count = group["state"].value_counts()
+        amount = group.groupby("state")["charged_total"].sum()
+        rows.append(
+            Balance(
+                currency=str(currency),
+                read=len(group),
+                written=int(count.get("succeeded", 0)),
+                failed=int(count.get("failed", 0)),
+                ignored=int(count.get("ignored", 0)),
+                amount_read=amount_text(group["charged_total"].sum()),
+                amount_written=amount_text(amount.get("succeeded", 0)),
+                amount_failed=amount_text(amount.get("failed", 0)),
+                amount_ignored=amount_text(amount.get("ignored", 0)),
+            )
+        )
+    return tuple(rows)
+
+
+def _rates(exchange: Exchange) -> tuple[Rate, ...]:
+    return tuple(
+        Rate(
+            currency=row["currency"],
+            tax_rate=money.shortest(row["tax_rate"]),
+            **{
+                name: amount_text(row[name])
+                for name in ("shop_base", "shop_tax", "file_base", "file_tax", "difference")
+            },
+        )
+        for row in exchange.reconciliation.rates.to_dict("records")
+    )
+
+
+def _reasons(outcomes: pd.DataFrame, language: Language) -> tuple[Reason, ...]:
+    """Count the outcomes by code, refusals first, each with an example."""
+    rows = []
+    for (state, name), group in outcomes.groupby(["state", "code"], sort=False):
+        first = group.iloc[0].to_dict()
+        rows.append(
+            Reason(
+                state=str(state),
+                code=str(name),
+                count=int(group["record"].nunique()),
+                example=first["record"],
+                message=outcome.message(first, language),
+                todo=outcome.todo(first, language),
+            )
+        )
+    order = ["failed", "ignored", "succeeded"]
+    return tuple(sorted(rows, key=lambda row: (order.index(row.state), row.code)))
+
+
+def amount_text(value: int) -> str:
+    """Write an amount of a table with two decimals."""
+    return f"{money.decimal(value):.2f}"

@@ -1,0 +1,132 @@
+"""The files EBP imports: text files by their descriptors, the batch file, all in one ``erpFiles.zip``.
+
+Source: spec EBP-1, EBP-2, FMT-3, INV-2, INV-3.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange.orders import Exchange
+from passerelle.formats.registry import Formats
+from passerelle.formats.writer import write
+from passerelle.profile.settings import Batch
+
+ZIP_NAME = "erpFiles.zip"
+BATCH_NAME = "Batch.txt"
+FORMATS = {
+    "customers": "ebp/customers",
+    "addresses": "ebp/addresses",
+    "quote": "ebp/quotes",
+    "order": "ebp/orders",
+    "delivery_note": "ebp/delivery_notes",
+    "invoice": "ebp/invoices",
+}
+"""The descriptor of each file, in the order EBP must import them (facts §1.4)."""
+_IMPORTS = {"quote": "quotes", "order": "orders", "delivery_note": "delivery_notes", "invoice": "invoices"}
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ErpFiles:
+    """The files of a run.
+
+    Attributes:
+        files: content by file name, in the order EBP imports them; empty when there is no document.
+        exchange: what stands in them: an order that a file cannot hold was taken out.
+        outcomes: what the writer said of documents, by order key.
+    """
+
+    files: Mapping[str, bytes]
+    exchange: Exchange
+    outcomes: pd.DataFrame
+
+    def zipped(self) -> bytes:
+        """Give the zip, the same bytes for the same files (INV-3)."""
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in self.files.items():
+                member = zipfile.ZipInfo(name, _EPOCH)
+                member.compress_type = zipfile.ZIP_DEFLATED
+                member.create_system = 0
+                archive.writestr(member, data)
+        return buffer.getvalue()
+
+
+def write_erp_files(
+    exchange: Exchange, formats: Formats, settings: Mapping[str, Mapping[str, object]], batch: Batch
+) -> ErpFiles:
+    """Write the documents and the customers they need.
+
+    A customer or document that its file cannot hold (a code or an e-mail too long: never cut) takes its order out of
+    all files, and the rest is written again without it.
+
+    Args:
+        exchange: what the rules made.
+        formats: the built-in and the user's descriptors.
+        settings: the profile's values of the descriptors' settings, by format.
+        batch: where EBP finds the files, and by which saved imports it takes them.
+    """
+    said = []
+    while True:
+        files, outcomes, refused = _written(exchange, formats, settings)
+        said.append(outcomes[outcomes["record"].isin(refused)] if refused else outcomes)
+        if not refused:
+            break
+        exchange = exchange.without(refused)
+    if files:
+        files[BATCH_NAME] = _batch(files, formats, batch)
+    return ErpFiles(files, exchange, outcome.together(said))
+
+
+def document_rows(exchange: Exchange, kind: str) -> pd.DataFrame:
+    """Give one row per line with its document's columns; the line's have the prefix ``line_`` (EBP-2)."""
+    documents = exchange.documents[exchange.documents["document_kind"] == kind]
+    lines = exchange.lines.add_prefix("line_").rename(columns={"line_document_key": "document_key"})
+    return documents.merge(lines, on="document_key", how="inner", sort=False)
+
+
+def _written(
+    exchange: Exchange, formats: Formats, settings: Mapping[str, Mapping[str, object]]
+) -> tuple[dict[str, bytes], pd.DataFrame, set[str]]:
+    """Write every file once; give files, outcomes by order, and the orders that cannot be written."""
+    files: dict[str, bytes] = {}
+    said = []
+    for kind, name in FORMATS.items():
+        is_customer = kind in {"customers", "addresses"}
+        rows = getattr(exchange, kind) if is_customer else document_rows(exchange, kind)
+        if rows.empty:
+            continue
+        descriptor = formats.get(name, settings.get(name))
+        key = "customer_code" if is_customer else "document_key"
+        written = write(descriptor, rows, record_column=key)
+        said.append(_of_orders(written.outcomes, exchange) if is_customer else written.outcomes)
+        files[str(descriptor.path)] = written.data
+    outcomes = outcome.together(said).assign(record_type="order")
+    return files, outcomes, outcome.refused(outcomes)
+
+
+def _of_orders(outcomes: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
+    """Say of the orders what was said of their customer."""
+    orders = exchange.documents[["customer_code", "document_key"]]
+    met = outcomes.merge(orders, left_on="record", right_on="customer_code")
+    return met.assign(record=met["document_key"])[list(outcome.COLUMNS)]
+
+
+def _batch(files: Mapping[str, bytes], formats: Formats, batch: Batch) -> bytes:
+    """Write EBP's batch file: one import per row, customers first (facts §1.3); no login or password stands in it."""
+    imports = {"customers": batch.imports.customers, "addresses": batch.imports.addresses}
+    imports |= {kind: getattr(batch.imports, name) for kind, name in _IMPORTS.items()}
+    folder = batch.folder.rstrip("\\") + "\\" if batch.folder else ""
+    rows = [
+        f'/Import="{folder}{file}";{imports[kind].category};{imports[kind].name}'
+        for kind, name in FORMATS.items()
+        if (file := str(formats.get(name).path)) in files
+    ]
+    return "".join(f"{row}\r\n" for row in rows).encode("cp1252")

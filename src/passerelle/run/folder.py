@@ -1,0 +1,119 @@
+"""The folder of a run: what people download and read afterwards.
+
+Source: spec JOU-2, JOU-5, SEC-4 (cells that a spreadsheet would compute are written as text).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+
+from passerelle import money, outcome
+from passerelle.exchange.reconciliation import Reconciliation
+from passerelle.run.summary import Summary, markdown
+
+REJECTS = ("record", "type", "code", "field", "value", "message_fr", "message_en", "todo_fr", "todo_en")
+
+
+def rejects(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """Give what a user reads of outcomes: record, code, both languages, what to do (JOU-2)."""
+    rows = outcomes.to_dict("records")
+    return pd.DataFrame(
+        {
+            "record": outcomes["record"],
+            "type": outcomes["record_type"],
+            "code": outcomes["code"],
+            "field": outcomes["field"],
+            "value": outcomes["value"],
+            "message_fr": [outcome.message(row, "fr") for row in rows],
+            "message_en": [outcome.message(row, "en") for row in rows],
+            "todo_fr": [outcome.todo(row, "fr") for row in rows],
+            "todo_en": [outcome.todo(row, "en") for row in rows],
+        },
+        columns=list(REJECTS),
+    )
+
+
+def write_reports(folder: Path, outcomes: pd.DataFrame, reconciliation: Reconciliation) -> dict[str, Path]:
+    """Write rejects, all outcomes and the reconciliation into the run's folder.
+
+    Returns:
+        The files by name: ``rejects.csv`` and ``rejects.xlsx`` (only when something was refused), ``outcomes.csv``,
+        ``reconciliation.csv``, ``reconciliation_rates.csv``.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    said = rejects(outcomes)
+    failed = said[(outcomes["state"] == "failed").to_numpy()]
+    tables = {"outcomes.csv": said.assign(state=outcomes["state"].to_numpy())}
+    if len(reconciliation.documents):
+        amounts = ["shop_total", "file_total", "rounding", "difference"]
+        tables["reconciliation.csv"] = _as_text(reconciliation.documents, amounts)
+        rates = ["tax_rate", "shop_base", "shop_tax", "file_base", "file_tax", "difference"]
+        tables["reconciliation_rates.csv"] = _as_text(reconciliation.rates, rates)
+    if len(failed):
+        tables["rejects.csv"] = failed
+    paths = {name: _write(folder / name, _csv(table)) for name, table in tables.items()}
+    if len(failed):
+        paths["rejects.xlsx"] = _workbook(folder / "rejects.xlsx", failed)
+    return paths
+
+
+def write_summary(folder: Path, summary: Summary) -> None:
+    """Write the summary as ``summary.json`` and ``summary.md``."""
+    _write(folder / "summary.json", summary.to_json().encode())
+    _write(folder / "summary.md", markdown(summary).encode())
+
+
+def read_summary(folder: Path) -> Summary:
+    """Read the summary of a run.
+
+    Raises:
+        FileNotFoundError: the run left none.
+    """
+    return Summary.from_json((folder / "summary.json").read_text(encoding="utf-8"))
+
+
+def _as_text(table: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
+    return table.assign(**{name: money.to_text(table[name], 2, ",") for name in amounts})
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    """Write a table as a French spreadsheet opens it: ``;``, UTF-8 with BOM, CRLF."""
+    safe = table.apply(lambda column: column.map(_inert) if column.dtype == "str" else column)
+    return safe.to_csv(sep=";", index=False, lineterminator="\r\n").encode("utf-8-sig")
+
+
+def _inert(cell: str) -> str:
+    """Keep a spreadsheet from computing a cell that came from a shop (SEC-4); numbers stay as they are."""
+    if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} and not cell[1:].replace(",", "").isdigit():
+        return "'" + cell
+    return cell
+
+
+def _workbook(path: Path, table: pd.DataFrame) -> Path:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("Rejets")
+    sheet.append(list(table.columns))
+    for row in table.itertuples(index=False):
+        # A text cell of a workbook that begins like a formula would be one.
+        sheet.append([_inert(str(cell)) for cell in row])
+    part = path.with_name(f".{path.name}.part")
+    book.save(part)
+    part.replace(path)
+    return path
+
+
+def _write(path: Path, data: bytes) -> Path:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    return path

@@ -1,0 +1,55 @@
+"""Where this installation keeps its profiles and its state, and what time it is.
+
+Source: design.md decisions 7 and 11.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Folders and clock of an installation.
+
+    Attributes:
+        profiles: folder of the profiles (``PASSERELLE_PROFILES``, default ``profiles``).
+        state: folder of ledger, outbox and runs (``PASSERELLE_STATE``, default ``var``). Personal data lies here.
+        ledger_url: the ledger (``PASSERELLE_LEDGER``, default an SQLite file in ``state``).
+        clock: gives the time in UTC.
+    """
+
+    profiles: Path
+    state: Path
+    ledger_url: str
+    clock: Callable[[], datetime] = field(default=_now, repr=False)
+
+    @classmethod
+    def of_environment(cls, profiles: Path | None = None, state: Path | None = None) -> Installation:
+        """Take what is not given from the environment, else the defaults below the current folder."""
+        profiles = profiles or Path(os.environ.get("PASSERELLE_PROFILES", "profiles"))
+        state = (state or Path(os.environ.get("PASSERELLE_STATE", "var"))).absolute()
+        url = os.environ.get("PASSERELLE_LEDGER", f"sqlite:///{state / 'ledger.sqlite'}")
+        return cls(profiles.absolute(), state, url)
+
+    @property
+    def outbox(self) -> Path:
+        """Files that wait for their delivery, kept afterwards."""
+        return self.state / "outbox"
+
+    def run_folder(self, run_id: str) -> Path:
+        """Give the folder of a run's reports."""
+        return self.state / "runs" / run_id
+
+    def today(self, time_zone: str) -> date:
+        """Give the day in a profile's time zone."""
+        return self.clock().astimezone(ZoneInfo(time_zone)).date()

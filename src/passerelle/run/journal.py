@@ -1,0 +1,81 @@
+"""The journal as the commands show it: runs, their summaries, files and refusals.
+
+Source: spec JOU-1, JOU-2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from passerelle import outcome
+from passerelle.ledger.ledger import Ledger
+from passerelle.messages import Language
+from passerelle.run import folder
+from passerelle.run.errors import RunError
+from passerelle.run.installation import Installation
+from passerelle.run.summary import markdown
+
+
+def latest_runs(installation: Installation, profile: str | None, limit: int) -> list[str]:
+    """Give one line per run, newest first: id, profile, task, state, start, counts, message."""
+    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        return [
+            "  ".join(
+                [
+                    run.run_id,
+                    f"{run.profile}/{run.task}",
+                    run.state,
+                    f"{run.started_at:%Y-%m-%d %H:%M:%S}",
+                    " ".join(f"{name}={count}" for name, count in run.counts.items()),
+                    run.message,
+                ]
+            ).rstrip()
+            for run in ledger.runs(profile, limit)
+        ]
+
+
+def summary_text(installation: Installation, run_id: str) -> str:
+    """Give a run's summary as Markdown; of a run that left none, what the ledger knows.
+
+    Raises:
+        UnknownError: no such run.
+    """
+    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        run = ledger.run(run_id)
+    try:
+        return markdown(folder.read_summary(installation.run_folder(run.run_id)))
+    except FileNotFoundError:
+        return f"# {run.profile} — {run.state}\n\n{run.message}\n"
+
+
+def run_file(installation: Installation, run_id: str, name: str) -> Path:
+    """Give the path of a file of a run: ``erpFiles.zip``, ``rejects.xlsx`` … (JOU-2).
+
+    Raises:
+        UnknownError: no such run.
+        RunError: the run has no such file.
+    """
+    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        run = ledger.run(run_id)
+    try:
+        files = folder.read_summary(installation.run_folder(run.run_id)).files
+    except FileNotFoundError:
+        files = {}
+    if name not in files or not Path(files[name]).is_file():
+        raise RunError("run-file-not-kept", run=run_id, name=name, known=", ".join(files) or "—")
+    return Path(files[name])
+
+
+def reject_lines(installation: Installation, run_id: str, language: Language) -> list[str]:
+    """Say what a run refused: record, code, reason, what to do; one line each.
+
+    Raises:
+        UnknownError: no such run.
+    """
+    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        said = ledger.run_outcomes(run_id)
+    failed = said[said["state"] == "failed"].to_dict("records")
+    return [
+        f"{row['record']}  {row['code']}  {outcome.message(row, language)} {outcome.todo(row, language)}".rstrip()
+        for row in failed
+    ]

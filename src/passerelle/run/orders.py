@@ -1,0 +1,394 @@
+"""The nightly orders job, step by step: what the command and the flow both call.
+
+    finish what earlier runs prepared → pick exports up → read → exchange → write → prepare (one transaction) →
+    publish → record delivered
+
+A crash between any two steps leaves a state from which the next run, or a retry of the same one, goes on: prepared
+deliveries are finished with their very bytes before anything new is read.
+
+Source: design.md decisions 5 and 6; spec ORD-1, ORD-81, STO-4, STO-5, REL-1, RUN-4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import cast, get_args
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange.customers import ACCOUNT_COLUMNS
+from passerelle.exchange.options import Period
+from passerelle.exchange.orders import Context, Exchange, exchange_orders
+from passerelle.exchange.selection import Window, window
+from passerelle.formats.reader import read
+from passerelle.formats.registry import Formats, formats
+from passerelle.ledger import outbox
+from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Delivery, Parcel, Prepared
+from passerelle.ledger.ledger import Ledger
+from passerelle.model.orders import SalesOrders, join_orders
+from passerelle.profile.loader import LoadedProfile, ProfileError, load
+from passerelle.profile.settings import Shop
+from passerelle.profile.workbook import add_new_values, read_mappings
+from passerelle.run import folder
+from passerelle.run.counting import amount_text, summarised
+from passerelle.run.erp_files import ZIP_NAME, ErpFiles, write_erp_files
+from passerelle.run.errors import RunError
+from passerelle.run.installation import Installation
+from passerelle.run.summary import State, Summary
+from passerelle.shops.export import ExportFile, ReadOptions, read_export
+from passerelle.storage.base import Storage
+from passerelle.storage.pickup import pick_up
+from passerelle.storage.places import Place, open_place
+from passerelle.storage.publish import OutFile, publish
+
+TASK = "orders"
+LAST_IMPORT = "orders.last-import"
+"""The ledger's mark of the last import (ORD-1, since-last-import)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run of ``orders`` is asked to do.
+
+    Attributes:
+        profile: name or path of the profile.
+        period: a named period instead of the profile's.
+        since: first day of an explicit range.
+        until: last day of an explicit range.
+        plan: say what would be done; record and send nothing.
+        run_id: the run to go on with (a flow's retry); empty: a new one.
+    """
+
+    profile: str
+    period: Period | None = None
+    since: date | None = None
+    until: date | None = None
+    plan: bool = False
+    run_id: str = ""
+
+    @classmethod
+    def asked(
+        cls,
+        profile: str,
+        period: str | None = None,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        plan: bool = False,
+        run_id: str = "",
+    ) -> Request:
+        """Check what a person asked for.
+
+        Raises:
+            RunError: no such period, or the first day is after the last.
+        """
+        known = get_args(Period)
+        if period is not None and period not in known:
+            raise RunError("run-unknown-period", is_usage=True, value=period, known=", ".join(known))
+        if since and until and since > until:
+            raise RunError("run-bad-dates", is_usage=True, since=since, until=until)
+        return cls(profile, cast("Period | None", period), since, until, plan, run_id)
+
+    def days(self, loaded: LoadedProfile, today: date, last_import: date | None) -> Window:
+        """Give the days whose orders are exchanged (ORD-1)."""
+        if self.since or self.until:
+            return Window(self.since, self.until)
+        return window(self.period or loaded.profile.orders.period, today, last_import)
+
+
+def run_orders(request: Request, installation: Installation) -> Summary:
+    """Do the whole job, as the command does.
+
+    Raises:
+        ProfileError, RunError, StorageError, LedgerError, FormatError: the run failed; it can be run again.
+    """
+    with open_job(request, installation) as job:
+        earlier = job.deliver_earlier()
+        return with_earlier(job.deliver(job.prepare()), earlier)
+
+
+@contextmanager
+def open_job(request: Request, installation: Installation) -> Iterator[OrdersJob]:
+    """Load the profile, open the ledger, and hold the task of the profile for this process.
+
+    Raises:
+        ProfileError: the profile cannot be used.
+        BusyError: another process works on it.
+    """
+    loaded = load(request.profile, profiles_folder=installation.profiles)
+    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        job = OrdersJob(request, installation, loaded, ledger)
+        if not job.works:
+            yield job
+            return
+        with ledger.lease(loaded.profile.name, TASK, request.run_id or "passerelle run orders"):
+            yield job
+
+
+def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
+    """Say in the summary which earlier deliveries this run finished."""
+    return replace(summary, earlier=tuple(earlier))
+
+
+class OrdersJob:
+    """One run of the orders job; its steps in their order. Use ``open_job``."""
+
+    def __init__(self, request: Request, installation: Installation, loaded: LoadedProfile, ledger: Ledger) -> None:
+        self._request = request
+        self._installation = installation
+        self._loaded = loaded
+        self._profile = loaded.profile
+        self._ledger = ledger
+
+    @property
+    def works(self) -> bool:
+        """Whether the run may change anything: no plan, and the profile is not paused (PRO-4)."""
+        return not (self._request.plan or self._profile.paused)
+
+    def deliver_earlier(self) -> list[str]:
+        """Finish what earlier runs prepared, with the very same bytes, before anything new is read.
+
+        Returns:
+            Names of the deliveries finished.
+
+        Raises:
+            StorageError: the place does not take them; they stay prepared.
+        """
+        if not self.works:
+            return []
+        waiting = [each for each in self._ledger.unfinished(self._profile.name) if each.run_id != self._request.run_id]
+        for delivery in waiting:
+            self._publish(delivery)
+        return [delivery.delivery_id for delivery in waiting]
+
+    def prepare(self) -> Summary:
+        """Read the shops' exports, make documents of them, write the ERP's files and put them in the outbox.
+
+        All that the run found out and is about to send is written in one transaction of the ledger. A run that
+        prepared before (a retry) reads nothing again: it goes on with what it prepared.
+
+        Raises:
+            StorageError: an export could not be picked up.
+            RunError: an extract is missing, or a record was lost on the way; nothing is sent.
+        """
+        if self._profile.paused:
+            return Summary(self._request.run_id, self._profile.name, self._profile.language, "paused")
+        if self._request.plan:
+            return self._summary("", self._made(), "planned")
+        asked = self._request.run_id or None
+        run_id = self._ledger.start_run(self._profile.name, TASK, self._parameters(), run_id=asked)
+        if self._ledger.run(run_id).state != "running":
+            return folder.read_summary(self._installation.run_folder(run_id))
+        try:
+            return self._prepared(run_id)
+        except Exception as error:
+            self._ledger.fail_run(run_id, str(error))
+            raise
+
+    def deliver(self, summary: Summary) -> Summary:
+        """Publish what the run prepared, and record that it arrived.
+
+        Raises:
+            StorageError: the place does not take it; it stays prepared and the next run, or a retry, finishes it.
+        """
+        for delivery in self._ledger.unfinished(self._profile.name):
+            if delivery.run_id == summary.run_id:
+                self._publish(delivery)
+        return summary
+
+    def _publish(self, delivery: Delivery) -> None:
+        """Publish a prepared delivery; publishing twice is harmless, its names and bytes are the same."""
+        try:
+            for file in delivery.files:
+                outbox.read(file)
+            files = [OutFile(file.name, file.path, file.size, file.sha256) for file in delivery.files]
+            with self._opened(self._profile.delivery.place) as storage:
+                publish(storage, files, delivery.manifest_name, folder=delivery.folder)
+        except Exception as error:
+            self._ledger.delivery_failed(delivery.delivery_id, str(error))
+            self._ledger.fail_run(delivery.run_id, str(error))
+            raise
+        self._ledger.delivered(delivery.delivery_id)
+
+    def _parameters(self) -> dict[str, str]:
+        request = self._request
+        given = {"profile": request.profile, "period": request.period, "since": request.since, "until": request.until}
+        return {name: str(value) for name, value in given.items() if value is not None}
+
+    def _prepared(self, run_id: str) -> Summary:
+        """Put the files and reports on disk, then write the ledger."""
+        made = self._made()
+        home = self._installation.run_folder(run_id)
+        reports = folder.write_reports(home, made.outcomes, made.exchange.reconciliation)
+        if made.exchange.new_values:
+            add_new_values(self._profile.mappings, made.exchange.new_values, language=self._profile.language)
+        parcel = self._parcel(made)
+        summary = self._summary(run_id, made, "delivered" if parcel else "nothing-to-do")
+        paths = {name: str(path) for name, path in reports.items()}
+        if parcel:
+            summary = replace(summary, delivery=parcel.delivery_id, place=parcel.place)
+            paths[ZIP_NAME] = str(parcel.files[0].path)
+        summary = replace(summary, files=paths)
+        folder.write_summary(home, summary)
+        self._ledger.prepare(
+            run_id,
+            Prepared(
+                outcomes=made.outcomes,
+                parcel=parcel,
+                records=_records(made.exchange),
+                accounts=ACCOUNTS.conform(made.exchange.accounts),
+                effects=EFFECTS.conform(made.exchange.effects.rename(columns={"order_key": "record_key"})),
+                counts=summary.counts,
+            ),
+        )
+        self._ledger.set_mark(self._profile.name, LAST_IMPORT, made.today.isoformat())
+        return summary
+
+    def _made(self) -> _Made:
+        """Pick up, read, exchange, write: everything before the first effect."""
+        profile, ledger = self._profile, self._ledger
+        today = self._installation.today(profile.time_zone)
+        mark = ledger.mark(profile.name, LAST_IMPORT)
+        days = self._request.days(self._loaded, today, date.fromisoformat(mark) if mark else None)
+        available = formats(profile.erp.formats_folder)
+        articles, wrong_articles = _extract(available, "ebp/articles", profile.erp.extracts.articles)
+        erp_customers, wrong_customers = _extract(available, "ebp/customers_extract", profile.erp.extracts.customers)
+        tables, wrong_mappings = read_mappings(profile.mappings)
+        if (wrong_mappings["state"] == "failed").any():
+            raise ProfileError(wrong_mappings, profile.language)
+        sales = join_orders([self._sold(shop) for shop in profile.shops])
+        exchange = exchange_orders(
+            sales,
+            Context(
+                orders=profile.orders,
+                customers=profile.customers,
+                mappings=tables,
+                articles=articles,
+                erp_customers=erp_customers,
+                accounts=ledger.accounts(profile.name)[list(ACCOUNT_COLUMNS)],
+                exchanged=ledger.exchanged(profile.name, "order").rename(columns={"files": "file_name"}),
+                days=days,
+                today=today,
+            ),
+        )
+        files = write_erp_files(exchange, available, profile.erp.format_settings, profile.erp.batch)
+        said = [wrong_articles, wrong_customers, wrong_mappings, files.exchange.outcomes, files.outcomes]
+        made = _Made(sales, files, outcome.together(said), today, days)
+        _check_nothing_is_lost(made)
+        return made
+
+    def _sold(self, shop: Shop) -> SalesOrders:
+        """Pick a shop's exports up and read them."""
+        with self._opened(shop.source.place) as storage:
+            picked = pick_up(storage, shop.source.files)
+            where = storage.name
+        options = ReadOptions(
+            shop=shop.name,
+            time_zone=self._profile.time_zone,
+            shop_currency=shop.currency,
+            language=shop.language or self._profile.language,
+            wrapping_labels=shop.wrapping_labels,
+        )
+        sales = read_export(shop.platform, [ExportFile(file.path, file.data) for file in picked], options)
+        if picked:
+            return sales
+        missing = outcome.said("no-export-file", [shop.name], record_type="file", stage="read", value=where)
+        return replace(sales, outcomes=outcome.together([sales.outcomes, missing]))
+
+    def _opened(self, place: Place) -> Storage:
+        return open_place(place, base_folder=self._loaded.folder)
+
+    def _parcel(self, made: _Made) -> Parcel | None:
+        """Put the zip in the outbox, under a name made of profile, day and content."""
+        if not made.files.files:
+            return None
+        data = made.files.zipped()
+        name = f"{self._profile.name}-{made.today:%Y%m%d}-{sha256(data).hexdigest()[:8]}"
+        count = len(made.exchange.documents)
+        stored = outbox.store(self._installation.outbox, name, f"erpFiles-{name}.zip", data, record_count=count)
+        manifest = f"erpFiles-{name}.manifest.json"
+        return Parcel(name, self._profile.delivery.place.url, manifest_name=manifest, files=(stored,))
+
+    def _summary(self, run_id: str, made: _Made, state: State) -> Summary:
+        return summarised(
+            run_id, self._profile, made.sales.orders, made.exchange, made.outcomes, state=state, days=made.days
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a run made of what it read."""
+
+    sales: SalesOrders
+    files: ErpFiles
+    outcomes: pd.DataFrame
+    today: date
+    days: Window
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.files.exchange
+
+
+def _extract(available: Formats, name: str, path: Path | None) -> tuple[pd.DataFrame | None, pd.DataFrame]:
+    """Read an extract of the ERP; one that the profile does not name switches off what needs it (EBP-10).
+
+    Raises:
+        RunError: the file is not there.
+        FormatError: it is not of this format.
+    """
+    if path is None:
+        return None, outcome.none()
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise RunError("run-extract-missing", file=path) from None
+    table = read(available.get(name), data, name=path.name)
+    return table.table, table.outcomes
+
+
+def _check_nothing_is_lost(made: _Made) -> None:
+    """See that every order read became a document or has an outcome, in count and in amount (INV-2, JOU-5).
+
+    Raises:
+        RunError: one has neither, or a document's total is not the shop's. That is our fault, and nothing is sent.
+    """
+    orders = made.sales.orders
+    told = set(made.exchange.documents["document_key"]) | outcome.refused(made.outcomes)
+    lost = orders[~orders["order_key"].isin(told)]
+    if len(lost):
+        raise RunError(
+            "run-records-lost",
+            read=len(orders),
+            told=len(orders) - len(lost),
+            amount_read=amount_text(orders["charged_total"].sum()),
+            amount_told=amount_text(orders["charged_total"].sum() - lost["charged_total"].sum()),
+            currency="/".join(sorted(set(orders["currency"]))),
+        )
+    compared = made.exchange.reconciliation
+    if not compared.balanced:
+        wrong = compared.documents.loc[compared.documents["difference"] != 0, "order_key"]
+        raise RunError("run-not-balanced", records=", ".join(wrong[:10]))
+
+
+def _records(exchange: Exchange) -> pd.DataFrame:
+    """Give the exchanged orders as the ledger remembers them (ORD-81)."""
+    documents = exchange.documents
+    return RECORDS.conform(
+        pd.DataFrame(
+            {
+                "record_type": "order",
+                "record_key": documents["document_key"],
+                "content_hash": exchange.contents.reindex(documents["document_key"]).to_numpy(),
+                "document_kind": documents["document_kind"],
+                "document_number": documents["document_number"],
+                "total_incl": documents["total_incl"],
+            }
+        )
+    )
