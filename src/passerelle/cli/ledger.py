@@ -1,0 +1,133 @@
+"""``passerelle ledger``: what was exchanged, what still has to arrive, and giving up what never will."""
+
+from __future__ import annotations
+
+import getpass
+import json as json_text
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from passerelle.cli.session import failing, installation, language, say
+
+if TYPE_CHECKING:
+    from passerelle.ledger.ledger import Ledger
+    from passerelle.messages import Language
+
+app = typer.Typer(no_args_is_help=True, help="What was exchanged. Registre des échanges.")
+
+Url = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="The ledger; default: the installation's.")]
+
+_WORDS: dict[Language, dict[str, str]] = {
+    "fr": {
+        "title": "Registre des échanges",
+        "exchanged": "Transmis",
+        "unfinished": "Livraisons à terminer",
+        "effects": "Mises à jour de la boutique en attente",
+        "leases": "Tâches en cours",
+        "runs": "Dernières exécutions",
+        "nothing": "rien",
+        "attempts": "essais",
+    },
+    "en": {
+        "title": "Ledger",
+        "exchanged": "Exchanged",
+        "unfinished": "Deliveries to finish",
+        "effects": "Shop updates still to do",
+        "leases": "Tasks running",
+        "runs": "Latest runs",
+        "nothing": "nothing",
+        "attempts": "attempts",
+    },
+}
+
+
+@app.command()
+def status(url: Url = None, json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """Show what was exchanged and what still has to arrive. État du registre des échanges."""
+    with failing():
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            told = _told(ledger)
+        if json:
+            typer.echo(json_text.dumps(told, ensure_ascii=False, indent=2))
+        else:
+            say(_markdown(told, language()))
+
+
+@app.command()
+def abandon(
+    delivery: Annotated[str, typer.Argument(help="The delivery, as `ledger status` names it.")],
+    url: Url = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Give up a delivery that can never arrive: its records are exchanged again. Abandonner une livraison."""
+    with failing():
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            if not yes:
+                asked = {
+                    "fr": f"Abandonner la livraison {delivery} ? Ses enregistrements seront transmis à nouveau.",
+                    "en": f"Abandon delivery {delivery}? Its records will be exchanged again.",
+                }
+                typer.confirm(asked[language()], abort=True)
+            count = ledger.abandon(delivery, by=getpass.getuser())
+        done = {
+            "fr": f"Livraison {delivery} abandonnée : {count} enregistrement(s) seront transmis à nouveau.",
+            "en": f"Delivery {delivery} abandoned: {count} record(s) will be exchanged again.",
+        }
+        typer.echo(done[language()])
+
+
+def _told(ledger: Ledger) -> dict[str, Any]:
+    """Give what there is to know, as JSON has it."""
+    return {
+        "ledger": ledger.url,
+        "exchanged": ledger.exchanged_counts().to_dict("records"),
+        "unfinished": [
+            {
+                "delivery": delivery.delivery_id,
+                "profile": delivery.profile,
+                "task": delivery.task,
+                "place": delivery.place,
+                "files": [file.name for file in delivery.files],
+                "prepared_at": delivery.prepared_at.isoformat(timespec="seconds"),
+                "attempts": delivery.attempts,
+                "last_error": delivery.last_error,
+            }
+            for delivery in ledger.unfinished()
+        ],
+        "effects": ledger.pending_effects().groupby("profile").size().to_dict(),
+        "leases": ledger.leases().to_dict("records"),
+        "runs": [
+            {
+                "run": run.run_id,
+                "profile": run.profile,
+                "task": run.task,
+                "state": run.state,
+                "started_at": run.started_at.isoformat(timespec="seconds"),
+            }
+            for run in ledger.runs(limit=5)
+        ],
+    }
+
+
+def _markdown(told: dict[str, Any], spoken: Language) -> str:
+    words = _WORDS[spoken]
+    sections = {
+        "exchanged": ["{profile} · {record_type}: {records}".format(**row) for row in told["exchanged"]],
+        "unfinished": [
+            f"{row['delivery']} · {row['profile']}/{row['task']} → {row['place']} ({', '.join(row['files'])}), "
+            + f"{row['prepared_at']}, {row['attempts']} {words['attempts']} {row['last_error']}".rstrip()
+            for row in told["unfinished"]
+        ],
+        "effects": [f"{profile}: {count}" for profile, count in told["effects"].items()],
+        "leases": ["{profile}/{task} · {holder} ({host})".format(**row) for row in told["leases"]],
+        "runs": ["{run} · {profile}/{task} · {state} · {started_at}".format(**row) for row in told["runs"]],
+    }
+    lines = [f"# {words['title']}", "", told["ledger"]]
+    for name, rows in sections.items():
+        lines += ["", f"## {words[name]}", "", *(f"- {row}" for row in rows or [words["nothing"]])]
+    return "\n".join(lines)

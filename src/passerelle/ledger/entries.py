@@ -1,0 +1,203 @@
+"""What is written in the ledger and read back: runs, deliveries with their files, and what a run prepares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.model.table import Column, Table
+
+RunState = Literal["running", "prepared", "delivered", "nothing_to_do", "failed"]
+DeliveryState = Literal["prepared", "delivered", "abandoned"]
+
+RECORDS = Table(
+    "exchanged records",
+    "record that a delivery carries",
+    (
+        Column("record_type", "text", "order, refund, customer, article …"),
+        Column("record_key", "text", "its id, unique within profile and type (order_key …)"),
+        Column("content_hash", "text", "hash of what the shop or the ERP said of it"),
+        Column("replaces", "text", "content hash that this content takes the place of; empty: never exchanged before"),
+        Column("document_kind", "text", "kind of the document made of it; empty: none"),
+        Column("document_number", "text", "number of that document; empty: none"),
+        Column("total_incl", "amount", "total of that document including VAT; missing: none", optional=True),
+    ),
+)
+
+ACCOUNTS = Table(
+    "given accounts",
+    "ERP account given to a customer of the shop (CUS-2, CUS-9)",
+    (
+        Column("customer_key", "text", "the buyer in the shop"),
+        Column("customer_code", "text", "account code, unique within the profile"),
+        Column("accounting_account", "text", "accounting account (CUS-3); empty: none"),
+        Column("email", "text", "e-mail the customer is matched by (CUS-1)"),
+        Column("siret", "text", "SIRET the customer is matched by"),
+        Column("vat_number", "text", "VAT number the customer is matched by"),
+    ),
+)
+
+EFFECTS = Table(
+    "effects",
+    "change to make in the shop once the delivery has arrived (ORD-80)",
+    (
+        Column("record_key", "text", "the record concerned (order_key, customer_key …)"),
+        Column("kind", "text", "what to do: set_status, set_tag, set_account …"),
+        Column("value", "text", "the value to set"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in the outbox: the very bytes that a delivery sends.
+
+    Attributes:
+        name: its name where it is delivered.
+        path: where its bytes wait.
+        size: in bytes.
+        sha256: of its bytes, in hexadecimal.
+        record_count: records it carries; 0 where they are not counted.
+    """
+
+    name: str
+    path: Path
+    size: int
+    sha256: str
+    record_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A delivery about to be prepared.
+
+    Attributes:
+        delivery_id: see ``outbox.delivery_id``.
+        place: URL of the storage, without secret.
+        folder: folder there.
+        manifest_name: name of the manifest there; empty when there is none.
+        files: in the order they are sent; already in the outbox.
+    """
+
+    delivery_id: str
+    place: str
+    folder: str = ""
+    manifest_name: str = ""
+    files: tuple[StoredFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that a run has found out and is about to send.
+
+    Attributes:
+        outcomes: what was said of its records (``passerelle.outcome``).
+        parcel: what it sends; none when there is nothing to send.
+        records: what the parcel carries (``RECORDS``); none of them is refused in ``outcomes``.
+        accounts: accounts given, or whose particulars changed (``ACCOUNTS``).
+        effects: what is to be done in the shop afterwards (``EFFECTS``).
+        counts: the run's counts, as the journal shows them.
+    """
+
+    outcomes: pd.DataFrame = field(default_factory=outcome.none)
+    parcel: Parcel | None = None
+    records: pd.DataFrame = field(default_factory=RECORDS.empty)
+    accounts: pd.DataFrame = field(default_factory=ACCOUNTS.empty)
+    effects: pd.DataFrame = field(default_factory=EFFECTS.empty)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def check(self) -> Prepared:
+        """Give itself back if its tables are as declared and agree with each other.
+
+        Raises:
+            TypeError: a table does not have its declared columns and types.
+            ValueError: records without a parcel, a record or customer that stands twice, a record both sent and
+                refused. All of them are programming errors.
+        """
+        RECORDS.check(self.records)
+        ACCOUNTS.check(self.accounts)
+        EFFECTS.check(self.effects)
+        if tuple(self.outcomes.columns) != outcome.COLUMNS:
+            raise TypeError(f"outcomes have the columns {outcome.COLUMNS}, not {tuple(self.outcomes.columns)}")
+        if len(self.records) and self.parcel is None:
+            raise ValueError(f"{len(self.records)} records are exchanged, but nothing is sent")
+        refused = self.outcomes.loc[self.outcomes["state"] != "succeeded", ["record_type", "record"]]
+        sent = self.records[["record_type", "record_key"]].set_axis(["record_type", "record"], axis=1)
+        if sent.duplicated().any():
+            raise ValueError(f"records stand twice, the first is {sent[sent.duplicated()].iloc[0].to_dict()}")
+        if self.accounts["customer_key"].duplicated().any():
+            raise ValueError("customers stand twice among the accounts")
+        both = sent.merge(refused.drop_duplicates())
+        if len(both):
+            raise ValueError(f"{len(both)} records are both sent and refused, the first is {both.iloc[0].to_dict()}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery of the ledger.
+
+    Attributes:
+        attempts: how often it was tried, successfully or not.
+        last_error: why the last try failed; empty when none did.
+    """
+
+    delivery_id: str
+    profile: str
+    task: str
+    run_id: str
+    place: str
+    folder: str
+    manifest_name: str
+    state: DeliveryState
+    prepared_at: datetime
+    delivered_at: datetime | None
+    attempts: int
+    last_error: str
+    files: tuple[StoredFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of the ledger (JOU-1).
+
+    Attributes:
+        finished_at: missing while it is running or its delivery is still to arrive.
+        counts: by the run's own names; total = succeeded + failed + ignored.
+        message: how it ended, for people.
+    """
+
+    run_id: str
+    profile: str
+    task: str
+    state: RunState
+    started_at: datetime
+    finished_at: datetime | None
+    parameters: Mapping[str, Any]
+    counts: Mapping[str, int]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What somebody made the ledger forget (ORD-9).
+
+    Attributes:
+        action: ``forget`` or ``abandon``.
+        record_type: the records' type, or ``mark``.
+        detail: what the ledger knew of it: delivery, document number and content hash, or the mark's value.
+    """
+
+    at: datetime
+    actor: str
+    profile: str
+    action: str
+    record_type: str
+    record: str
+    detail: str

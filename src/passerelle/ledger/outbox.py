@@ -1,0 +1,112 @@
+"""The outbox: files wait here, on disk for certain, from before the ledger knows them until their delivery arrived.
+
+Source: design.md decision 5; spec REL-1.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from passerelle.ledger.entries import StoredFile
+from passerelle.ledger.errors import NoSpaceError, StoredFileChangedError, StoredFileMissingError
+
+
+def delivery_id(run_id: str, contents: Mapping[str, bytes]) -> str:
+    """Name a delivery after its run and its content: the same run with the same files gets the same name.
+
+    Args:
+        run_id: the run that prepares it.
+        contents: bytes by file name.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(contents):
+        digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(contents[name]).digest())
+    return f"{run_id}-{digest.hexdigest()[:12]}"
+
+
+def store(folder: Path, delivery_id: str, name: str, data: bytes, *, record_count: int = 0) -> StoredFile:
+    """Put a file of a delivery in the outbox; when this returns, it outlives a power cut.
+
+    A file that is there already with the same bytes is left alone. Only the owner may read what is stored: it holds
+    personal data (SEC-5).
+
+    Args:
+        folder: the outbox; made when it is not there.
+        delivery_id: the delivery, a folder of the outbox.
+        name: the file's name, without folders.
+        data: its bytes.
+        record_count: how many records it carries.
+
+    Raises:
+        ValueError: ``delivery_id`` or ``name`` is no plain file name.
+        StoredFileChangedError: other bytes stand under this name.
+        NoSpaceError: the disk is full; nothing is left under this name.
+    """
+    if any(part in {"", ".", ".."} or set(part) & {"/", "\\", "\0"} for part in (delivery_id, name)):
+        raise ValueError(f"a stored file needs plain names, not {delivery_id!r} and {name!r}")
+    home = folder.resolve() / delivery_id
+    stored = StoredFile(name, home / name, len(data), hashlib.sha256(data).hexdigest(), record_count)
+    with _naming_a_full_disk(stored.path):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stored.path.exists():
+            read(stored)
+        else:
+            _write(stored.path, data)
+        for parent in (home, home.parent, home.parent.parent):
+            _sync(parent)
+    return stored
+
+
+def read(file: StoredFile) -> bytes:
+    """Give the bytes of a stored file, exactly as they were stored.
+
+    Raises:
+        StoredFileMissingError: it is no longer there.
+        StoredFileChangedError: its bytes are not those that were stored.
+    """
+    about = {"name": file.name, "delivery": file.path.parent.name}
+    try:
+        data = file.path.read_bytes()
+    except FileNotFoundError as error:
+        raise StoredFileMissingError(**about) from error
+    if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
+        raise StoredFileChangedError(**about)
+    return data
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file so that under its name there is all of it, on the disk, or nothing."""
+    unfinished = path.with_name(f".{path.name}.part")
+    try:
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _naming_a_full_disk(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise NoSpaceError(where=str(path)) from error
+        raise
