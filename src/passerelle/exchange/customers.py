@@ -12,7 +12,9 @@ import stdnum.eu.vat
 import stdnum.fr.siret
 
 from passerelle import outcome
+from passerelle.exchange import texts
 from passerelle.exchange.options import AccountingOptions, CustomerOptions
+from passerelle.model.orders import PARTIES
 
 ACCOUNT_COLUMNS = ("customer_key", "customer_code", "accounting_account", "email", "siret", "vat_number")
 """What the ledger remembers of an account (CUS-9)."""
@@ -84,7 +86,8 @@ def accounts(
         known: accounts the ledger remembers, ``ACCOUNT_COLUMNS``.
         options: how accounts are found and named.
     """
-    buyers = checked(parties)
+    imposed = overrides["customer_account"]
+    buyers = checked(_all_buyers(orders, parties))
     found = _matched(buyers, erp_customers, known, options)
     first = _same_buyer(buyers, found, options)
     codes = found.where(found != "", _new_codes(buyers, options).reindex(first).to_numpy())
@@ -93,16 +96,19 @@ def accounts(
     shared = guests | (found == "") & (options.account.mode == "single")
     new = ~shared & (found == "")
     problems = outcome.together(
-        [_misfits(buyers[new], codes[new], options), _collisions(codes[new], first[new], erp_customers, known)]
+        [
+            _misfits(buyers[new], codes[new], options),
+            _collisions(codes[new], first[new], erp_customers, known, {options.guest_account, *imposed}),
+        ]
     )
 
     table = pd.DataFrame({"order_key": orders["order_key"], "customer_key": orders["customer_key"]})
-    override = overrides["customer_account"].reindex(table["order_key"]).fillna("").to_numpy()
-    table["customer_code"] = codes.reindex(table["customer_key"]).fillna("").to_numpy()
-    table["own"] = ~shared.reindex(table["customer_key"]).fillna(value=True).to_numpy(dtype=bool) & (override == "")
-    table["is_new"] = table["own"] & (found.reindex(table["customer_key"]).fillna("").to_numpy() == "")
+    override = imposed.reindex(table["order_key"]).to_numpy()
+    table["customer_code"] = codes.reindex(table["customer_key"]).to_numpy()
+    table["own"] = ~shared.reindex(table["customer_key"]).to_numpy() & (override == "")
+    table["is_new"] = table["own"] & new.reindex(table["customer_key"]).to_numpy()
     table["customer_code"] = table["customer_code"].where(override == "", override)
-    of_payment = overrides["accounting_account"].reindex(table["order_key"]).fillna("").to_numpy()
+    of_payment = overrides["accounting_account"].reindex(table["order_key"]).to_numpy()
     own_account = _accounting(table["customer_code"], options.accounting)
     table["accounting_account"] = own_account.where(of_payment == "", of_payment)
 
@@ -110,10 +116,23 @@ def accounts(
     refused = met.assign(record=met["order_key"])[list(outcome.COLUMNS)]
     return Accounts(
         by_order=table.set_index("order_key"),
-        created=_created(table[~table["order_key"].isin(refused["record"])], buyers),
+        created=_created(table[~texts.among(table["order_key"], refused["record"])], buyers),
         buyers=buyers,
-        outcomes=outcome.together([refused, _unknown_shared(table, erp_customers), _invalid_numbers(orders, buyers)]),
+        outcomes=outcome.together(
+            [
+                refused,
+                _unknown_shared(table, erp_customers),
+                _long_accounting(table, options.accounting),
+                _invalid_numbers(orders, buyers),
+            ]
+        ),
     )
+
+
+def _all_buyers(orders: pd.DataFrame, parties: pd.DataFrame) -> pd.DataFrame:
+    """Give every order a buyer: one that the shop does not tell is blank."""
+    lacking = orders.loc[~texts.among(orders["customer_key"], parties["customer_key"]), ["customer_key", "shop"]]
+    return pd.concat([parties, PARTIES.conform(lacking.drop_duplicates("customer_key"))], ignore_index=True)
 
 
 def _matched(
@@ -128,8 +147,8 @@ def _matched(
         else:
             codes = _accounts_by(key, erp_customers, known)
             wanted = _match_key(buyers, key)
-            answer = wanted.map(codes).fillna("").where(wanted != "", "")
-        found = found.where(found != "", answer.astype("str"))
+            answer = codes.reindex(wanted).fillna("").set_axis(buyers.index)
+        found = found.where(found != "", answer)
     return found
 
 
@@ -147,9 +166,9 @@ def _match_key(table: pd.DataFrame, key: str) -> pd.Series:
     """Give what is compared: digits of the SIREN, the e-mail without case, the VAT number without blanks."""
     if key == "siret":
         # An ERP often keeps the SIREN only: the first nine digits say which company it is.
-        return table["siret"].str.replace(r"\D", "", regex=True).str[:9].astype("str")
+        return texts.replaced(table["siret"], r"\D", "").str[:9]
     column = {"email": "email", "vat": "vat_number"}[key]
-    return table[column].str.replace(r"\s", "", regex=True).str.casefold().astype("str")
+    return texts.replaced(table[column], r"[\s\pZ]", "").str.casefold()
 
 
 def _new_codes(buyers: pd.DataFrame, options: CustomerOptions) -> pd.Series:
@@ -157,7 +176,9 @@ def _new_codes(buyers: pd.DataFrame, options: CustomerOptions) -> pd.Series:
     account = options.account
     if account.mode == "single":
         return pd.Series(account.single, index=buyers.index, dtype="str")
-    prefix = buyers["shop"].map(account.prefixes).fillna(account.prefix)
+    prefix = pd.Series(
+        [account.prefixes.get(shop, account.prefix) for shop in buyers["shop"]], buyers.index, dtype="str"
+    )
     if account.guest_prefix:
         without_account = buyers.index.str.contains("/order-", regex=False)
         prefix = prefix.where(~without_account, account.guest_prefix)
@@ -182,32 +203,47 @@ def _same_buyer(buyers: pd.DataFrame, found: pd.Series, options: CustomerOptions
         keys = _match_key(new, key)
         earliest = first[new.index].groupby(keys).transform("first")
         first[new.index] = first[new.index].where(keys == "", earliest)
-    return first.map(first)
+    for _ in options.match:  # a buyer may be the same as one who is the same as another, by each key in turn
+        first = first.map(first)
+    return first
 
 
 def _misfits(buyers: pd.DataFrame, codes: pd.Series, options: CustomerOptions) -> pd.DataFrame:
-    """Say which ids do not fit in the account's length: never truncated (CUS-2)."""
-    wrong = buyers[(codes.str.len() > options.account.length) | (buyers["customer_id"] == "")]
-    return outcome.said(
-        "account-does-not-fit",
-        wrong.index,
-        record_type="order",
-        stage="exchange",
-        field="customer_id",
-        value=wrong["customer_id"],
-        account=codes[wrong.index],
-        length=options.account.length,
+    """Say which ids do not fit in the account's length: never truncated (CUS-2); and who has no id."""
+    nobody = buyers.index[buyers["customer_id"] == ""]
+    long = buyers[codes.str.len() > options.account.length]
+    return outcome.together(
+        [
+            outcome.said("order-without-customer", nobody, record_type="order", stage="exchange", field="customer_id"),
+            outcome.said(
+                "account-does-not-fit",
+                long.index,
+                record_type="order",
+                stage="exchange",
+                field="customer_id",
+                value=long["customer_id"],
+                account=codes[long.index],
+                length=options.account.length,
+            ),
+        ]
     )
 
 
 def _collisions(
-    codes: pd.Series, first: pd.Series, erp_customers: pd.DataFrame | None, known: pd.DataFrame
+    codes: pd.Series, first: pd.Series, erp_customers: pd.DataFrame | None, known: pd.DataFrame, shared: set[str]
 ) -> pd.DataFrame:
-    """Say which new accounts another customer already has: in the ERP, in the ledger, or in this run (CUS-2)."""
-    taken = codes.isin([] if erp_customers is None else erp_customers["customer_code"])
-    taken |= codes.isin(known["customer_code"])
+    """Say which new accounts another customer already has (CUS-2).
+
+    In the ERP, in the ledger, in the profile or the mappings, or in this run: there each of them is refused, because
+    nothing says whose it is. An account that the ledger gave to the same buyer is his.
+    """
+    given = known.drop_duplicates("customer_key").set_index("customer_key")["customer_code"]
+    own = given.reindex(first).to_numpy() == codes.to_numpy()
+    taken = texts.among(codes, [] if erp_customers is None else erp_customers["customer_code"])
+    taken |= texts.among(codes, known["customer_code"])
+    taken = (taken & ~own) | texts.among(codes, shared)
     named = codes[first == first.index]
-    taken |= first.isin(named.index[named.duplicated()])
+    taken |= texts.among(first, named.index[named.duplicated(keep=False)])
     colliding = codes[taken]
     return outcome.said(
         "account-collision",
@@ -220,12 +256,29 @@ def _collisions(
 
 
 def _accounting(codes: pd.Series, options: AccountingOptions) -> pd.Series:
-    """Give the accounting account: none, one for all, or prefix + account code (CUS-3)."""
+    """Give the accounting account: none, one for all, or prefix + account code padded with zeros (CUS-3)."""
     if options.mode == "none":
         return pd.Series("", index=codes.index, dtype="str")
     if options.mode == "single":
         return pd.Series(options.single, index=codes.index, dtype="str")
-    return (options.prefix + codes).astype("str")
+    return options.prefix + codes.str.rjust(options.length - len(options.prefix), "0")
+
+
+def _long_accounting(table: pd.DataFrame, options: AccountingOptions) -> pd.DataFrame:
+    """Say which accounting accounts are longer than the profile wants: never truncated (CUS-3)."""
+    if options.mode != "per-customer" or not options.length:
+        return outcome.none()
+    long = table[table["own"] & (table["accounting_account"].str.len() > options.length)]
+    return outcome.said(
+        "account-does-not-fit",
+        long["order_key"],
+        record_type="order",
+        stage="exchange",
+        field="accounting_account",
+        value=long["customer_code"],
+        account=long["accounting_account"],
+        length=options.length,
+    )
 
 
 def _created(table: pd.DataFrame, buyers: pd.DataFrame) -> pd.DataFrame:
@@ -240,7 +293,7 @@ def _unknown_shared(table: pd.DataFrame, erp_customers: pd.DataFrame | None) -> 
     """Say which configured accounts the ERP's extract does not have: a document may not name them (INV-2)."""
     if erp_customers is None:
         return outcome.none()
-    lacking = table[~table["own"] & ~table["customer_code"].isin(erp_customers["customer_code"])]
+    lacking = table[~table["own"] & ~texts.among(table["customer_code"], erp_customers["customer_code"])]
     return outcome.said(
         "unknown-account",
         lacking["order_key"],
@@ -256,7 +309,7 @@ def _invalid_numbers(orders: pd.DataFrame, buyers: pd.DataFrame) -> pd.DataFrame
     said = []
     for column, code in (("wrong_siret", "invalid-siret"), ("wrong_vat", "invalid-vat-number")):
         wrong = buyers.loc[buyers[column] != "", column]
-        met = orders[orders["customer_key"].isin(wrong.index)]
+        met = orders[texts.among(orders["customer_key"], wrong.index)]
         said.append(
             outcome.said(
                 code,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money
-from passerelle.exchange import mappings
+from passerelle.exchange import mappings, texts
 from passerelle.exchange.lines import CENTS, missing_article
 from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.vat import GROUP
@@ -34,16 +34,15 @@ def spread(allowances: pd.DataFrame, lines: pd.DataFrame, charges: pd.DataFrame)
     """
     goods = _bases(lines, "net_excl", "net_incl")
     shipping = _bases(charges[charges["kind"] == "shipping"], "amount_excl", "amount_incl")
-    has_shipping = allowances["order_key"].isin(shipping["order_key"])
+    has_shipping = texts.among(allowances["order_key"], shipping["order_key"])
     on_shipping = (allowances["target"] == "shipping") & has_shipping
     parts = pd.concat(
         [_parts(allowances[~on_shipping], goods), _parts(allowances[on_shipping], shipping)], ignore_index=True
     )
-    merged = parts.groupby(GROUP, sort=False, as_index=False).agg(
-        amount_excl=("amount_excl", "sum"),
-        amount_incl=("amount_incl", "sum"),
-        label=("label", lambda labels: " + ".join(dict.fromkeys(labels))),
-    )
+    groups = parts.groupby(GROUP, sort=False)
+    merged = groups[["amount_excl", "amount_incl"]].sum().reset_index()
+    named = parts.assign(group=groups.ngroup()).drop_duplicates(["group", "label"])
+    merged["label"] = texts.by_group(named["label"], named["group"], " + ")
     return merged[(merged["amount_excl"] != 0) | (merged["amount_incl"] != 0)].reset_index(drop=True)
 
 

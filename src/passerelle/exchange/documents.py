@@ -64,8 +64,8 @@ def addresses_by_order(orders: pd.DataFrame, addresses: pd.DataFrame, buyers: pd
         own = kinds[kind].reindex(keys)
         missing = own["country"].isna()
         text = own.where(~missing, kinds[other].reindex(keys), axis=0).fillna("").astype("str")
+        nameless = (text["last_name"] == "") & (text["company"] == "")
         for column in ("first_name", "last_name", "company"):
-            nameless = (text["last_name"] == "") & (text["company"] == "")
             text[column] = text[column].where(~nameless, buyer[column].fillna("")).astype("str")
         for column in ("email", "phone"):
             text[column] = text[column].where(text[column] != "", buyer[column].fillna("")).astype("str")

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money, outcome
+from passerelle.exchange import texts
 from passerelle.exchange.options import OrderOptions
-from passerelle.model.documents import DOCUMENT_LINES
+from passerelle.model.documents import ARTICLES, DOCUMENT_LINES
 
 CENTS = 2
 """Decimals of amounts in the ERP's documents."""
@@ -36,30 +37,27 @@ def with_articles(
 
     Args:
         lines: order lines.
-        articles: the ERP's articles; ``None`` when there is no extract: every reference is taken as it is.
+        articles: the ERP's articles; ``None`` when there is no extract: every reference is taken as it is, and
+            only a line without one is unknown.
         options: what an unknown article does, where labels come from.
 
     Returns:
         The lines with ``article`` and ``article_tax_rate`` (missing where the extract does not tell) and their label;
         the outcomes of orders with unknown articles, one per order, naming all of them.
     """
+    is_variant, is_parent = lines["reference"] != "", lines["parent_reference"] != ""
     if articles is None:
-        nothing = pd.Series(pd.NA, lines.index, dtype="Int64")
-        return lines.assign(article=lines["reference"], article_tax_rate=nothing), outcome.none()
-    known = articles.drop_duplicates("article").set_index("article")
-    is_variant = lines["reference"].isin(known.index)
-    is_parent = lines["parent_reference"].isin(known.index) & (lines["parent_reference"] != "")
+        articles = ARTICLES.empty()
+    else:
+        is_variant &= texts.among(lines["reference"], articles["article"])
+        is_parent &= texts.among(lines["parent_reference"], articles["article"])
     article = lines["reference"].where(is_variant, lines["parent_reference"].where(is_parent, ""))
     found = is_variant | is_parent
-    erp = known.reindex(article)
+    erp = articles.drop_duplicates("article").set_index("article").reindex(article).set_axis(lines.index)
     label = lines["label"]
     if options.label == "erp":
-        label = erp["label"].set_axis(lines.index).where(found, label)
-    joined = lines.assign(
-        article=article,
-        article_tax_rate=erp["tax_rate"].set_axis(lines.index).astype("Int64"),
-        label=label.fillna("").astype("str"),
-    )
+        label = label.where(~found | (erp["label"].fillna("") == ""), erp["label"])
+    joined = lines.assign(article=article, article_tax_rate=erp["tax_rate"].astype("Int64"), label=label)
     misc = options.special_articles.misc
     if options.unknown_article == "misc" and misc:
         joined["article"] = article.where(found, misc)
@@ -69,7 +67,8 @@ def with_articles(
 
 def _unknown_articles(lines: pd.DataFrame, *, wants_misc: bool) -> pd.DataFrame:
     named = lines["reference"].where(lines["reference"] != "", "« " + lines["label"] + " »")
-    by_order = named.groupby(lines["order_key"], sort=False).agg(lambda names: ", ".join(dict.fromkeys(names)))
+    distinct = pd.DataFrame({"order_key": lines["order_key"], "named": named}).drop_duplicates()
+    by_order = texts.by_group(distinct["named"], distinct["order_key"], ", ")
     if wants_misc:
         return missing_article(by_order.index, "misc")
     return outcome.said(
@@ -96,7 +95,16 @@ def missing_article(order_keys: pd.Index | pd.Series, name: str) -> pd.DataFrame
 
 def deliverable(lines: pd.DataFrame) -> pd.DataFrame:
     """Keep the lines that say something: a quantity, or an amount (ORD-30 keeps zero prices and negative lines)."""
-    return lines[(lines["quantity"] != 0) | (lines["net_excl"].fillna(0) != 0)]
+    return lines[(lines["quantity"] != 0) | _has_amount(lines["net_excl"], lines["net_incl"])]
+
+
+def charged(charges: pd.DataFrame) -> pd.DataFrame:
+    """Keep the charges that charge something: free shipping needs neither VAT code nor article."""
+    return charges[_has_amount(charges["amount_excl"], charges["amount_incl"])]
+
+
+def _has_amount(excl: pd.Series, incl: pd.Series) -> pd.Series:
+    return (excl.fillna(0) != 0) | (incl.fillna(0) != 0)
 
 
 def article_lines(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:

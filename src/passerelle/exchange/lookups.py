@@ -22,7 +22,7 @@ class Lookups:
     Attributes:
         territory: by order key.
         payment: the payment mapping's values by order key.
-        of_payment: the same for each payment, index as the payments.
+        of_payment: the same for each payment that makes a settlement, with its index among the payments.
         shipping_code: by order key; empty without carrier.
         erp_currency: by order key; empty for the ERP's own currency.
         outcomes: of orders that a mapping does not answer.
@@ -58,8 +58,7 @@ def look_up(
     """
     territory, no_territory, new_territories = vat.territories(orders, countries, taxed, tables["territories"], options)
     payment = _found(mappings.PAYMENT_MODES, tables, orders[["payment_mode", "currency"]], options)
-    currency = payments["order_key"].map(orders.set_index("order_key")["currency"]).fillna("").astype("str")
-    of_payment = _found(mappings.PAYMENT_MODES, tables, payments[["payment_mode"]].assign(currency=currency), options)
+    of_payment, payment_problems = _payments(orders, payments, tables, options)
     carrier, asked_carrier = _carriers(orders, tables["carriers"], options)
     foreign = orders[orders["currency"] != options.currency]
     erp_currency = _found(mappings.CURRENCIES, tables, foreign[["currency"]], options)
@@ -74,29 +73,59 @@ def look_up(
             [
                 no_territory,
                 mappings.refusals(mappings.PAYMENT_MODES, payment, orders[["payment_mode", "currency"]], keys),
+                payment_problems,
                 mappings.refusals(mappings.CARRIERS, carrier, asked_carrier, keys),
                 mappings.refusals(mappings.CURRENCIES, erp_currency, foreign[["currency"]], foreign["order_key"]),
             ]
         ),
         unknown={
             "territories": new_territories,
-            "payment_modes": payment.unknown,
+            "payment_modes": pd.concat([payment.unknown, of_payment.unknown]).drop_duplicates(ignore_index=True),
             "carriers": carrier.unknown,
             "currencies": erp_currency.unknown,
         },
     )
 
 
-def titles(buyers: pd.DataFrame, table: pd.DataFrame, options: OrderOptions) -> tuple[pd.Series, pd.DataFrame]:
-    """Give the ERP's civility of each buyer (CUS-8) and the new ones; one that is not mapped refuses nobody."""
-    found = mappings.find(mappings.TITLES, table, buyers[["title"]], options.defaults.get("titles"))
-    return found.answers["civility"].where(~found.ignored, ""), found.unknown[found.unknown["title"] != ""]
+def titles(
+    orders: pd.DataFrame, buyers: pd.DataFrame, table: pd.DataFrame, options: OrderOptions
+) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:
+    """Give the ERP's civility of each order's buyer (CUS-8); one that is not mapped is remarked and refuses nobody.
+
+    Returns:
+        Civility by order key; outcomes; new values.
+    """
+    asked = buyers.loc[orders["customer_key"], ["title"]].set_axis(orders.index)
+    found = mappings.find(mappings.TITLES, table, asked, options.defaults.get("titles"))
+    unmapped = ~found.answered & (asked["title"] != "")
+    said = outcome.said(
+        mappings.TITLES.code,
+        orders.loc[unmapped, "order_key"],
+        record_type="order",
+        stage="map",
+        field=mappings.TITLES.fr,
+        value=asked.loc[unmapped, "title"],
+    )
+    civility = found.answers["civility"].where(~found.ignored, "").set_axis(orders["order_key"])
+    return civility, said, found.unknown[found.unknown["title"] != ""]
 
 
 def _found(
     mapping: mappings.MappingTable, tables: Mapping[str, pd.DataFrame], asked: pd.DataFrame, options: OrderOptions
 ) -> mappings.Found:
     return mappings.find(mapping, tables[mapping.name], asked, options.defaults.get(mapping.name))
+
+
+def _payments(
+    orders: pd.DataFrame, payments: pd.DataFrame, tables: Mapping[str, pd.DataFrame], options: OrderOptions
+) -> tuple[mappings.Found, pd.DataFrame]:
+    """Ask for each payment what the mapping says of its mode, if settlements are made of them (ORD-50)."""
+    booked = options.settlements.create and options.settlements.amount == "payments"
+    paid = payments[(payments["amount"] != 0) & booked]
+    currency = orders.set_index("order_key")["currency"].reindex(paid["order_key"]).to_numpy()
+    asked = paid[["payment_mode"]].assign(currency=currency)
+    found = _found(mappings.PAYMENT_MODES, tables, asked, options)
+    return found, mappings.refusals(mappings.PAYMENT_MODES, found, asked, paid["order_key"])
 
 
 def _carriers(orders: pd.DataFrame, table: pd.DataFrame, options: OrderOptions) -> tuple[mappings.Found, pd.DataFrame]:

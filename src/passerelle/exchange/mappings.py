@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
+from functools import reduce
 from itertools import product
 
 import pandas as pd
@@ -207,23 +208,19 @@ def find(
     keys = mapping.key_names
     folded = _folded(rows, keys)
     filled = folded[(rows[mapping.value_names] != "").any(axis=1).to_numpy()]
-    # A column of its own keeps the answers in the order asked, through every join.
-    wanted = _folded(asked, keys).assign(_row=range(len(asked)))
-    distinct = wanted[keys].drop_duplicates()
-    answers = _answers(mapping, filled, distinct)
-    joined = wanted.merge(answers, on=keys, how="left").sort_values("_row")
-    values = joined[mapping.value_names].set_axis(asked.index)
-    answered = joined["_hit"].notna().set_axis(asked.index)
-    met = distinct.merge(answers[[*keys, "_hit"]], on=keys, how="left")
-    waiting = folded[keys].drop_duplicates()
-    unanswered = met[met["_hit"].isna()][keys].merge(waiting, on=keys, how="left", indicator=True)
-    new = unanswered.loc[unanswered["_merge"] == "left_only", keys]
-    first_met = wanted.drop_duplicates(keys).merge(new, on=keys)["_row"]
-    unknown = asked[keys].astype("str").iloc[sorted(first_met)].reset_index(drop=True)
+    cells = asked[keys].astype("str")
+    met = cells.drop_duplicates(ignore_index=True)
+    compared = _folded(met, keys)
+    answers = compared.merge(_answers(mapping, filled, compared.drop_duplicates()), on=keys, how="left")
+    waiting = compared.merge(folded[keys].drop_duplicates().assign(_waits=1), on=keys, how="left")["_waits"].notna()
+    unknown = met[answers["_hit"].isna() & ~waiting & ~compared.duplicated()].reset_index(drop=True)
+    # Numbered in the order met, as the distinct keys are.
+    distinct = cells.groupby(keys, sort=False).ngroup().to_numpy()
+    values = answers[mapping.value_names].take(distinct).set_axis(asked.index)
+    answered = answers["_hit"].notna().take(distinct).set_axis(asked.index)
     if default:
-        given = {name: default.get(name, "") for name in mapping.value_names}
-        values = values.where(answered, pd.Series(given), axis=1)
-        answered = answered | any(given.values())
+        values = pd.DataFrame({name: values[name].where(answered, default.get(name, "")) for name in values})
+        answered = answered | any(default.values())
     values = values.fillna("").astype("str")
     ignored = (values == IGNORE).any(axis=1)
     return Found(values, answered, ignored, unknown)
@@ -278,10 +275,13 @@ def refusals(mapping: MappingTable, found: Found, asked: pd.DataFrame, records: 
     Returns:
         Outcomes, once per order and value.
     """
-    named = asked[mapping.key_names].astype("str").agg(" / ".join, axis=1) if len(asked) else pd.Series(dtype="str")
     said = []
     for code, rows in ((mapping.code, ~found.answered), ("ignored-by-mapping", found.answered & found.ignored)):
-        met = pd.DataFrame({"record": records[rows], "value": named[rows]}).drop_duplicates()
+        if not rows.any():
+            continue
+        named = asked.loc[rows, mapping.key_names].astype("str")
+        value = reduce(lambda text, cell: text + " / " + cell, [named[name] for name in mapping.key_names])
+        met = pd.DataFrame({"record": records[rows], "value": value}).drop_duplicates()
         said.append(
             outcome.said(
                 code,

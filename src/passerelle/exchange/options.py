@@ -88,6 +88,9 @@ class OrderOptions(Options):
     includes_tax: bool = Field(default=False, description="Documents TTC: prices including tax (ORD-22).")
     line_discounts: Literal["keep", "fold"] = Field("keep", description="Keep line discounts or fold them in (ORD-23).")
     shipping: Literal["footer", "line"] = Field("footer", description="Where shipping is written (ORD-24).")
+    charge_tax_rate: Annotated[Decimal | None, Field(ge=0, le=100)] = Field(
+        None, description="VAT rate in percent of shipping, wrapping and fees whose rate the shop does not tell."
+    )
     rounding_line: bool = Field(default=True, description="Write an Écart line for a rounding difference (ORD-27).")
     rounding_ceiling: Annotated[Decimal, Field(ge=0)] = Field(
         Decimal("1.00"), description="Above this difference the document is always refused (ORD-27)."

@@ -21,18 +21,33 @@ from passerelle.exchange import (
     customers,
     discounts,
     documents,
+    limits,
     lines,
     lookups,
     reconciliation,
     rounding,
     selection,
     settlements,
+    texts,
     vat,
 )
 from passerelle.exchange.mappings import MAPPINGS
 from passerelle.exchange.options import CustomerOptions, OrderOptions
 from passerelle.model.documents import CUSTOMERS, DOCUMENT_LINES, DOCUMENTS
 from passerelle.model.orders import SalesOrders
+
+_ORDER_WITHIN_AN_ORDER = {
+    "orders": "order_key",
+    "lines": "position",
+    "charges": "position",
+    "allowances": "position",
+    "taxes": "tax_name",
+    "payments": "position",
+    "refunds": "refund_id",
+    "refund_lines": "line_id",
+    "addresses": "kind",
+}
+"""By what the rows of one order stand in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +145,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     Every order of ``sales`` ends as a document or with an outcome that says why not; every refund is said.
     """
     options = context.orders
+    refunds = _refunds(sales)
     sales, contents, status, said = _selected(sales, context)
     orders = sales.orders
     countries = vat.country_of_sale(orders, sales.addresses)
@@ -141,11 +157,11 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     account = customers.accounts(
         orders, sales.parties, looked.payment, context.erp_customers, context.accounts, context.customers
     )
-    civility, new_titles = lookups.titles(account.buyers, context.mappings["titles"], options)
+    civility, no_civility, new_titles = lookups.titles(orders, account.buyers, context.mappings["titles"], options)
     people = _with_names(orders, account.buyers, sales.addresses).set_index("order_key", drop=False)
     numbered, number_problems = documents.numbers(people, status.answers["document_kind"], options)
     dated, date_problems = documents.dates(people, context.today, options)
-    said += [looked.outcomes, account.outcomes, number_problems, date_problems, _unpaid(orders, options)]
+    said += [looked.outcomes, account.outcomes, no_civility, number_problems, date_problems, _unpaid(orders, options)]
 
     priced = _priced(sales, coded, context)
     said += priced.outcomes
@@ -167,14 +183,15 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     ).assign(
         document_date=dated,
         delivery_date=dated if options.delivery_date else pd.NaT,
-        customer_title=civility.reindex(people["customer_key"]).fillna("").to_numpy(),
+        customer_title=civility,
         territory=looked.territory,
         erp_currency=looked.erp_currency,
         shipping_code=looked.shipping_code,
         settlement_mode=looked.payment["settlement_mode"],
     )
-    header = header[~header.index.isin(outcome.refused(outcome.together(said)))]
-    header = header.sort_values(["document_date", "document_key"], kind="stable", ignore_index=True)
+    goes_out = ~texts.among(header["document_key"], outcome.refused(outcome.together(said)))
+    sequence = header.loc[goes_out, ["document_date", "document_key"]].sort_values(["document_date", "document_key"])
+    header = header.loc[sequence.index].reset_index(drop=True)
     keys = header["document_key"]
     made = settlements.settlements(
         people.reset_index(drop=True),
@@ -184,7 +201,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
         context.today,
         options,
     )
-    made = made[made["document_key"].isin(keys)].reset_index(drop=True)
+    made = made[texts.among(made["document_key"], keys)].reset_index(drop=True)
     needed, addresses = _customers(header, account, sides, context)
     unknown = {"statuses": status.unknown, "taxes": coded.unknown, "titles": new_titles, **looked.unknown}
     return Exchange(
@@ -193,8 +210,10 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
         customers=needed,
         addresses=addresses,
         settlements=made,
-        accounts=account.created[account.created["customer_key"].isin(header["customer_key"])].reset_index(drop=True),
-        outcomes=outcome.together([*said, _refunds(sales, keys)]),
+        accounts=account.created[texts.among(account.created["customer_key"], header["customer_key"])].reset_index(
+            drop=True
+        ),
+        outcomes=outcome.together([*said, refunds]),
         contents=contents.reindex(keys),
         effects=_effects(header),
         new_values={name: values for name, values in unknown.items() if len(values)},
@@ -202,7 +221,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
             header,
             people["charged_total"],
             _shop_amounts(coded, priced.discounts),
-            computed.breakdown[computed.breakdown["order_key"].isin(keys)],
+            computed.breakdown[texts.among(computed.breakdown["order_key"], keys)],
             computed.gap,
         ),
     )
@@ -215,30 +234,59 @@ def _selected(
 
     An order whose status is not mapped stays for now: its other problems are wanted too.
     """
-    left_out = selection.outside(sales.orders, context.days, context.orders)
-    of_period = sales.only(set(sales.orders["order_key"]) - set(left_out["record"]))
+    left_out = selection.outside(sales.orders, context.days, context.orders).sort_values("record", ignore_index=True)
+    of_period = _without(sales, left_out["record"])
     contents = selection.content_hashes(of_period)
     before = selection.exchanged_before(contents, context.exchanged)
-    fresh = of_period.only(set(of_period.orders["order_key"]) - set(before["record"]))
-    status = selection.by_status(fresh.orders, context.mappings["statuses"], context.orders)
-    ignored = status.outcomes.loc[status.outcomes["state"] == "ignored", "record"]
-    kept = fresh.only(set(fresh.orders["order_key"]) - set(ignored))
+    fresh = of_period.orders[~texts.among(of_period.orders["order_key"], before["record"])].reset_index(drop=True)
+    status = selection.by_status(fresh, context.mappings["statuses"], context.orders)
+    unselected = status.outcomes.loc[status.outcomes["state"] == "ignored", "record"]
+    gone = pd.concat([before["record"], unselected])
+    wild = limits.out_of_range(of_period)
+    wild = wild[~texts.among(wild["record"], gone)]
+    gone = pd.concat([gone, wild["record"]])
+    kept = _without(of_period, gone) if len(gone) else of_period
     answers = status.answers.loc[kept.orders["order_key"]]
     return (
         kept,
         contents,
         selection.ByStatus(answers, status.outcomes, status.unknown),
-        [sales.outcomes, left_out, before, status.outcomes],
+        [sales.outcomes, left_out, before, status.outcomes, wild],
     )
+
+
+def _without(sales: SalesOrders, gone: pd.Series) -> SalesOrders:
+    """Leave some orders out with all that belongs to them, and put every table in order.
+
+    Nothing that comes out depends on the order of the rows that came in (INV-3).
+    """
+    keys = pd.Index(sales.orders.loc[~texts.among(sales.orders["order_key"], gone), "order_key"]).sort_values()
+    kept = {
+        name: _ranked(getattr(sales, name), "order_key", keys, within)
+        for name, within in _ORDER_WITHIN_AN_ORDER.items()
+    }
+    buyers = pd.Index(kept["orders"]["customer_key"].unique()).sort_values()
+    return SalesOrders(
+        **kept, parties=_ranked(sales.parties, "customer_key", buyers, "customer_key"), outcomes=sales.outcomes
+    )
+
+
+def _ranked(table: pd.DataFrame, column: str, keys: pd.Index, within: str) -> pd.DataFrame:
+    """Take the rows of the keys, in the order of the keys and within a key by another column."""
+    rank = keys.get_indexer(table[column])
+    second = pd.factorize(table[within], sort=True)[0]
+    order = np.lexsort((second, rank))
+    return table.take(order[np.count_nonzero(rank < 0) :]).reset_index(drop=True)
 
 
 def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tuple[vat.Coded, list[pd.DataFrame]]:
     """Give lines and charges their article, VAT rate and VAT code (ORD-20, ORD-41)."""
     sold = lines.deliverable(sales.lines)
-    empty = sales.orders.loc[~sales.orders["order_key"].isin(sold["order_key"]), "order_key"]
+    empty = sales.orders.loc[~texts.among(sales.orders["order_key"], sold["order_key"]), "order_key"]
     nothing = outcome.said("no-deliverable-line", empty, record_type="order", stage="exchange")
     with_articles, unknown_articles = lines.with_articles(sold, context.articles, context.orders)
-    coded = vat.coded(with_articles, sales.charges, countries, context.mappings["taxes"], context.orders)
+    charged = lines.charged(sales.charges)
+    coded = vat.coded(with_articles, charged, countries, context.mappings["taxes"], context.orders)
     completed = vat.Coded(
         lines=vat.completed(coded.lines, [("net_excl", "net_incl"), ("gross_excl", "gross_incl")]),
         charges=vat.completed(coded.charges, [("amount_excl", "amount_incl")]),
@@ -252,8 +300,9 @@ def _unpaid(orders: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     """Say which orders are not paid in full, where the profile requires it (ORD-8)."""
     if not options.paid_in_full:
         return outcome.none()
-    paid = orders["paid_total"].fillna(0)
-    wrong = orders[paid != orders["charged_total"]]
+    paid = orders["paid_total"].fillna(0).astype("int64")
+    cents = (money.rounded_half_up(amounts, lines.CENTS) for amounts in (paid, orders["charged_total"]))
+    wrong = orders[np.not_equal(*cents)]
     return outcome.said(
         "not-paid-in-full",
         wrong["order_key"],
@@ -314,7 +363,7 @@ def _priced(sales: SalesOrders, coded: vat.Coded, context: Context) -> _Priced:
 def _rounded(orders: pd.DataFrame, priced: _Priced, refused: set[str], options: OrderOptions) -> _Computed:
     """Add the Écart lines (ORD-27)."""
     computed = rounding.breakdown(priced.lines, priced.shipping, options)
-    by_key = orders[~orders["order_key"].isin(refused)].set_index("order_key")
+    by_key = orders[~texts.among(orders["order_key"], refused)].set_index("order_key")
     gap = rounding.gaps(by_key["charged_total"], computed)
     added, problems = rounding.rounding_lines(gap, by_key["charged_total"], by_key["currency"], options)
     if added.empty:
@@ -343,12 +392,18 @@ def _header(people: pd.DataFrame, account: customers.Accounts, context: Context)
             "vat_number": buyer["vat_number"],
             "includes_tax": options.includes_tax,
             "currency": people["currency"],
-            "currency_rate": people["currency_rate"].where((people["currency"] != options.currency) & options.own_rate),
+            "currency_rate": _own_rate(people, options),
             "notes": people["note"],
             "representative": context.customers.representative,
         },
         index=people.index,
     )
+
+
+def _own_rate(orders: pd.DataFrame, options: OrderOptions) -> pd.Series:
+    """Give the order's own rate (ORD-44): it says something to the ERP where the shop counts in the ERP's currency."""
+    foreign = (orders["currency"] != options.currency) & (orders["shop_currency"] == options.currency)
+    return orders["currency_rate"].where(foreign & options.own_rate)
 
 
 def _amounts(shipping: pd.DataFrame, breakdown: pd.DataFrame, keys: pd.Index) -> pd.DataFrame:
@@ -389,7 +444,7 @@ def _customers(
     """
     own = header[header["own_account"]]
     if context.erp_customers is not None:
-        own = own[~own["customer_code"].isin(context.erp_customers["customer_code"])]
+        own = own[~texts.among(own["customer_code"], context.erp_customers["customer_code"])]
     rows = documents.customer_rows(own, account.buyers, sides, context.customers)
     rows = rows.sort_values("customer_code", kind="stable", ignore_index=True)
     places = [name for name in CUSTOMERS.names if name.startswith(("billing_", "delivery_"))]
@@ -402,7 +457,7 @@ def _customers(
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
     """Sort the lines by document, articles first, and number them."""
     kinds = ["article", "wrapping", "fee", "shipping", "discount", "rounding"]
-    kept = document_lines[document_lines["order_key"].isin(keys)]
+    kept = document_lines[texts.among(document_lines["order_key"], keys)]
     ranked = kept.assign(
         document=kept["order_key"].map(pd.Series(range(len(keys)), keys)), rank=kept["kind"].map(kinds.index)
     ).sort_values(["document", "rank"], kind="stable", ignore_index=True)
@@ -421,15 +476,18 @@ def _shop_amounts(coded: vat.Coded, spread: pd.DataFrame) -> pd.DataFrame:
     return amounts.groupby(["order_key", "tax_rate"], as_index=False)[["amount_excl", "amount_incl"]].sum()
 
 
-def _refunds(sales: SalesOrders, keys: pd.Series) -> pd.DataFrame:
-    """Say of each refund of an exchanged order that it is not exchanged: credit notes are another step (ORD-61)."""
-    refunds = sales.refunds[sales.refunds["order_key"].isin(keys)]
+def _refunds(sales: SalesOrders) -> pd.DataFrame:
+    """Say of each refund that it is not exchanged: credit notes are another step (ORD-61).
+
+    Also of an order that was exchanged before: that is when most refunds come.
+    """
+    refunds = sales.refunds.sort_values(["order_key", "refund_id"])
     return outcome.said(
         "refund-not-exchanged",
         refunds["order_key"] + "#" + refunds["refund_id"],
         record_type="refund",
         stage="exchange",
-        value=money.to_text(refunds["amount_incl"], lines.CENTS),
+        value=money.to_text(refunds["amount_incl"].fillna(refunds["amount_excl"]), lines.CENTS),
     )
 
 

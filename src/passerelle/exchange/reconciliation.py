@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from passerelle import money
+from passerelle.exchange import texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def reconcile(
         }
     )
     by = ["order_key", "tax_rate"]
-    shop = shop_amounts[shop_amounts["order_key"].isin(keys)]
+    shop = shop_amounts[texts.among(shop_amounts["order_key"], keys)]
     shop = shop.assign(shop_base=shop["amount_excl"], shop_tax=shop["amount_incl"] - shop["amount_excl"])
     files = breakdown.rename(columns={"base": "file_base", "tax": "file_tax"})
     parts = pd.concat(

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from passerelle.exchange import texts
+
 CODES: Mapping[str, str] = {
     "%OI": "order_id",
     "%OR": "order_reference",
@@ -19,7 +21,7 @@ CODES: Mapping[str, str] = {
 }
 """The template codes and the columns they stand for."""
 
-_CODE = re.compile("%[A-Z]{2}")
+_CODE = re.compile("(%%|%[A-Z]{2})")
 
 
 class UnknownTemplateCodeError(ValueError):
@@ -38,7 +40,7 @@ def check(template: str) -> None:
         UnknownTemplateCodeError: it has a code that does not exist (ORD-13).
     """
     for code in _CODE.findall(template):
-        if code not in CODES:
+        if code not in CODES and code != "%%":
             raise UnknownTemplateCodeError(template, code)
 
 
@@ -54,6 +56,6 @@ def fill(template: str, orders: pd.DataFrame) -> pd.Series:
     """
     check(template)
     text = pd.Series("", index=orders.index, dtype="str")
-    for part in re.split("(%[A-Z]{2}|%%)", template):
+    for part in _CODE.split(template):
         text = text + (orders[CODES[part]].astype("str") if part in CODES else part.replace("%%", "%"))
-    return text.str.replace(r"\s+", " ", regex=True).str.strip()
+    return texts.replaced(text, r"[\s\pZ]+", " ").str.strip()

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from passerelle import outcome
-from passerelle.exchange import mappings
+from passerelle.exchange import mappings, texts
 from passerelle.exchange.options import OrderOptions, Period
 from passerelle.model.documents import DOCUMENT_KINDS
 from passerelle.model.orders import SalesOrders
@@ -94,8 +94,9 @@ def outside(orders: pd.DataFrame, days: Window, options: OrderOptions) -> pd.Dat
 
 
 def content_hashes(sales: SalesOrders) -> pd.Series:
-    """Give the SHA-256 of each order's content, by order key (ORD-81)."""
-    digests = {key: hashlib.sha256() for key in sales.orders["order_key"]}
+    """Give the SHA-256 of each order's content, by order key (ORD-81); the order of the rows does not count."""
+    keys = []
+    contents = []
     for name, columns in _CONTENT.items():
         table = getattr(sales, name)
         cells = [
@@ -103,10 +104,13 @@ def content_hashes(sales: SalesOrders) -> pd.Series:
             for column in columns
         ]
         title, separator = (pa.scalar(text, pa.large_string()) for text in (name, "\x1f"))
-        rows = pc.binary_join_element_wise(title, *cells, separator)
-        for key, row in zip(table["order_key"].tolist(), rows.to_pylist(), strict=True):
-            digests[key].update(row.encode())
-    return pd.Series({key: digest.hexdigest() for key, digest in digests.items()}, dtype="str")
+        keys.append(pa.array(table["order_key"], pa.large_string()))
+        contents.append(pc.binary_join_element_wise(title, *cells, separator))
+    rows = pa.table({"order_key": pa.chunked_array(keys), "content": pa.chunked_array(contents)})
+    rows = rows.sort_by([("order_key", "ascending"), ("content", "ascending")]).to_pandas()
+    whole = texts.by_group(rows["content"], rows["order_key"], "\x1e")
+    digests = pd.Series([hashlib.sha256(text.encode()).hexdigest() for text in whole], whole.index, dtype="str")
+    return digests.reindex(sales.orders["order_key"])
 
 
 def exchanged_before(hashes: pd.Series, exchanged: pd.DataFrame) -> pd.DataFrame:

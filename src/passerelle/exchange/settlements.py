@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money
-from passerelle.exchange import reference
+from passerelle.exchange import reference, texts
 from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.selection import YES
 from passerelle.model.documents import SETTLEMENTS
@@ -33,7 +33,8 @@ def settlements(
         orders: the orders with the buyer's ``first_name``, ``last_name`` and ``company``.
         payments: their payments.
         of_order: the payment mapping's answers for each order, index as ``orders``.
-        of_payment: the same for each payment, index as ``payments``; an empty ``create_settlement`` means yes.
+        of_payment: the same for each payment that makes a settlement, with its index among ``payments``; an empty
+            ``create_settlement`` means yes.
         today: the day of the run.
         options: whether, from what, with which date and label.
 
@@ -47,9 +48,9 @@ def settlements(
         answers = of_order
     else:
         by_order = orders.set_index("order_key").drop(columns=["payment_mode", "paid_at"])
-        rows = payments.join(by_order, on="order_key", how="inner")
+        rows = payments.loc[of_payment.index].join(by_order, on="order_key")
         rows = rows.assign(payment_date=rows["paid_at"])
-        answers = of_payment.loc[rows.index]
+        answers = of_payment
     cell = answers["create_settlement"].str.casefold()
     wanted = ((cell == "") | cell.isin(YES)) & (rows["amount"] != 0)
     rows, answers = rows[wanted], answers[wanted]
@@ -85,7 +86,7 @@ def deposits(made: pd.DataFrame, documents: pd.DataFrame, options: OrderOptions)
         at the order's rate; without a rate only the currency amount is written.
     """
     orders = documents.loc[documents["document_kind"] == "order"].set_index("document_key")
-    own = made[made["document_key"].isin(orders.index)]
+    own = made[texts.among(made["document_key"], orders.index)]
     summed = own.groupby("document_key").agg(
         amount=("amount", "sum"), deposit_means=("payment_means", "first"), deposit_date=("settled_at", "first")
     )

@@ -16,6 +16,7 @@ from passerelle.exchange.options import OrderOptions
 
 GROUP = ["order_key", "tax_rate", "vat_code"]
 """What the ERP sums VAT by: rate and code, within a document."""
+_PART = ["order_key", "label", "tax_name", "tax_rate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,8 @@ def country_of_sale(orders: pd.DataFrame, addresses: pd.DataFrame) -> pd.DataFra
     Returns:
         ``country`` and ``state`` indexed by order key, empty where the order has neither address.
     """
-    ranked = addresses.assign(rank=(addresses["kind"] != "delivery").astype("int64") + 2 * (addresses["country"] == ""))
+    places = addresses[["order_key", "country", "state"]]
+    ranked = places.assign(rank=(addresses["kind"] != "delivery").astype("int64") + 2 * (places["country"] == ""))
     first = ranked.sort_values("rank", kind="stable").drop_duplicates("order_key").set_index("order_key")
     return first[["country", "state"]].reindex(orders["order_key"]).fillna("").astype("str")
 
@@ -67,24 +69,26 @@ def coded(
     """Give every line and charge its VAT rate and the ERP's VAT code (ORD-41).
 
     A rate the shop does not tell is the ERP article's (``article_tax_rate`` of the line); a charge's is the one rate
-    of the order that explains its two amounts. An unknown rate refuses the order, it never becomes a default.
+    of the order that explains its two amounts, else the profile's. An unknown rate refuses the order, it never becomes
+    a default.
     """
     lines = lines.assign(tax_rate=lines["tax_rate"].fillna(lines["article_tax_rate"]).astype("Int64"))
     charges = _charge_rates(lines, charges)
-    both = pd.concat([lines, charges], keys=["line", "charge"], names=["part"])
-    both = _named_like_its_rate(both)
-    rateless = both[both["tax_rate"].isna()]
+    if options.charge_tax_rate is not None:
+        charges["tax_rate"] = charges["tax_rate"].fillna(money.of(options.charge_tax_rate))
+    parts = pd.concat([lines[_PART], charges[_PART]], ignore_index=True)
+    names = _names_by_rate(parts)
     asked = pd.DataFrame(
         {
-            "tax_name": both["tax_name"],
-            "tax_rate": _percent(both["tax_rate"]),
-            "country": countries["country"].reindex(both["order_key"]).to_numpy(),
-        },
-        index=both.index,
+            "tax_name": parts["tax_name"].where(parts["tax_name"] != "", names),
+            "tax_rate": _percent(parts["tax_rate"]),
+            "country": countries["country"].reindex(parts["order_key"]).to_numpy(),
+        }
     )
-    told = both["tax_rate"].notna()
+    told = parts["tax_rate"].notna()
+    rateless = parts[~told]
     found = mappings.find(mappings.TAXES, table, asked[told], options.defaults.get("taxes"))
-    both["vat_code"] = found.answers["vat_code"].reindex(both.index).fillna("").astype("str")
+    codes = found.answers["vat_code"].reindex(parts.index).fillna("").to_numpy()
     said = outcome.together(
         [
             outcome.said(
@@ -95,13 +99,13 @@ def coded(
                 field="tax_rate",
                 value=rateless["label"],
             ),
-            mappings.refusals(mappings.TAXES, found, asked[told], both.loc[told, "order_key"]),
+            mappings.refusals(mappings.TAXES, found, asked[told], parts.loc[told, "order_key"]),
         ]
     )
-    both["tax_rate"] = both["tax_rate"].fillna(0).astype("int64")
+    rates = parts["tax_rate"].fillna(0).to_numpy(dtype=np.int64)
     return Coded(
-        lines=_part(both, "line", lines),
-        charges=_part(both, "charge", charges),
+        lines=lines.assign(tax_rate=rates[: len(lines)], vat_code=codes[: len(lines)]),
+        charges=charges.assign(tax_rate=rates[len(lines) :], vat_code=codes[len(lines) :]),
         outcomes=said,
         unknown=found.unknown,
     )
@@ -158,26 +162,15 @@ def _charge_rates(lines: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
     return charges
 
 
-def _named_like_its_rate(parts: pd.DataFrame) -> pd.DataFrame:
-    """Give a part without tax name the name that its order's other parts have at the same rate (carriers have none)."""
-    parts = parts.copy()
-    named = parts[(parts["tax_name"] != "") & parts["tax_rate"].notna()].drop_duplicates(["order_key", "tax_rate"])
-    names = named.set_index(["order_key", "tax_rate"])["tax_name"]
-    own = pd.MultiIndex.from_frame(parts[["order_key", "tax_rate"]])
-    same_rate = names.reindex(own).fillna("").to_numpy()
-    parts["tax_name"] = parts["tax_name"].where(parts["tax_name"] != "", same_rate).astype("str")
-    return parts
+def _names_by_rate(parts: pd.DataFrame) -> pd.Series:
+    """Give each part the tax name that its order has at the same rate: carriers often have a rate but no name."""
+    named = parts[(parts["tax_name"] != "") & parts["tax_rate"].notna()]
+    names = named.drop_duplicates(["order_key", "tax_rate"]).rename(columns={"tax_name": "name"})
+    joined = parts[["order_key", "tax_rate"]].merge(names[["order_key", "tax_rate", "name"]], how="left")
+    return joined["name"].fillna("").astype("str")
 
 
 def _percent(rates: pd.Series) -> pd.Series:
     """Write rates as the mapping shows them: ``20``, ``5.5``."""
     text = {rate: money.shortest(rate) for rate in rates.dropna().unique()}
     return rates.map(text).fillna("").astype("str")
-
-
-def _part(both: pd.DataFrame, name: str, like: pd.DataFrame) -> pd.DataFrame:
-    """Take the lines or the charges back out, with their own columns."""
-    part = both[both.index.get_level_values("part") == name].droplevel("part")
-    return part[[*like.columns, "vat_code"]].astype(
-        {column: like[column].dtype for column in like if column != "tax_rate"}
-    )

@@ -35,7 +35,7 @@ ACCOUNTS = Table(
     "ERP account given to a customer of the shop (CUS-2, CUS-9)",
     (
         Column("customer_key", "text", "the buyer in the shop"),
-        Column("customer_code", "text", "account code, unique within the profile"),
+        Column("customer_code", "text", "account code; buyers that are one customer share it"),
         Column("accounting_account", "text", "accounting account (CUS-3); empty: none"),
         Column("email", "text", "e-mail the customer is matched by (CUS-1)"),
         Column("siret", "text", "SIRET the customer is matched by"),

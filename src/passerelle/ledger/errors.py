@@ -115,12 +115,6 @@ class AlreadyExchangedError(LedgerError):
     code = "ledger-already-exchanged"
 
 
-class AccountTakenError(LedgerError):
-    """A customer account is another customer's, or a customer has another account."""
-
-    code = "ledger-account-taken"
-
-
 class UndeliveredError(LedgerError):
     """Records cannot be forgotten while their delivery is still to be sent."""
 

@@ -271,7 +271,6 @@ class Ledger:
             WrongStateError: the run is not running; it has prepared before.
             LeaseLostError: this ledger held the task, and another process has taken it over.
             AlreadyExchangedError: records were exchanged, or changed, since the run has read the ledger.
-            AccountTakenError: an account is another customer's, or a customer has another account.
 
         Source: design.md decision 5; spec ORD-81.
         """

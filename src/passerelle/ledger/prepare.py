@@ -13,12 +13,11 @@ import sqlalchemy as sa
 
 from passerelle.ledger import tables
 from passerelle.ledger.entries import Parcel, Prepared
-from passerelle.ledger.errors import AccountTakenError, AlreadyExchangedError, LedgerError, WrongStateError
+from passerelle.ledger.errors import AlreadyExchangedError, LedgerError, WrongStateError
 from passerelle.ledger.schema import accounts, deliveries, effects, files, outcomes, records, replaced
 from passerelle.messages import code
 
 _KEY = ["record_type", "record_key"]
-_ACCOUNT = ["customer_key", "customer_code"]
 _NAMED = 10
 """How many records an error names."""
 
@@ -32,7 +31,7 @@ def write(connection: sa.Connection, run_number: int, profile: str, prepared: Pr
 
     Raises:
         WrongStateError: another run has prepared a delivery of this name.
-        NotAsReadError, sqlalchemy.exc.IntegrityError: see ``conflict`` for which record or account it is.
+        NotAsReadError, sqlalchemy.exc.IntegrityError: see ``conflict`` for which record it is.
     """
     said = prepared.outcomes.assign(position=range(1, len(prepared.outcomes) + 1))
     tables.insert(connection, outcomes, said, run_number=run_number)
@@ -80,7 +79,7 @@ def put_back_replaced(connection: sa.Connection, delivery_number: int) -> None:
 
 
 def conflict(connection: sa.Connection, profile: str, prepared: Prepared) -> LedgerError | None:
-    """Tell which records or accounts of what a run prepared contradict the ledger; none: nothing does."""
+    """Tell which records of what a run prepared contradict the ledger; none: nothing does."""
     query = sa.select(records.c.record_type, records.c.record_key, records.c.content_hash)
     types = prepared.records["record_type"].unique().tolist()
     known = tables.select(connection, query.where(records.c.profile == profile, records.c.record_type.in_(types)))
@@ -88,11 +87,6 @@ def conflict(connection: sa.Connection, profile: str, prepared: Prepared) -> Led
     changed = sent.loc[sent["found"].fillna("") != sent["replaces"], "record_key"]
     if len(changed):
         return AlreadyExchangedError(count=len(changed), records=", ".join(changed.head(_NAMED)))
-    holders = pd.concat([_known_accounts(connection, profile), prepared.accounts[_ACCOUNT]]).drop_duplicates()
-    shared = holders.duplicated("customer_code", keep=False) | holders.duplicated("customer_key", keep=False)
-    taken = holders.loc[shared, "customer_code"].drop_duplicates()
-    if len(taken):
-        return AccountTakenError(count=len(taken), accounts=", ".join(taken.head(_NAMED)))
     return None
 
 
@@ -143,21 +137,13 @@ def _write_records(connection: sa.Connection, profile: str, sent: pd.DataFrame, 
 
 
 def _write_accounts(connection: sa.Connection, run_number: int, profile: str, given: pd.DataFrame) -> None:
+    """Remember new accounts, and what changed of those known: a buyer may be found under another account later."""
     if given.empty:
         return
-    known = _known_accounts(connection, profile).rename(columns={"customer_code": "known_code"})
-    met = given.merge(known, on="customer_key", how="left")
-    is_new = met["known_code"].isna()
-    if (met["known_code"] != met["customer_code"])[~is_new].any():
-        raise NotAsReadError
-    tables.insert(connection, accounts, met.loc[is_new, list(given.columns)], profile=profile, run_number=run_number)
-    particulars = [name for name in given.columns if name not in _ACCOUNT]
+    known = tables.select(connection, sa.select(accounts.c.customer_key).where(accounts.c.profile == profile))
+    is_new = ~given["customer_key"].isin(known["customer_key"])
+    tables.insert(connection, accounts, given[is_new], profile=profile, run_number=run_number)
+    particulars = [name for name in given.columns if name != "customer_key"]
     this = (accounts.c.profile == profile) & (accounts.c.customer_key == sa.bindparam("new_customer_key"))
     update = sa.update(accounts).where(this).values({name: sa.bindparam(f"new_{name}") for name in particulars})
-    changed = met.loc[~is_new, ["customer_key", *particulars]].add_prefix("new_")
-    tables.execute(connection, update, changed)
-
-
-def _known_accounts(connection: sa.Connection, profile: str) -> pd.DataFrame:
-    query = sa.select(accounts.c.customer_key, accounts.c.customer_code)
-    return tables.select(connection, query.where(accounts.c.profile == profile))
+    tables.execute(connection, update, given[~is_new].add_prefix("new_"))

@@ -162,7 +162,6 @@ accounts = sa.Table(
     _text("siret"),
     _text("vat_number"),
     sa.Column("run_number", sa.ForeignKey(runs.c.number), nullable=False),
-    sa.UniqueConstraint("profile", "customer_code"),
 )
 """The ERP account given to a customer of the shop, and by which run (CUS-2, CUS-9)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import threading
@@ -72,6 +73,9 @@ def _ftp_server(folder: Path) -> Iterator[int]:
         from pyftpdlib.servers import ThreadedFTPServer  # noqa: PLC0415
     except ImportError:
         raise RunError("run-no-demo-server", is_usage=True) from None
+    # Left alone, the server writes its log to the terminal.
+    logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())
+    logging.getLogger("pyftpdlib").propagate = False
     password = os.urandom(12).hex()
     os.environ[_FTP_VARIABLE] = password
     authorizer = DummyAuthorizer()

@@ -228,11 +228,11 @@ class OrdersJob:
         reports = folder.write_reports(home, made.outcomes, made.exchange.reconciliation)
         if made.exchange.new_values:
             add_new_values(self._profile.mappings, made.exchange.new_values, language=self._profile.language)
-        parcel = self._parcel(made)
+        parcel = self._parcel(run_id, made)
         summary = self._summary(run_id, made, "delivered" if parcel else "nothing-to-do")
         paths = {name: str(path) for name, path in reports.items()}
         if parcel:
-            summary = replace(summary, delivery=parcel.delivery_id, place=parcel.place)
+            summary = replace(summary, delivery=parcel.files[0].name, place=parcel.place)
             paths[ZIP_NAME] = str(parcel.files[0].path)
         summary = replace(summary, files=paths)
         folder.write_summary(home, summary)
@@ -304,16 +304,19 @@ class OrdersJob:
     def _opened(self, place: Place) -> Storage:
         return open_place(place, base_folder=self._loaded.folder)
 
-    def _parcel(self, made: _Made) -> Parcel | None:
-        """Put the zip in the outbox, under a name made of profile, day and content."""
+    def _parcel(self, run_id: str, made: _Made) -> Parcel | None:
+        """Put the zip in the outbox."""
         if not made.files.files:
             return None
         data = made.files.zipped()
-        name = f"{self._profile.name}-{made.today:%Y%m%d}-{sha256(data).hexdigest()[:8]}"
+        # The name there comes from profile, day and content: publishing twice is harmless. A reset may send the same
+        # content again, so that the delivery itself is named after its run.
+        name = f"erpFiles-{self._profile.name}-{made.today:%Y%m%d}-{sha256(data).hexdigest()[:8]}"
+        delivery_id = outbox.delivery_id(run_id, {f"{name}.zip": data})
         count = len(made.exchange.documents)
-        stored = outbox.store(self._installation.outbox, name, f"erpFiles-{name}.zip", data, record_count=count)
-        manifest = f"erpFiles-{name}.manifest.json"
-        return Parcel(name, self._profile.delivery.place.url, manifest_name=manifest, files=(stored,))
+        stored = outbox.store(self._installation.outbox, delivery_id, f"{name}.zip", data, record_count=count)
+        place = self._profile.delivery.place.name
+        return Parcel(delivery_id, place, manifest_name=f"{name}.manifest.json", files=(stored,))
 
     def _summary(self, run_id: str, made: _Made, state: State) -> Summary:
         return summarised(

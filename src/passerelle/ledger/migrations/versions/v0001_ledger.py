@@ -119,7 +119,6 @@ def upgrade() -> None:
         sa.Column("run_number", sa.Integer, nullable=False),
         sa.ForeignKeyConstraint(["run_number"], ["runs.number"], name=op.f("fk_accounts_run_number")),
         sa.PrimaryKeyConstraint("profile", "customer_key", name=op.f("pk_accounts")),
-        sa.UniqueConstraint("profile", "customer_code", name=op.f("uq_accounts_profile_customer_code")),
     )
     op.create_table(
         "effects",

@@ -1,0 +1,159 @@
+"""The flow on a real Prefect server, started as users start it: a failed run is retried and sends once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from ftp_server import FtpServer
+from builders import installed
+
+START = timedelta(seconds=150)
+END = timedelta(seconds=120)
+ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(tell: Callable[[], Any], limit: timedelta, what: str) -> Any:
+    """Ask again until the answer is true."""
+    deadline = time.monotonic() + limit.total_seconds()
+    while time.monotonic() < deadline:
+        if answer := tell():
+            return answer
+        time.sleep(0.3)
+    pytest.fail(f"{what} within {limit}")
+
+
+class Up:
+    """A running ``passerelle up`` and its server's API."""
+
+    def __init__(self, api: httpx.Client) -> None:
+        self._api = api
+
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        answer = self._api.request(method, path, json=body or None)
+        answer.raise_for_status()
+        return answer.json()
+
+    def deployment(self) -> Any:
+        answer = self._api.get("/deployments/name/orders/test")
+        return answer.json() if answer.is_success else None
+
+    def start(self) -> str:
+        run = self.call(
+            "POST", f"/deployments/{self.deployment()['id']}/create_flow_run", parameters={"profile": "test"}
+        )
+        return str(run["id"])
+
+    def retry(self, run_id: str) -> None:
+        """Do what the button Retry of the UI does."""
+        state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
+        self.call("POST", f"/flow_runs/{run_id}/set_state", state=state, force=True)
+
+    def ended(self, run_id: str, count: int) -> Any:
+        """Give the run once it has ended for the given time."""
+
+        def run() -> Any:
+            found = self.call("GET", f"/flow_runs/{run_id}")
+            return found if found["run_count"] == count and found["state_type"] in ENDED else None
+
+        return until(run, END, f"run {run_id} did not end its start no. {count}")
+
+
+@pytest.fixture
+def ftp(tmp_path) -> Iterator[FtpServer]:
+    with FtpServer(tmp_path / "ftp") as server:
+        yield server
+
+
+@pytest.fixture
+def up(tmp_path, samples, ftp) -> Iterator[Up]:
+    port = free_port()
+    place = f'{{ url = "ftp://boss@127.0.0.1:{ftp.port}/in", password = "TEST_FTP", attempts = 1 }}'
+    shop = ("s", "woocommerce", samples / "woocommerce-10.0-live", "*.json")
+    at = installed(tmp_path, shop, place=place)
+    log = (tmp_path / "up.log").open("wb")
+    process = subprocess.Popen(
+        [
+            Path(sys.executable).with_name("passerelle"),
+            "--profiles",
+            at.profiles,
+            "--state",
+            at.state,
+            "up",
+            "--port",
+            str(port),
+        ],
+        env={**os.environ, "TEST_FTP": ftp.password, "PREFECT_RUNNER_POLL_FREQUENCY": "1"},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=20) as api:
+            running = Up(api)
+
+            def deployed() -> bool:
+                assert process.poll() is None, (tmp_path / "up.log").read_text()
+                try:
+                    return bool(running.deployment())
+                except httpx.TransportError:
+                    return False
+
+            until(deployed, START, "passerelle up did not deploy the profile")
+            yield running
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        log.close()
+
+
+def test_run_4_sto_5_a_run_that_could_not_deliver_is_retried_and_sends_once(up, ftp, tmp_path):
+    deployment = up.deployment()
+    assert [each["schedule"] for each in deployment["schedules"]] == [
+        {"cron": "30 3 * * *", "timezone": "Europe/Paris", "day_or": True}
+    ]
+    assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+
+    ftp.refuse()
+    run_id = up.start()
+    failed = up.ended(run_id, 1)
+    assert failed["state_type"] == "FAILED"
+    assert ftp.files() == []
+
+    ftp.accept()
+    up.retry(run_id)
+    completed = up.ended(run_id, 2)
+    assert completed["state_type"] == "COMPLETED", completed["state"]
+    sent = ftp.files()
+    assert [Path(name).suffix for name in sent] == [".json", ".zip"]
+    assert ftp.stored("zip") == 1
+
+    up.retry(run_id)
+    assert up.ended(run_id, 3)["state_type"] == "COMPLETED"
+    assert ftp.files() == sent
+    assert ftp.stored("zip") == 1
+
+    artifacts = up.call("POST", "/artifacts/filter", limit=50)
+    keys = {artifact["key"] for artifact in artifacts}
+    assert {"orders-test", "orders-test-counts", "orders-test-zip"} <= keys
+    table = next(artifact for artifact in artifacts if artifact["key"] == "orders-test-counts")
+    assert json.loads(table["data"])[0]["written"] == 51

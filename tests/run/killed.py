@@ -1,0 +1,69 @@
+"""Kills the orders job at a step: in a process of its own, really."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from passerelle.run.installation import Installation
+from passerelle.run.orders import Request, run_orders
+
+STEPS = (
+    "passerelle.ledger.ledger:Ledger.start_run",
+    "passerelle.run.orders:pick_up",
+    "passerelle.run.orders:read_export",
+    "passerelle.run.orders:exchange_orders",
+    "passerelle.run.orders:write_erp_files",
+    "passerelle.run.folder:write_reports",
+    "passerelle.ledger.outbox:store",
+    "passerelle.run.folder:write_summary",
+    "passerelle.ledger.ledger:Ledger.prepare",
+    "passerelle.ledger.ledger:Ledger.set_mark",
+    "passerelle.run.orders:publish",
+    "passerelle.storage.local:LocalStorage.put",
+    "passerelle.storage.local:LocalStorage.rename",
+    "passerelle.ledger.ledger:Ledger.delivered",
+)
+"""The steps of the job in their order, each as module:name."""
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["killed"])
+
+
+def _die(*_: object, **__: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _plant(step: str, moment: str) -> None:
+    module, _, path = step.partition(":")
+    owner: Any = import_module(module)
+    *parents, name = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent)
+    real: Callable[..., Any] = getattr(owner, name)
+
+    def killed(*args: Any, **kwargs: Any) -> Any:
+        if moment == "after":
+            real(*args, **kwargs)
+        _die()
+
+    setattr(owner, name, killed)
+
+
+def _run(installation: tuple[Any, ...], step: str, moment: str) -> None:
+    from builders import NOW  # noqa: PLC0415 - a function cannot be sent to the process
+
+    _plant(step, moment)
+    run_orders(Request("test"), Installation(*installation, clock=lambda: NOW))
+
+
+def run_killed(at: Installation, step: str, moment: str) -> int:
+    """Run the job in a process that is killed before or after a step; give the exit code: -9 when it was."""
+    process = _CONTEXT.Process(target=_run, args=((at.profiles, at.state, at.ledger_url), step, moment))
+    process.start()
+    process.join(120)
+    assert process.exitcode is not None
+    return process.exitcode
