@@ -27,7 +27,7 @@ class FtpServer:
     user = "boss"
     password = "open sesame"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
         self._inbox = folder / "in"
         self._inbox.mkdir(parents=True)
         self._authorizer = _Authorizer()
@@ -43,7 +43,7 @@ class FtpServer:
             def on_file_received(self, file):
                 uploads.append(file)
 
-        self._server = ThreadedFTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadedFTPServer(("127.0.0.1", port), Handler)
         self.port = self._server.address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"handle_exit": False}, daemon=True)
 

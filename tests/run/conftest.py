@@ -1,6 +1,7 @@
-"""Lets the tests of this folder import its builders."""
+"""Lets the tests of this folder import its builders, and the servers of the other folders."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS / folder) for folder in ("run", "flows", "storage")]
