@@ -294,6 +294,8 @@ class OrdersJob:
             shop_currency=shop.currency,
             language=shop.language or self._profile.language,
             wrapping_labels=shop.wrapping_labels,
+            formats=formats(self._profile.erp.formats_folder),
+            format_settings=self._profile.erp.format_settings,
         )
         sales = read_export(shop.platform, [ExportFile(file.path, file.data) for file in picked], options)
         if picked:

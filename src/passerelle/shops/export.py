@@ -1,0 +1,208 @@
+"""Shop exports given as files: one contract for every platform.
+
+A platform module (``passerelle.shops.prestashop`` …) has one function::
+
+    read_orders(files: Sequence[ExportFile], options: ReadOptions) -> SalesOrders
+
+Files are recognised by what they hold, not by their names; what cannot be read is an outcome, never an exception.
+The tables have their declared types and one row order: orders by the shop's id, everything else by order, then rank.
+
+Source: design.md decision 8; spec SEC-4 (sizes), ORD-8.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import MappingProxyType
+from typing import Protocol, cast
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from passerelle.formats.container import FREE_BYTES, MAX_RATIO
+from passerelle.formats.registry import Formats, formats
+from passerelle.model.orders import SalesOrders
+from passerelle.outcome import said, together
+
+UNPACKED_LIMIT = 200 * 1024 * 1024
+"""What one archive may hold in all, unpacked, in bytes."""
+
+PLATFORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "prestashop": "passerelle.shops.prestashop",
+        "woocommerce": "passerelle.shops.woocommerce",
+        "shopify": "passerelle.shops.shopify",
+    }
+)
+"""The module of each platform, imported when it is first asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFile:
+    """A file that a shop's user or webservice gave."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a profile says of a shop whose export is read.
+
+    Attributes:
+        shop: name of the shop in the profile; order keys begin with it.
+        time_zone: IANA name of the profile's time zone; times that carry an offset are turned into it.
+        shop_currency: ISO 4217 code of the shop's own currency; empty: as the export says.
+        language: ISO 639-1 code (or the shop's id) of the language preferred in translated texts.
+        wrapping_labels: labels of fees that are gift wrapping, where the platform has no field of its own for it.
+        formats: the formats of exports that are tables, a user's own included.
+        format_settings: by format, the profile's values of the settings that its descriptor declares.
+
+    Raises:
+        zoneinfo.ZoneInfoNotFoundError: ``time_zone`` is no such name.
+    """
+
+    shop: str
+    time_zone: str = "Europe/Paris"
+    shop_currency: str = ""
+    language: str = "fr"
+    wrapping_labels: tuple[str, ...] = ()
+    formats: Formats = field(default_factory=formats)
+    format_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ZoneInfo(self.time_zone)
+
+
+class UnknownPlatformError(ValueError):
+    """No module reads exports of this platform."""
+
+
+class OrderReader(Protocol):
+    """What a platform module offers."""
+
+    def read_orders(self, files: Sequence[ExportFile], options: ReadOptions) -> SalesOrders:
+        """Read what the files hold of orders into the canonical tables.
+
+        Returns:
+            All tables with their declared columns and types; outcomes of stage ``read`` for the files (record type
+            ``file``, record: the name) and orders (record type ``order``, record: the order key) that have one. An
+            order with a failed outcome is in no table.
+        """
+        ...
+
+
+def read_export(platform: str, files: Sequence[ExportFile], options: ReadOptions) -> SalesOrders:
+    """Read the orders of a shop's export files.
+
+    Raises:
+        UnknownPlatformError: ``platform`` is none of ``PLATFORMS``.
+        TypeError: the platform's module broke the contract of the tables; a programming error.
+    """
+    if platform not in PLATFORMS:
+        raise UnknownPlatformError(f"unknown shop platform {platform!r}; known: {', '.join(sorted(PLATFORMS))}")
+    reader = cast("OrderReader", import_module(PLATFORMS[platform]))
+    return reader.read_orders(files, options).check()
+
+
+def order_key(shop: str, order_id: str) -> str:
+    """Name an order uniquely within a profile."""
+    return f"{shop}/{order_id}"
+
+
+def of_file(code: str, name: str, *, value: str = "", **params: object) -> pd.DataFrame:
+    """Say a code of a file."""
+    return said(code, [name], record_type="file", stage="read", field="", value=value, **params)
+
+
+def unpacked(files: Iterable[ExportFile]) -> tuple[list[ExportFile], pd.DataFrame]:
+    """Unpack ``.zip`` and ``.gz`` files, recognised by content; other files are given as they are.
+
+    A file out of an archive is named ``archive/member``. Workbooks (``.xlsx``), which are archives too, stay whole.
+    Archives in archives are not unpacked.
+
+    Returns:
+        The files, and outcomes for the archives that are empty, broken, encrypted, nested or too large (SEC-4).
+    """
+    plain: list[ExportFile] = []
+    outcomes: list[pd.DataFrame] = []
+    for file in files:
+        try:
+            plain += _members(file)
+        except _ArchiveError as error:
+            outcomes.append(of_file(error.code, file.name, value=error.member))
+    return plain, together(outcomes)
+
+
+class _ArchiveError(Exception):
+    def __init__(self, code: str, member: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.member = member
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, ValueError)
+
+
+def _members(file: ExportFile) -> list[ExportFile]:
+    try:
+        if _is_gzip(file.data):
+            with gzip.open(io.BytesIO(file.data)) as stream:
+                return [_plain(file.name.removesuffix(".gz"), _limited(stream, len(file.data), UNPACKED_LIMIT))]
+        if _is_zip(file.data):
+            with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
+                return _zipped(file, archive)
+    except _BROKEN as error:
+        raise _ArchiveError("archive-broken") from error
+    return [file]
+
+
+def _zipped(file: ExportFile, archive: zipfile.ZipFile) -> list[ExportFile]:
+    members: list[ExportFile] = []
+    room = UNPACKED_LIMIT
+    for entry in archive.infolist():
+        if entry.is_dir() or entry.filename.startswith("__MACOSX/"):
+            continue
+        if entry.flag_bits & 1:
+            raise _ArchiveError("archive-encrypted", entry.filename)
+        with archive.open(entry) as stream:
+            data = _limited(stream, len(file.data), room)
+        room -= len(data)
+        members.append(_plain(f"{file.name}/{entry.filename}", data))
+    if not members:
+        raise _ArchiveError("export-empty")
+    return members
+
+
+def _limited(stream: _Readable, packed: int, room: int) -> bytes:
+    allowed = min(room, max(packed * MAX_RATIO, FREE_BYTES))
+    data = stream.read(allowed + 1)
+    if len(data) > allowed:
+        raise _ArchiveError("archive-too-large")
+    return data
+
+
+def _plain(name: str, data: bytes) -> ExportFile:
+    if _is_gzip(data) or _is_zip(data):
+        raise _ArchiveError("archive-nested", name)
+    return ExportFile(name, data)
+
+
+def _is_gzip(data: bytes) -> bool:
+    return data.startswith(b"\x1f\x8b")
+
+
+def _is_zip(data: bytes) -> bool:
+    """Tell a zip archive that is not a workbook."""
+    return data.startswith((b"PK\x03\x04", b"PK\x05\x06")) and b"[Content_Types].xml" not in data

@@ -1,0 +1,161 @@
+"""From PrestaShop's records to the canonical tables of orders.
+
+Source: facts/shops § 1, § 10; spec 10-orders.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from passerelle import money
+from passerelle.model.orders import TABLES, SalesOrders, no_orders
+from passerelle.outcome import together
+from passerelle.shops.cells import numbers
+from passerelle.shops.json_records import Records
+from passerelle.shops.prestashop.amounts import DECIMALS
+from passerelle.shops.prestashop.buyers import addresses_of, buyers_of
+from passerelle.shops.prestashop.charges import allowances_of, charges_of
+from passerelle.shops.prestashop.lines import lines_of
+from passerelle.shops.prestashop.payments import paid_at, payments_of, refunds_of
+from passerelle.shops.prestashop.reading import NO_ID, Reading, filled, id_of
+
+
+def orders_of(reading: Reading) -> SalesOrders:
+    """Give the tables of the orders that can be read whole, with what is said of the others."""
+    records = _orders(reading)
+    if not len(records):
+        return no_orders(together([reading.export.outcomes, reading.problems.outcomes()]))
+    header = _header(reading, records)
+    lines = lines_of(reading, records, header)
+    charges = charges_of(reading, header, lines)
+    payments = payments_of(reading, header)
+    refunds, refund_lines, refund_outcomes = refunds_of(reading, header, lines, charges)
+    frames = {
+        "orders": header.assign(
+            prices_include_tax=~header["order_key"].isin(lines.loc[lines["priced_excl"], "order_key"]),
+            paid_at=paid_at(header, payments),
+        ),
+        "lines": lines,
+        "charges": charges,
+        "allowances": allowances_of(reading, header),
+        "taxes": TABLES["taxes"].empty(),  # the webservice has no VAT breakdown
+        "payments": payments,
+        "refunds": refunds,
+        "refund_lines": refund_lines,
+        "parties": buyers_of(reading, header),
+        "addresses": addresses_of(reading, header),
+    }
+    outcomes = together([reading.export.outcomes, reading.problems.outcomes(), refund_outcomes])
+    failed = outcomes.loc[(outcomes["record_type"] == "order") & (outcomes["state"] == "failed"), "record"]
+    kept = {name: frame[~frame["order_key"].isin(failed)] for name, frame in frames.items()}
+    kept["parties"] = kept["parties"].drop_duplicates("customer_key", keep="last")  # as of their last order
+    tables = {name: TABLES[name].conform(frame.reset_index(drop=True)) for name, frame in kept.items()}
+    return SalesOrders(**tables, outcomes=outcomes)
+
+
+def _orders(reading: Reading) -> Records:
+    """Give the orders by id, those given in several versions left out."""
+    reading.problems.say("repeated-order", reading.keys(sorted(reading.export.repeated)))
+    reading.problems.say("duplicate-order", reading.keys(sorted(reading.export.conflicts.get("orders", ()))))
+    reading.problems.say("order-rows-unreadable", reading.keys(sorted(reading.export.incomplete)))
+    for resource in ("order_details", "order_slips"):
+        reading.say_orderless(resource)
+    rows = reading.rows("orders")
+    return reading.columns("orders", rows, reading.keys(row["id"] for row in rows))
+
+
+def _header(reading: Reading, orders: Records) -> pd.DataFrame:
+    """Give one row per order: the columns of its table, and what the other tables need of it."""
+    keys, zone = orders.keys, reading.options.time_zone
+    customer, order_id = id_of(orders, "id_customer"), orders.text("id")
+    has_account = customer != ""
+    billing, delivery = id_of(orders, "id_address_invoice"), id_of(orders, "id_address_delivery")
+    rate = orders.number("conversion_rate")
+    header = pd.DataFrame(
+        {
+            "order_key": keys,
+            "shop": reading.options.shop,
+            "order_id": order_id,
+            "order_reference": orders.text("reference"),
+            "store": "" if len(reading.rows("shops")) == 1 else orders.text("id_shop"),
+            "status": orders.text("current_state", required=True),
+            "created_at": orders.time("date_add", zone, naive="local"),
+            "updated_at": orders.time("date_upd", zone, naive="local"),
+            "invoiced_at": orders.time("invoice_date", zone, naive="local"),
+            "invoice_number": id_of(orders, "invoice_number"),
+            "customer_key": reading.options.shop + "/" + customer.where(has_account, "order-" + order_id),
+            "currency": reading.iso_code("currencies", orders.text("id_currency"), keys, field="orders.id_currency"),
+            "shop_currency": _shop_currency(reading, keys),
+            "currency_rate": rate,
+            "charged_total": orders.number("total_paid_tax_incl", required=True),
+            "charged_total_excl": orders.number("total_paid_tax_excl"),
+            "paid_total": orders.number("total_paid_real"),
+            "payment_mode": filled(orders.text("payment"), orders.text("module")),
+            "carrier_id": id_of(orders, "id_carrier"),
+            "carrier": reading.referred("carriers", orders.text("id_carrier"))["name"],
+            "note": _notes(reading, keys, orders.text("gift_message")),
+            "id_customer": customer,
+            "id_currency": orders.text("id_currency"),
+            "id_lang": orders.text("id_lang"),
+            "id_billing": filled(billing, delivery),
+            "id_delivery": filled(delivery, billing),
+            "carrier_tax_rate": orders.number("carrier_tax_rate"),
+            "products_excl": orders.number("total_products"),
+            "products_incl": orders.number("total_products_wt"),
+        }
+    )
+    for name in ("discounts", "shipping", "wrapping"):
+        for tax in ("excl", "incl"):
+            header[f"{name}_{tax}"] = orders.number(f"total_{name}_tax_{tax}", required=True).fillna(0)
+    orders.text("date_add", required=True)
+    worthless = rate.le(0).fillna(value=False).astype(bool)
+    reading.problems.say(
+        "export-value-wrong",
+        keys[worthless],
+        field="orders.conversion_rate",
+        value=orders.text("conversion_rate")[worthless],
+    )
+    reading.require("customers", customer[has_account], keys[has_account], field="orders.id_customer")
+    _say_contradictions(reading, header, orders.number("total_paid", required=True))
+    return header
+
+
+def _say_contradictions(reading: Reading, header: pd.DataFrame, paid: pd.Series) -> None:
+    wrong = (paid != header["charged_total"]).fillna(value=False).astype(bool)
+    reading.problems.say(
+        "contradictory-totals",
+        header.loc[wrong, "order_key"],
+        field="total_paid",
+        value=money.to_text(paid[wrong], DECIMALS),
+        other_field="total_paid_tax_incl",
+        other=money.to_text(header.loc[wrong, "charged_total"], DECIMALS),
+    )
+
+
+def _shop_currency(reading: Reading, keys: pd.Series) -> str:
+    """Give the shop's own currency: as the profile says, else the one whose rate is 1."""
+    if reading.options.shop_currency:
+        return reading.options.shop_currency
+    currencies = reading.rows("currencies")
+    rates, _ = numbers(pd.Series([currency["conversion_rate"] for currency in currencies], dtype="str"))
+    is_own = rates.eq(money.ONE).fillna(value=False)
+    own = [currency["iso_code"] for currency, is_this in zip(currencies, is_own, strict=True) if is_this]
+    if len(own) == 1:
+        return str(own[0])
+    if currencies:
+        reading.problems.say("shop-currency-unknown", keys)
+    return ""
+
+
+def _notes(reading: Reading, keys: pd.Series, gift_messages: pd.Series) -> pd.Series:
+    """Give what the buyer wrote: the first message that is neither private nor an employee's, then the gift message."""
+    threads = {thread["id"]: thread["id_order"] for thread in reading.rows("customer_threads")}
+    messages = [(row["id_order"], row) for row in reading.rows("messages")]
+    messages += [(threads.get(row["id_customer_thread"], ""), row) for row in reading.rows("customer_messages")]
+    first: dict[str, str] = {}
+    for order, row in sorted(messages, key=lambda message: message[1]["date_add"]):
+        if row["private"] in NO_ID and row["id_employee"] in NO_ID and row["message"]:
+            first.setdefault(order, row["message"])
+    by_key = dict(zip(reading.keys(first), first.values(), strict=True))
+    written = pd.Series([by_key.get(key, "") for key in keys], dtype="str")
+    return written.where((written == "") | (gift_messages == ""), written + "\n") + gift_messages

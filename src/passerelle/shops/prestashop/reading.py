@@ -1,0 +1,122 @@
+"""One reading of an export: its records column by column, what they refer to, and what is said on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from passerelle.shops.cells import Problems
+from passerelle.shops.export import ReadOptions, order_key
+from passerelle.shops.json_records import Records
+from passerelle.shops.prestashop.records import RESOURCES, Export, Record
+
+NO_ID = ("", "0")
+"""What stands for no record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The records of an export, and what is said of the orders that need them."""
+
+    export: Export
+    options: ReadOptions
+    problems: Problems = field(default_factory=Problems)
+
+    def keys(self, order_ids: Iterable[str]) -> pd.Series:
+        """Give the keys of orders."""
+        return pd.Series([order_key(self.options.shop, one) for one in order_ids], dtype="str")
+
+    def given(self, resource: str) -> bool:
+        """Tell whether a resource stands in the files, if only without records."""
+        return resource in self.export.records
+
+    def rows(self, resource: str) -> list[Record]:
+        """Give the records of a resource by id."""
+        return sorted(
+            self.export.records.get(resource, {}).values(), key=lambda record: (len(record["id"]), record["id"])
+        )
+
+    def columns(self, resource: str, rows: Sequence[Record], keys: pd.Series) -> Records:
+        """Give some records of a resource column by column; what is wrong with one is said of its order."""
+        return Records(rows, keys, self.problems, place=f"{resource}.")
+
+    def of_orders(self, resource: str, keys: pd.Series) -> Records:
+        """Give the records of a resource that belong to some orders (their ``id_order``) by id."""
+        for record in self.export.conflicts.get(resource, {}).values():
+            owner = self.keys([record["id_order"]])
+            self.problems.say("export-record-conflict", owner[owner.isin(keys)], field=resource, value=record["id"])
+        rows = self.rows(resource)
+        found = self.columns(resource, rows, self.keys(row["id_order"] for row in rows))
+        return found.only(found.keys.isin(keys))
+
+    def say_orderless(self, resource: str) -> None:
+        """Say which orders have records of a resource although they are not given themselves."""
+        orders = {*self.export.records.get("orders", ()), *self.export.conflicts.get("orders", ())}
+        owners = {row["id_order"] for row in self.rows(resource)}
+        self.problems.say("export-order-missing", self.keys(sorted(owners - orders)), field=resource)
+
+    def require(self, resource: str, ids: pd.Series, keys: pd.Series, *, field: str) -> None:
+        """Say of orders which record they need and do not have.
+
+        Args:
+            resource: what they refer to.
+            ids: the record each refers to.
+            keys: the order that does.
+            field: the field that does.
+        """
+        none = ids.isin(NO_ID)
+        self.problems.say("export-value-missing", keys[none], field=field)
+        if not self.given(resource):
+            self.problems.say("export-file-missing", keys[~none], field=resource)
+            return
+        in_conflict = ids.isin(list(self.export.conflicts.get(resource, ())))
+        missing = ~none & ~in_conflict & ~ids.isin(list(self.export.records[resource]))
+        self.problems.say("export-record-missing", keys[missing], field=resource, value=ids[missing])
+        self.problems.say("export-record-conflict", keys[in_conflict], field=resource, value=ids[in_conflict])
+
+    def referred(self, resource: str, ids: pd.Series) -> pd.DataFrame:
+        """Give the fields of the records referred to, as texts; empty where they are not given."""
+        records = self.export.records.get(resource, {})
+        found = [records.get(one, {}) for one in ids]
+        return pd.DataFrame(
+            {
+                name: pd.Series([self._in_language(one.get(name, "")) for one in found], index=ids.index, dtype="str")
+                for name in RESOURCES[resource].fields
+            }
+        )
+
+    def iso_code(self, resource: str, ids: pd.Series, keys: pd.Series, *, field: str) -> pd.Series:
+        """Give the ISO code of the currency or country that each order needs; see ``require``."""
+        self.require(resource, ids, keys, field=field)
+        codes = self.referred(resource, ids)["iso_code"]
+        lacking = (codes == "") & ids.isin(list(self.export.records.get(resource, ())))
+        self.problems.say("export-value-missing", keys[lacking], field=f"{resource}.iso_code")
+        return codes
+
+    def _in_language(self, text: str | dict[str, str]) -> str:
+        if isinstance(text, str):
+            return text
+        wanted = self.options.language.lower()
+        languages = self.export.records.get("languages", {})
+        ids = [wanted, *(one for one, language in languages.items() if language["iso_code"].lower() == wanted)]
+        return next((text[one] for one in ids if one in text), next(iter(text.values())))
+
+
+def ranked(frame: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
+    """Put rows in the order of their orders, and number them within each from 1 (``position``)."""
+    rank = pd.Series(header.index, index=header["order_key"])
+    ordered = frame.iloc[frame["order_key"].map(rank).to_numpy().argsort(kind="stable")].reset_index(drop=True)
+    return ordered.assign(position=ordered.groupby("order_key").cumcount() + 1)
+
+
+def id_of(records: Records, name: str) -> pd.Series:
+    """Give an id; empty where it is 0, which stands for none."""
+    ids = records.text(name)
+    return ids.mask(ids == "0", "")
+
+
+def filled(texts: pd.Series, otherwise: pd.Series) -> pd.Series:
+    """Give a text, or another where it is empty."""
+    return texts.where(texts != "", otherwise)
