@@ -337,7 +337,7 @@ def _woocommerce_order(order: Mapping[str, Any]) -> dict[str, Any]:
         "discount_total": "0.000000",
         "total": f"{total:.2f}",
         "customer_id": order["customer"],
-        "billing": {**address, "email": f"{last.lower().replace(' ', '')}@example.com"},
+        "billing": {**address, "email": f"client{order['customer'] or order['id']}@example.com"},
         "shipping": address,
         "payment_method": "bacs",
         "payment_method_title": "Virement bancaire",
@@ -461,7 +461,7 @@ def customers() -> str:
     header = "Code (tiers);Nom;E-mail (facturation);Siren;Numéro de TVA intracommunautaire"
     rows = [
         '"CL00001";"Librairie du Marché";"contact@librairie-marche.example.com";"552100554";""',
-        '"CL00002";"Le Goff Gaëlle";"LeGoff@example.com";"";""',
+        '"CL00002";"Le Goff Gaëlle";"Client31@example.com";"";""',
     ]
     return "\r\n".join([header, *rows, ""])
 

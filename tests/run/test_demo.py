@@ -1,0 +1,108 @@
+"""The demonstration, as ``make run`` shows it to a newcomer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from erp import documents, roundings, rows, total, unzipped
+from typer.testing import CliRunner
+
+from passerelle.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "sample_files" / "demo"
+
+
+def demo(output: Path) -> str:
+    result = CliRunner().invoke(app, ["demo", "--samples", str(SAMPLES), "--output", str(output)])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory) -> tuple[Path, str, str]:
+    """Give the demonstration's folder, and what it said the first and the second time."""
+    output = tmp_path_factory.mktemp("demo")
+    return output, demo(output), demo(output)
+
+
+def test_the_sample_files_are_those_that_the_generator_writes(tmp_path):
+    subprocess.run([sys.executable, ROOT / "sample_files" / "make_demo.py", tmp_path], check=True)
+    written = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
+    kept = {file.relative_to(SAMPLES) for file in SAMPLES.rglob("*") if file.is_file()}
+    assert written | {Path("profile.toml")} == kept
+    for name in written - {Path("mappings.xlsx")}:
+        assert (tmp_path / name).read_bytes() == (SAMPLES / name).read_bytes(), name
+
+
+def test_ebp_1_the_demonstration_leaves_all_kinds_of_documents(shown):
+    output, first, _ = shown
+    archive = (output / "erpFiles.zip").read_bytes()
+    files = unzipped(archive)
+    assert list(files) == [
+        "Customers.txt",
+        "Adresses.txt",
+        "Quotes.txt",
+        "Orders.txt",
+        "Delivery Notes.txt",
+        "Invoices.txt",
+        "Batch.txt",
+    ]
+    assert files["Batch.txt"].decode("cp1252").splitlines()[0] == (
+        r'/Import="C:\Passerelle\import\Customers.txt";Customers;Passerelle Customers'
+    )
+    inbox = output / "demo" / "ftp" / "in"
+    [sent] = inbox.glob("*.zip")
+    assert sent.read_bytes() == archive
+    assert "| 19 | 12 | 5 | 2 |" in first
+    for code in ("VASE-DISPARU", "Paiement en 4 fois", "USD", "trente", "15.45"):
+        assert code in first
+
+
+def test_inv_1_ord_26_the_demonstration_s_documents_have_the_shops_totals(shown):
+    output, _, _ = shown
+    found = documents(unzipped((output / "erpFiles.zip").read_bytes()))
+    assert len(found) == 12
+    bon = found["lyon-1001"]
+    reductions = {
+        row["Ligne - Code TVA"]: row["Ligne - Montant Net HT"] for row in bon if "REMISE" in row["Ligne - Code article"]
+    }
+    assert reductions == {"TVA20": "-8,68", "TVA55": "-4,34"}
+    assert total(bon, includes_tax=False) == Decimal("163.65")
+    assert bon[0]["Acompte - Montant"] == "163,65"
+    assert total(found["lyon-1003"], includes_tax=False) == Decimal("30.00")  # its free shipping at the shipping's rate
+    assert max(abs(roundings(document)) for document in found.values()) <= Decimal("0.01")
+
+
+def test_cus_1_the_demonstration_finds_the_customer_that_the_erp_has(shown):
+    output, _, _ = shown
+    files = unzipped((output / "erpFiles.zip").read_bytes())
+    invoices = {
+        row["Document - Numéro du document"]: row["Document - Code client"] for row in rows(files["Orders.txt"])
+    }
+    assert invoices["web-201"] == "CL00002"
+    assert "CL00002" not in {row["Code (tiers)"] for row in rows(files["Customers.txt"])}
+
+
+def test_ord_81_the_demonstration_run_again_sends_nothing_and_says_why(shown):
+    output, _, second = shown
+    assert "Déjà échangée" in second
+    assert len(list((output / "demo" / "ftp" / "in").glob("*.zip"))) == 1
+
+
+def test_the_command_answers_help_without_its_libraries():
+    """``--help`` imports neither pandas nor Prefect: it answers at once."""
+    script = (
+        "import sys; from typer.testing import CliRunner; from passerelle.cli.main import app;"
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0;"
+        "print({'pandas', 'prefect', 'sqlalchemy', 'paramiko'} & set(sys.modules))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"}
+    )
+    assert told.stdout.strip() == "set()"
