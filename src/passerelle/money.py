@@ -12,7 +12,7 @@ Source: design.md decision 2; spec INV-1, ORD-11, ORD-26.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,10 @@ def of(value: Decimal | int | str) -> int:
     Raises:
         decimal.InvalidOperation: ``value`` is no number.
     """
-    return int(Decimal(value).scaleb(SCALE).quantize(Decimal(1), rounding="ROUND_HALF_UP"))
+    exact = Decimal(value)
+    if exact.is_nan():
+        raise InvalidOperation(f"{value} is no number")
+    return int(exact.quantize(Decimal(1).scaleb(-SCALE), rounding="ROUND_HALF_UP").scaleb(SCALE))
 
 
 def decimal(value: int) -> Decimal:
@@ -79,7 +82,8 @@ def to_text(values: pd.Series, decimals: int, mark: str = ".") -> pd.Series:
         text = text if mark == "." else pc.replace_substring(text, ".", mark)
     else:
         text = pc.cast(pa.array(numbers), pa.large_string())
-    return pd.Series(pc.if_else(pa.array(missing), "", text).to_pandas(), index=values.index, dtype="str")
+    written = pc.if_else(pa.array(missing), "", text).to_pandas().astype("str")
+    return written.set_axis(values.index)
 
 
 def shortest(value: int) -> str:
@@ -182,7 +186,7 @@ def _ratio(value: npt.ArrayLike, factor: npt.ArrayLike, divisor: npt.ArrayLike, 
     sign = np.sign(a) * np.sign(b) * np.sign(c)  # a divisor of zero gives zero
     a, b, c = np.abs(a), np.abs(b), np.where(c == 0, 1, np.abs(c))
     unit = 10 ** (SCALE - decimals)
-    largest = 2 * int(a.max(initial=0)) * int(b.max(initial=0)) + int(c.max(initial=1)) * unit
+    largest = 2 * (int(a.max(initial=0)) * int(b.max(initial=0)) + int(c.max(initial=1)) * unit)
     if largest > np.iinfo(np.int64).max:
         a, b, c = a.astype(object), b.astype(object), c.astype(object)
     units = (2 * a * b + c * unit) // (2 * c * unit)

@@ -39,6 +39,7 @@ def none() -> pd.DataFrame:
 def said(
     name: str,
     records: Iterable[str],
+    /,
     *,
     record_type: str,
     stage: Stage,
@@ -56,6 +57,7 @@ def said(
         field: the field concerned: one for all, or one per record.
         value: the value as met: one for all, or one per record.
         params: what else the message names; a list, tuple or Series has one value per record, any other is for all.
+            What JSON does not have (a ``Decimal``, a date) is kept as its text.
 
     Raises:
         KeyError: the code is not declared.
@@ -74,7 +76,12 @@ def said(
             "field": [field] * len(ids) if isinstance(field, str) else [str(one) for one in field],
             "value": [value] * len(ids) if isinstance(value, str) else [str(one) for one in value],
             "params": [
-                json.dumps({key: column[row] for key, column in columns.items()}, ensure_ascii=False, sort_keys=True)
+                json.dumps(
+                    {key: column[row] for key, column in columns.items()},
+                    ensure_ascii=False,
+                    sort_keys=True,
+                    default=str,
+                )
                 if columns
                 else "{}"
                 for row in range(len(ids))
@@ -96,7 +103,7 @@ def final_states(outcomes: pd.DataFrame, records: Iterable[str]) -> pd.Series:
     Returns:
         A text column indexed by record id, in the order given.
     """
-    worst = outcomes["state"].map(_SEVERITY).groupby(outcomes["record"]).max()
+    worst = outcomes["state"].map(_SEVERITY).astype("Int64").groupby(outcomes["record"]).max()
     names = {number: state for state, number in _SEVERITY.items()}
     return worst.reindex(pd.Index(list(records), name="record")).fillna(0).astype(int).map(names).astype("str")
 

@@ -14,8 +14,8 @@ from passerelle.run.orders import Request, run_orders
 
 STEPS = (
     "passerelle.ledger.ledger:Ledger.start_run",
-    "passerelle.run.orders:pick_up",
-    "passerelle.run.orders:read_export",
+    "passerelle.run.exports:pick_up",
+    "passerelle.run.exports:read_export",
     "passerelle.run.orders:exchange_orders",
     "passerelle.run.orders:write_erp_files",
     "passerelle.run.folder:write_reports",

@@ -81,6 +81,49 @@ def abandon(
         typer.echo(done[language()])
 
 
+@app.command("forget-mark")
+def forget_mark(
+    profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
+    mark: Annotated[str, typer.Option(help="The mark.")] = "orders.last-import",
+    url: Url = None,
+) -> None:
+    """Forget when orders were last imported: `since-last-import` takes all again. Oublier le dernier import."""
+    with failing():
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            forgotten = ledger.forget_mark(profile, mark, by=getpass.getuser())
+        done = {
+            "fr": f"Repère {mark} oublié." if forgotten else f"Le profil {profile} n'a pas de repère {mark}.",
+            "en": f"Mark {mark} forgotten." if forgotten else f"Profile {profile} has no mark {mark}.",
+        }
+        typer.echo(done[language()])
+
+
+@app.command()
+def reset(
+    orders: Annotated[list[str], typer.Argument(help="The orders as shop/id, or ALL.")],
+    profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
+    url: Url = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget that orders were exchanged: they are exchanged again. Réinitialiser des commandes."""
+    with failing():
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+
+        keys = [key.strip() for given in orders for key in given.split(",")]
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            if not yes:
+                asked = {
+                    "fr": f"Réinitialiser {', '.join(keys)} ? Ces commandes seront envoyées de nouveau à l'ERP.",
+                    "en": f"Reset {', '.join(keys)}? These orders will be sent to the ERP again.",
+                }
+                typer.confirm(asked[language()], abort=True)
+            count = ledger.forget(profile, "order", None if keys == ["ALL"] else keys, by=getpass.getuser())
+        done = {"fr": f"{count} commande(s) réinitialisée(s).", "en": f"{count} order(s) reset."}
+        typer.echo(done[language()])
+
+
 def _told(ledger: Ledger) -> dict[str, Any]:
     """Give what there is to know, as JSON has it."""
     return {

@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import demo, run, up
+from passerelle.cli import demo, ledger, profile, run, storage, up
+from passerelle.cli.format import app as format_app
 from passerelle.cli.session import remember
 
 app = typer.Typer(
@@ -44,6 +45,10 @@ def main(
 
 
 app.add_typer(run.app, name="run")
+app.add_typer(profile.app, name="profile")
 run.register(app)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
+app.add_typer(format_app, name="format")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(storage.app, name="storage")

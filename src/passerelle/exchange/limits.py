@@ -22,7 +22,8 @@ def out_of_range(sales: SalesOrders) -> pd.DataFrame:
     """Say which orders have an amount, quantity or rate that cannot be true, with the field and the number.
 
     Amounts and unit prices go up to ten thousand million, quantities up to a thousand million, VAT rates from 0 to
-    100 %, and between two currencies there are 0.01 to a hundred million units for one.
+    100 %, and between two currencies there are 0.01 to a hundred million units for one. What has an amount has a
+    quantity.
     """
     wrong = [
         (table, column.name, _beyond(table, column))
@@ -33,9 +34,9 @@ def out_of_range(sales: SalesOrders) -> pd.DataFrame:
     ]
     for name in ("net_excl", "net_incl", "gross_excl", "gross_incl"):
         amounts, quantities = sales.lines[name].fillna(0), sales.lines["quantity"]
-        # Whole units are near enough here; a quantity of zero has no unit price.
-        prices = amounts.abs() // quantities.abs().clip(lower=1)
+        prices = amounts.abs() // quantities.abs().clip(lower=1)  # whole units are near enough here
         wrong.append((sales.lines, name, (prices > LARGEST_AMOUNT) & (quantities != 0)))
+        wrong.append((sales.lines, "quantity", (amounts != 0) & (quantities == 0)))
     said = [
         outcome.said(
             "number-out-of-range",

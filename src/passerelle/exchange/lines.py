@@ -94,17 +94,13 @@ def missing_article(order_keys: pd.Index | pd.Series, name: str) -> pd.DataFrame
 
 
 def deliverable(lines: pd.DataFrame) -> pd.DataFrame:
-    """Keep the lines that say something: a quantity, or an amount (ORD-30 keeps zero prices and negative lines)."""
-    return lines[(lines["quantity"] != 0) | _has_amount(lines["net_excl"], lines["net_incl"])]
+    """Keep the lines that deliver something; ORD-30 keeps zero prices and negative quantities."""
+    return lines[lines["quantity"] != 0]
 
 
 def charged(charges: pd.DataFrame) -> pd.DataFrame:
     """Keep the charges that charge something: free shipping needs neither VAT code nor article."""
-    return charges[_has_amount(charges["amount_excl"], charges["amount_incl"])]
-
-
-def _has_amount(excl: pd.Series, incl: pd.Series) -> pd.Series:
-    return (excl.fillna(0) != 0) | (incl.fillna(0) != 0)
+    return charges[(charges["amount_excl"].fillna(0) != 0) | (charges["amount_incl"].fillna(0) != 0)]
 
 
 def article_lines(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:

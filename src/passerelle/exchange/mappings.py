@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
 
 import pandas as pd
 
@@ -229,22 +228,20 @@ def find(
 def _answers(mapping: MappingTable, rows: pd.DataFrame, distinct: pd.DataFrame) -> pd.DataFrame:
     """Give, for each distinct key, the best fitting row: exact first, then by how many and which keys are ``*``."""
     keys = mapping.key_names
+    stars = (rows[keys] == ANY).to_numpy()
     found: list[pd.DataFrame] = []
     left = distinct
-    for pattern in sorted(product((False, True), repeat=len(keys)), key=lambda stars: (sum(stars), stars)):
-        starred = dict(zip(keys, pattern, strict=True))
-        fitting = rows
-        for key, star in starred.items():
-            fitting = fitting[(fitting[key] == ANY) == star]
-        exact = [key for key in keys if not starred[key]]
-        if fitting.empty or left.empty:
-            continue
-        fitting = fitting.drop_duplicates(exact) if exact else fitting.head(1)
-        columns = fitting[exact + mapping.value_names].assign(_hit=1)
-        hits = left.merge(columns, on=exact) if exact else left.merge(columns, how="cross")
-        found.append(hits)
-        left = left.merge(hits[keys], on=keys, how="left", indicator=True)
-        left = left.loc[left["_merge"] == "left_only", keys]
+    for pattern in sorted(set(map(tuple, stars.tolist())), key=lambda starred: (sum(starred), starred)):
+        exact = [key for key, starred in zip(keys, pattern, strict=True) if not starred]
+        fitting = rows.loc[(stars == pattern).all(axis=1), exact + mapping.value_names].assign(_hit=1)
+        joined = (
+            left.merge(fitting.drop_duplicates(exact), on=exact, how="left")
+            if exact
+            else left.merge(fitting.head(1), how="cross")
+        )
+        hit = joined["_hit"].notna()
+        found.append(joined[hit])
+        left = joined.loc[~hit, keys]
     if not found:
         return distinct.iloc[:0].assign(**dict.fromkeys(mapping.value_names, ""), _hit=pd.Series(dtype="Int64"))
     return pd.concat(found, ignore_index=True)

@@ -117,22 +117,22 @@ class Exchange:
         """Take some orders out with all that only they need; what was said of them stays."""
         gone = self.documents["document_key"].isin(order_keys)
         kept = self.documents[~gone].reset_index(drop=True)
-        needed = self.customers["customer_code"].isin(kept["customer_code"])
-        buyers = self.customers.loc[~needed, "customer_key"]
         return replace(
             self,
             documents=kept,
             lines=_rows_without(self.lines, "document_key", order_keys),
-            customers=self.customers[needed].reset_index(drop=True),
-            addresses=self.addresses[self.addresses["customer_code"].isin(kept["customer_code"])].reset_index(
-                drop=True
-            ),
+            customers=_rows_of(self.customers, kept["customer_code"]),
+            addresses=_rows_of(self.addresses, kept["customer_code"]),
             settlements=_rows_without(self.settlements, "document_key", order_keys),
-            accounts=_rows_without(self.accounts, "customer_key", set(buyers)),
+            accounts=_rows_of(self.accounts, kept["customer_code"]),
             contents=self.contents.drop(labels=list(order_keys & set(self.contents.index))),
             effects=_rows_without(self.effects, "order_key", order_keys),
             reconciliation=self.reconciliation.without(order_keys),
         )
+
+
+def _rows_of(accounts: pd.DataFrame, codes: pd.Series) -> pd.DataFrame:
+    return accounts[texts.among(accounts["customer_code"], codes)].reset_index(drop=True)
 
 
 def _rows_without(table: pd.DataFrame, column: str, gone: set[str]) -> pd.DataFrame:

@@ -172,5 +172,6 @@ def _names_by_rate(parts: pd.DataFrame) -> pd.Series:
 
 def _percent(rates: pd.Series) -> pd.Series:
     """Write rates as the mapping shows them: ``20``, ``5.5``."""
-    text = {rate: money.shortest(rate) for rate in rates.dropna().unique()}
-    return rates.map(text).fillna("").astype("str")
+    codes, distinct = pd.factorize(rates)
+    written = [*(money.shortest(rate) for rate in distinct), ""]  # a missing rate has the code -1, the last one
+    return pd.Series(np.array(written, dtype=object)[codes], rates.index, dtype="str")

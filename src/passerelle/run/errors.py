@@ -16,7 +16,7 @@ class RunError(Exception):
         is_usage: the command or the configuration is wrong, nothing was tried.
     """
 
-    def __init__(self, name: str, *, is_usage: bool = False, **parameters: object) -> None:
+    def __init__(self, name: str, /, *, is_usage: bool = False, **parameters: object) -> None:
         super().__init__(code(name).text("en", **parameters))
         self.code = name
         self.is_usage = is_usage

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import openpyxl
 import pandas as pd
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from passerelle import money, outcome
 from passerelle.exchange.reconciliation import Reconciliation
@@ -101,8 +102,8 @@ def _workbook(path: Path, table: pd.DataFrame) -> Path:
     sheet = book.create_sheet("Rejets")
     sheet.append(list(table.columns))
     for row in table.itertuples(index=False):
-        # A text cell of a workbook that begins like a formula would be one.
-        sheet.append([_inert(str(cell)) for cell in row])
+        # A text cell of a workbook that begins like a formula would be one; control characters have no place in XML.
+        sheet.append([ILLEGAL_CHARACTERS_RE.sub("", _inert(str(cell))) for cell in row])
     part = path.with_name(f".{path.name}.part")
     book.save(part)
     part.replace(path)

@@ -33,18 +33,16 @@ from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Delivery, Parc
 from passerelle.ledger.ledger import Ledger
 from passerelle.model.orders import SalesOrders, join_orders
 from passerelle.profile.loader import LoadedProfile, ProfileError, load
-from passerelle.profile.settings import Shop
+from passerelle.profile.settings import Erp
 from passerelle.profile.workbook import add_new_values, read_mappings
 from passerelle.run import folder
 from passerelle.run.counting import amount_text, summarised
 from passerelle.run.erp_files import ZIP_NAME, ErpFiles, write_erp_files
 from passerelle.run.errors import RunError
+from passerelle.run.exports import read_shop
 from passerelle.run.installation import Installation
 from passerelle.run.summary import State, Summary
-from passerelle.shops.export import ExportFile, ReadOptions, read_export
-from passerelle.storage.base import Storage
-from passerelle.storage.pickup import pick_up
-from passerelle.storage.places import Place, open_place
+from passerelle.storage.places import open_place
 from passerelle.storage.publish import OutFile, publish
 
 TASK = "orders"
@@ -208,8 +206,14 @@ class OrdersJob:
             for file in delivery.files:
                 outbox.read(file)
             files = [OutFile(file.name, file.path, file.size, file.sha256) for file in delivery.files]
-            with self._opened(self._profile.delivery.place) as storage:
-                publish(storage, files, delivery.manifest_name, folder=delivery.folder)
+            with open_place(self._profile.delivery.place, base_folder=self._loaded.folder) as storage:
+                publish(
+                    storage,
+                    files,
+                    delivery.manifest_name,
+                    folder=delivery.folder,
+                    collision=self._profile.delivery.collision,
+                )
         except Exception as error:
             self._ledger.delivery_failed(delivery.delivery_id, str(error))
             self._ledger.fail_run(delivery.run_id, str(error))
@@ -257,12 +261,14 @@ class OrdersJob:
         mark = ledger.mark(profile.name, LAST_IMPORT)
         days = self._request.days(self._loaded, today, date.fromisoformat(mark) if mark else None)
         available = formats(profile.erp.formats_folder)
-        articles, wrong_articles = _extract(available, "ebp/articles", profile.erp.extracts.articles)
-        erp_customers, wrong_customers = _extract(available, "ebp/customers_extract", profile.erp.extracts.customers)
+        articles, wrong_articles = _extract("ebp/articles", profile.erp.extracts.articles, available, profile.erp)
+        erp_customers, wrong_customers = _extract(
+            "ebp/customers_extract", profile.erp.extracts.customers, available, profile.erp
+        )
         tables, wrong_mappings = read_mappings(profile.mappings)
         if (wrong_mappings["state"] == "failed").any():
             raise ProfileError(wrong_mappings, profile.language)
-        sales = join_orders([self._sold(shop) for shop in profile.shops])
+        sales = join_orders([read_shop(shop, self._loaded) for shop in profile.shops])
         exchange = exchange_orders(
             sales,
             Context(
@@ -282,29 +288,6 @@ class OrdersJob:
         made = _Made(sales, files, outcome.together(said), today, days)
         _check_nothing_is_lost(made)
         return made
-
-    def _sold(self, shop: Shop) -> SalesOrders:
-        """Pick a shop's exports up and read them."""
-        with self._opened(shop.source.place) as storage:
-            picked = pick_up(storage, shop.source.files)
-            where = storage.name
-        options = ReadOptions(
-            shop=shop.name,
-            time_zone=self._profile.time_zone,
-            shop_currency=shop.currency,
-            language=shop.language or self._profile.language,
-            wrapping_labels=shop.wrapping_labels,
-            formats=formats(self._profile.erp.formats_folder),
-            format_settings=self._profile.erp.format_settings,
-        )
-        sales = read_export(shop.platform, [ExportFile(file.path, file.data) for file in picked], options)
-        if picked:
-            return sales
-        missing = outcome.said("no-export-file", [shop.name], record_type="file", stage="read", value=where)
-        return replace(sales, outcomes=outcome.together([sales.outcomes, missing]))
-
-    def _opened(self, place: Place) -> Storage:
-        return open_place(place, base_folder=self._loaded.folder)
 
     def _parcel(self, run_id: str, made: _Made) -> Parcel | None:
         """Put the zip in the outbox."""
@@ -341,7 +324,7 @@ class _Made:
         return self.files.exchange
 
 
-def _extract(available: Formats, name: str, path: Path | None) -> tuple[pd.DataFrame | None, pd.DataFrame]:
+def _extract(name: str, path: Path | None, available: Formats, erp: Erp) -> tuple[pd.DataFrame | None, pd.DataFrame]:
     """Read an extract of the ERP; one that the profile does not name switches off what needs it (EBP-10).
 
     Raises:
@@ -354,7 +337,7 @@ def _extract(available: Formats, name: str, path: Path | None) -> tuple[pd.DataF
         data = path.read_bytes()
     except FileNotFoundError:
         raise RunError("run-extract-missing", file=path) from None
-    table = read(available.get(name), data, name=path.name)
+    table = read(available.get(name, erp.format_settings.get(name)), data, name=path.name)
     return table.table, table.outcomes
 
 

@@ -49,6 +49,8 @@ def take_all(files: Iterable[ExportFile], platform: str, take: Callable[[str, An
             take(file.name, document(file))
         except UnreadableError as error:
             outcomes.append(of_file(error.code, file.name, value=error.value, platform=platform))
+        except RecursionError as error:  # nested deeper than any shop's answer
+            outcomes.append(of_file("export-broken", file.name, value=shown(str(error))))
     return together(outcomes)
 
 
@@ -67,7 +69,7 @@ def document(file: ExportFile) -> Any:
         raise UnreadableError("export-not-recognised")
     try:
         return json.loads(file.data, parse_float=str, parse_int=str, parse_constant=str)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UnreadableError("export-broken", shown(str(error))) from error
 
 
@@ -82,8 +84,19 @@ def _head(data: bytes) -> bytes:
 
 def shown(value: object) -> str:
     """Show a value in an outcome, cut where it is long."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        text = "…"
     return _clean(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…")
+
+
+def same(one: Object, other: Object) -> bool:
+    """Tell whether two objects have the same content; what is nested too deep to be compared is taken as different."""
+    try:
+        return one == other
+    except RecursionError:
+        return False
 
 
 def identity(record: Mapping[str, Any], name: str = "id") -> str:
@@ -116,7 +129,7 @@ def once(records: Iterable[Object], shop: str) -> tuple[list[Object], pd.DataFra
     for record in records:
         versions.setdefault(identity(record), []).append(record)
     ids = sorted(versions, key=lambda one: one.zfill(20))
-    conflicting = [one for one in ids if any(record != versions[one][0] for record in versions[one][1:])]
+    conflicting = [one for one in ids if not all(same(record, versions[one][0]) for record in versions[one])]
     kept = [one for one in ids if one not in set(conflicting)]
     repeated = [one for one in kept if len(versions[one]) > 1]
     told = ([order_key(shop, one) for one in ids] for ids in (repeated, conflicting))
@@ -286,7 +299,7 @@ def each_once(items: Records) -> Records:
     if not again.any():
         return items
     first = dict(zip(reversed(places), reversed(items.rows), strict=True))
-    same = pd.Series([row == first[place] for place, row in zip(places, items.rows, strict=True)], dtype="bool")
-    for code, wrong in (("line-repeated", again & same), ("line-conflict", again & ~same)):
+    equal = pd.Series([same(row, first[place]) for place, row in zip(places, items.rows, strict=True)], dtype="bool")
+    for code, wrong in (("line-repeated", again & equal), ("line-conflict", again & ~equal)):
         items.problems.say(code, items.keys[wrong], field=f"{items.place}id", value=line_id[wrong])
     return items.only(~again)

@@ -530,7 +530,9 @@ def _refunded_lines(refunds: Records, lines: pd.DataFrame, includes_tax: pd.Seri
     quantity = items.number("quantity", required=True).fillna(0)
     subtotal, tax = items.number("subtotal"), items.number("total_tax").fillna(0)
     line_id = first_filled(items.text("line_item_id"), items.part("line_item").text("id"))
-    sold = lines.set_index(["order_key", "line_id"])[["quantity", "net_excl", "net_incl", "tax_rate"]]
+    sold = lines.drop_duplicates(["order_key", "line_id"]).set_index(["order_key", "line_id"])[
+        ["quantity", "net_excl", "net_incl", "tax_rate"]
+    ]
     sold = sold.reindex(pd.MultiIndex.from_arrays([items.keys, line_id])).reset_index(drop=True)
     includes = items.keys.map(includes_tax).astype(bool)
     return pd.DataFrame(

@@ -33,25 +33,34 @@ def rates(lines: pd.DataFrame, totals: pd.DataFrame, taxes: pd.DataFrame) -> tup
         Percent in millionths, missing where it is not certain: of each line, and by order key of the shipping.
     """
     of_lines = totals["tax_rate"].reindex(lines["order_key"]).set_axis(lines.index).where(lines["taxable"], 0)
-    taxable = lines[lines["taxable"]].groupby("order_key")["net"]
-    base = taxable.sum().reindex(totals.index).fillna(0).astype("int64") - totals["on_lines"]
+    goods = lines[lines["taxable"]]
+    base = goods.groupby("order_key")["net"].sum().reindex(totals.index).fillna(0).astype("int64") - totals["on_lines"]
     of_shipping = _shipping_rates(base, totals)
-    charged = taxes[taxes["tax_amount"] != 0]
-    several = charged[charged["order_key"].duplicated(keep=False)]
-    for key, amounts in several.groupby("order_key"):
-        if amounts["tax_rate"].isna().any():
-            continue
-        order = totals.loc[key]
-        net = taxable.get_group(key) if key in taxable.groups else lines["net"].iloc[:0]
-        discounted = [one - one * int(order["on_lines"]) // max(int(order["net"]), 1) for one in net.tolist()]
-        found, of_shipping[key] = deduced(
-            discounted,
-            int(order["shipping"] - order["on_shipping"]),
-            amounts.groupby("tax_rate")["tax_amount"].sum().to_dict(),
-            includes_tax=bool(order["includes_tax"]),
+    by_rate = _several(taxes)
+    goods = goods[goods["order_key"].isin(by_rate.keys())]
+    places, net = goods.groupby("order_key").indices, goods["net"].to_numpy()
+    found = np.full(len(goods), None)
+    for key, order in totals[totals.index.isin(by_rate.keys())].to_dict("index").items():
+        own = places.get(key, [])
+        found[own], of_shipping[key] = deduced(
+            [one - one * order["on_lines"] // max(order["net"], 1) for one in net[own].tolist()],
+            order["shipping"] - order["on_shipping"],
+            by_rate[key],
+            includes_tax=order["includes_tax"],
         )
-        of_lines[net.index] = pd.array(found, dtype="Int64")
+    of_lines[goods.index] = pd.array(found, dtype="Int64")
     return of_lines, of_shipping
+
+
+def _several(taxes: pd.DataFrame) -> dict[str, dict[int, int]]:
+    """Give by order the VAT amounts by rate, of orders that have several taxes, all of which tell their rate."""
+    charged = taxes[taxes["tax_amount"] != 0]
+    untold = charged.loc[charged["tax_rate"].isna(), "order_key"]
+    several = charged[charged["order_key"].duplicated(keep=False) & ~charged["order_key"].isin(untold)]
+    amounts: dict[str, dict[int, int]] = {}
+    for (key, rate), amount in several.groupby(["order_key", "tax_rate"])["tax_amount"].sum().items():
+        amounts.setdefault(key, {})[rate] = amount
+    return amounts
 
 
 def tax_names(keys: pd.Series, of: pd.Series, totals: pd.DataFrame, taxes: pd.DataFrame) -> pd.Series:

@@ -42,6 +42,7 @@ from passerelle.shops.json_records import (
     identity,
     numbered,
     once,
+    same,
     shown,
     take_all,
     unused,
@@ -166,7 +167,7 @@ def _read(records: list[Object], given: _Given, options: ReadOptions, remarks: p
     tables = SalesOrders(
         orders=ORDERS.conform(header),
         lines=_lines(orders, rates),
-        charges=_charges(orders, rates),
+        charges=_charges(orders, rates, options),
         allowances=ORDER_ALLOWANCES.empty(),  # coupons are in the lines
         taxes=ORDER_TAXES.conform(rates.rename(columns={"percent": "tax_rate"})),
         payments=_payments(orders, header),
@@ -330,7 +331,7 @@ def _combined_percent(rates: pd.DataFrame) -> Any:
     whole = 100 + sum((money.decimal(rate) for rate in rates.loc[~compound, "percent"]), Decimal(0))
     for rate in rates.loc[compound, "percent"]:
         whole *= 1 + money.decimal(rate) / 100
-    return money.of(whole - 100)
+    return money.of(whole - 100) if whole - 100 <= LARGEST_RATE else pd.NA
 
 
 def _lines(orders: Records, rates: pd.DataFrame) -> pd.DataFrame:
@@ -356,8 +357,11 @@ def _lines(orders: Records, rates: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _charges(orders: Records, rates: pd.DataFrame) -> pd.DataFrame:
-    """Give shipping and fees that are not free; of an export without ``shipping_lines``, the order's total shipping."""
+def _charges(orders: Records, rates: pd.DataFrame, options: ReadOptions) -> pd.DataFrame:
+    """Give shipping and fees that are not free; of an export without ``shipping_lines``, the order's total shipping.
+
+    A fee under one of the profile's labels is gift wrapping (ORD-25).
+    """
     shipping, fees = orders.each("shipping_lines"), orders.each("fee_lines")
     summed = orders.only(~orders.has("shipping_lines"))
     excl, tax = summed.number("shipping_total").fillna(0), summed.number("shipping_tax").fillna(0)
@@ -376,6 +380,8 @@ def _charges(orders: Records, rates: pd.DataFrame) -> pd.DataFrame:
         _charge(fees, "fee", "name", rates),
     ]
     charges = by_order(ORDER_CHARGES, parts, orders.keys)
+    is_wrapping = (charges["kind"] == "fee") & charges["label"].isin(options.wrapping_labels)
+    charges["kind"] = charges["kind"].mask(is_wrapping, "wrapping")
     return charges.assign(position=charges.groupby("order_key").cumcount() + 1)
 
 
@@ -474,7 +480,7 @@ def _refund_documents(orders: Records, given: list[tuple[str, Object]], options:
         key = order_key(options.shop, order_id)
         if key not in known:
             strangers.add(key)
-        elif by_id.setdefault((key, identity(refund)), refund) != refund:
+        elif not same(by_id.setdefault((key, identity(refund)), refund), refund):
             conflicts.append((key, identity(refund)))
     orders.problems.say("export-order-missing", pd.Series(sorted(strangers), dtype="str"), field="refunds")
     for key, refund_id in conflicts:
@@ -509,4 +515,5 @@ def _refunded_lines(items: Records) -> pd.Series:
     """Give of each refunded line the id of the order's line."""
     entries = items.each("meta_data")
     links = entries.only(entries.text("key") == _REFUNDED_LINE)
-    return looked_up(pd.Series(range(len(items))), links.text("value").set_axis(links.parent))
+    ids = links.text("value").set_axis(links.parent)
+    return looked_up(pd.Series(range(len(items))), ids[~ids.index.duplicated()])

@@ -52,10 +52,12 @@ def lines_to_the_cent(amounts: pd.Series, orders: pd.Series, totals: pd.Series, 
         totals: of each line, the total of its order; may be missing.
         tolerance: of each line, how far off the lines of its order may be.
     """
+    rounded = to_the_cent(amounts)
+    if totals.isna().all():
+        return rounded
     by_order = amounts.groupby(orders)
     near = (by_order.transform("sum") - totals).abs().le(tolerance).fillna(value=False).astype(bool)
     adjusted = near & (by_order.transform("min") >= 0)
-    rounded = to_the_cent(amounts)
     rounded[adjusted] = money.allocate(totals[adjusted], amounts[adjusted], orders[adjusted], DECIMALS)
     return rounded
 

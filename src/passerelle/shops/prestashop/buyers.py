@@ -52,7 +52,7 @@ def addresses_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
     keys = links["order_key"]
     reading.require("addresses", links["id"], keys, field="orders.id_address_invoice")
     found = reading.referred("addresses", links["id"])
-    is_given = links["id"].isin(list(reading.export.records.get("addresses", ())))
+    is_given = links["id"].isin(reading.ids("addresses"))
     country = reading.iso_code(
         "countries", found.loc[is_given, "id_country"], keys[is_given], field="addresses.id_country"
     )

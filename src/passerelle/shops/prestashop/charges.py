@@ -5,7 +5,7 @@ Source: facts/shops § 1; spec ORD-24, ORD-25, ORD-26, ORD-41.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -41,28 +41,47 @@ def charges_of(reading: Reading, header: pd.DataFrame, lines: pd.DataFrame) -> p
         ]
     )
     charges = ranked(charges[(charges["amount_excl"] != 0) | (charges["amount_incl"] != 0)], header)
-    of_orders, of_shop, by_rule = _taxes_of_orders(lines, charges), *_taxes_of_shop(reading)
+    told = charges["told"].where(charges["told"] > 0)
+    rate = told.mask(charges["amount_excl"] == charges["amount_incl"], 0).astype("Int64")
+    name = _name_on_lines(charges["order_key"], rate, lines)
+    open_ones = rate.isna() | (name == "")
+    if open_ones.any():
+        of_orders = _taxes_of_orders(lines, charges[charges["order_key"].isin(charges.loc[open_ones, "order_key"])])
+        searched = charges.assign(tax_rate=rate)[open_ones]
+        rate[open_ones], name[open_ones] = _looked_for(reading, searched, of_orders)
+    return charges.assign(tax_rate=rate, tax_name=name)
+
+
+def _name_on_lines(owners: pd.Series, rates: pd.Series, lines: pd.DataFrame) -> pd.Series:
+    """Give the name that the tax of a rate has on the lines of an order; empty where there is none, or several."""
+    named = lines.loc[lines["tax_rate"].notna() & (lines["tax_name"] != ""), ["order_key", "tax_rate", "tax_name"]]
+    named = named.drop_duplicates()
+    named = named[~named.duplicated(["order_key", "tax_rate"], keep=False)]
+    charges = pd.DataFrame({"order_key": owners, "tax_rate": rates})
+    return charges.merge(named, how="left", on=["order_key", "tax_rate"])["tax_name"].fillna("").set_axis(owners.index)
+
+
+def _looked_for(
+    reading: Reading, charges: pd.DataFrame, of_orders: Mapping[str, Taxes]
+) -> tuple[pd.Series, pd.Series]:
+    """Give rate and tax name of charges, where the amounts or the shop's tax rules show what the order does not tell."""
+    of_shop, by_rule = _taxes_of_shop(reading)
     rates: list[int | None] = []
     names: list[str] = []
     for charge in charges.itertuples(index=False):
         rules = [by_rule.get((group, charge.country), {}) for group in (charge.group, _ANY_GROUP)]
         known = [of_orders[charge.order_key], *rules, of_shop]
-        rate = _charge_rate(charge.amount_excl, charge.amount_incl, charge.told, known)
+        rate = charge.tax_rate if pd.notna(charge.tax_rate) else None
+        if rate is None:
+            rate = _shown_rate(charge.amount_excl, charge.amount_incl, known)
         named = [taxes[rate] for taxes in known if rate is not None and len(taxes.get(rate, ())) == 1]
         rates.append(rate)
         names.append(min(named[0]) if named else "")
-    return charges.assign(
-        tax_rate=pd.Series(rates, index=charges.index, dtype="Int64"),
-        tax_name=pd.Series(names, index=charges.index, dtype="str"),
-    )
+    return pd.Series(rates, index=charges.index, dtype="Int64"), pd.Series(names, index=charges.index, dtype="str")
 
 
-def _charge_rate(excl: int, incl: int, told: int, known: Iterable[Taxes]) -> int | None:
-    """Give the rate of a charge: 0 on equal amounts, else as told, else the first that the amounts show."""
-    if excl == incl:
-        return 0
-    if told > 0:
-        return told
+def _shown_rate(excl: int, incl: int, known: Iterable[Taxes]) -> int | None:
+    """Give the first rate that the amounts show."""
     found = (rate_between(excl, incl, taxes) for taxes in known)
     return next((rate for rate in found if rate is not None), None)
 

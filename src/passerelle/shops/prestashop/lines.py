@@ -34,11 +34,11 @@ def lines_of(reading: Reading, orders: Records, header: pd.DataFrame) -> pd.Data
 
 def _settled(lines: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
     """Bring the net amounts to the cent; where nothing tells a gross amount, it is the net one."""
-    owners = lines["order_key"]
+    owners = pd.Series(pd.Index(header["order_key"]).get_indexer(lines["order_key"]), index=lines.index)
     tolerance = (lines["quantity"].abs() + money.ONE).groupby(owners).transform("sum") // 100  # a cent for each piece
     settled: dict[str, pd.Series] = {}
     for tax in ("excl", "incl"):
-        totals = header.set_index("order_key")[f"products_{tax}"].reindex(owners).set_axis(lines.index)
+        totals = header[f"products_{tax}"].take(owners).set_axis(lines.index)
         net = lines_to_the_cent(lines[f"net_{tax}"], owners, totals, tolerance)
         settled |= {f"net_{tax}": net, f"gross_{tax}": lines[f"gross_{tax}"].fillna(net)}
     return lines.assign(**settled)
@@ -77,6 +77,9 @@ def _gross(
     price = details.number("original_product_price")
     reduced = details.number("reduction_percent").gt(0) | details.number("reduction_amount").gt(0)
     told = reduced.fillna(value=False) & price.notna() & rate.notna()
+    if not told.any():
+        nothing = pd.Series(pd.NA, index=price.index, dtype="Int64")
+        return nothing, nothing
     price, rate = price.fillna(0), rate.fillna(0)
     gross_excl = pd.Series(money.product(price, quantity, DECIMALS), dtype="Int64")
     price_incl = money.including(price, rate, money.SCALE)
@@ -91,15 +94,18 @@ def _taxes(reading: Reading, details: Records) -> tuple[pd.Series, pd.Series]:
     found = pd.DataFrame({"line": links.parent, "id": links.text("id"), "order_key": links.keys})
     found = found[~found["id"].isin(NO_ID)].drop_duplicates(["line", "id"])
     reading.require("taxes", found["id"], found["order_key"], field="order_details.taxes")
-    taxes = reading.referred("taxes", found["id"])
-    rates, wrong = numbers(taxes["rate"])
-    reading.problems.say(
-        "export-value-wrong", found.loc[wrong, "order_key"], field="taxes.rate", value=taxes.loc[wrong, "rate"]
-    )
+    places, distinct = pd.factorize(found["id"])
+    taxes = reading.referred("taxes", pd.Series(distinct, dtype="str"))
+    taxes["number"], wrong = numbers(taxes["rate"])
+    taxes["name"] = filled(taxes["name"], pd.Series(distinct, dtype="str"))
+    found = found.join(taxes.assign(wrong=wrong).take(places).set_axis(found.index))
+    refused = found[found["wrong"]]
+    reading.problems.say("export-value-wrong", refused["order_key"], field="taxes.rate", value=refused["rate"])
     lines = range(len(details))
-    by_line = found.assign(rate=rates, name=filled(taxes["name"], found["id"])).groupby("line")
-    rate = by_line["rate"].sum(min_count=1).reindex(lines).astype("Int64")
-    name = by_line["name"].agg(" + ".join).reindex(lines).fillna("").astype("str")
+    several = found["line"].duplicated(keep=False)
+    one, more = found[~several].set_index("line"), found[several].groupby("line")
+    rate = pd.concat([one["number"], more["number"].sum(min_count=1)]).reindex(lines).astype("Int64")
+    name = pd.concat([one["name"], more["name"].agg(" + ".join)]).reindex(lines).fillna("").astype("str")
     return rate, name
 
 

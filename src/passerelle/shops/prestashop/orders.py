@@ -60,8 +60,7 @@ def _orders(reading: Reading) -> Records:
     reading.problems.say("order-rows-unreadable", reading.keys(sorted(reading.export.incomplete)))
     for resource in ("order_details", "order_slips"):
         reading.say_orderless(resource)
-    rows = reading.rows("orders")
-    return reading.columns("orders", rows, reading.keys(row["id"] for row in rows))
+    return reading.every("orders", "id")
 
 
 def _header(reading: Reading, orders: Records) -> pd.DataFrame:

@@ -5,6 +5,8 @@ Source: facts/shops § 1; spec ORD-50, ORD-61.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from passerelle import money
@@ -53,9 +55,9 @@ def _recorded(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
         if record["order_reference"] in owners:
             owner = pd.Series([owners[record["order_reference"]]])
             reading.problems.say("export-record-conflict", owner, field="order_payments", value=record["id"])
-    rows = [row for row in reading.rows("order_payments") if row["order_reference"] in owners]
-    keys = pd.Series([owners[row["order_reference"]] for row in rows], dtype="str")
-    records = reading.columns("order_payments", rows, keys)
+    found = reading.every("order_payments", "order_reference")
+    keys = found.keys.map(dict(zip(reading.keys(owners), owners.values(), strict=True)))
+    records = replace(found.only(keys.notna()), keys=keys.dropna().astype("str").reset_index(drop=True))
     return pd.DataFrame(
         {
             "order_reference": records.text("order_reference"),

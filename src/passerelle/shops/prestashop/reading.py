@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -26,7 +26,8 @@ class Reading:
 
     def keys(self, order_ids: Iterable[str]) -> pd.Series:
         """Give the keys of orders."""
-        return pd.Series([order_key(self.options.shop, one) for one in order_ids], dtype="str")
+        ids = order_ids if isinstance(order_ids, pd.Series) else pd.Series(list(order_ids), dtype="str")
+        return order_key(self.options.shop, "") + ids
 
     def given(self, resource: str) -> bool:
         """Tell whether a resource stands in the files, if only without records."""
@@ -38,8 +39,14 @@ class Reading:
             self.export.records.get(resource, {}).values(), key=lambda record: (len(record["id"]), record["id"])
         )
 
-    def columns(self, resource: str, rows: Sequence[Record], keys: pd.Series) -> Records:
-        """Give some records of a resource column by column; what is wrong with one is said of its order."""
+    def ids(self, resource: str) -> pd.Series:
+        """Give the ids of the records of a resource."""
+        return pd.Series(list(self.export.records.get(resource, ())), dtype="str")
+
+    def every(self, resource: str, owner: str = "id_order") -> Records:
+        """Give the records of a resource by id, under the keys of what their field ``owner`` names."""
+        rows = self.rows(resource)
+        keys = self.keys(row[owner] for row in rows)
         return Records(rows, keys, self.problems, place=f"{resource}.")
 
     def of_orders(self, resource: str, keys: pd.Series) -> Records:
@@ -47,8 +54,7 @@ class Reading:
         for record in self.export.conflicts.get(resource, {}).values():
             owner = self.keys([record["id_order"]])
             self.problems.say("export-record-conflict", owner[owner.isin(keys)], field=resource, value=record["id"])
-        rows = self.rows(resource)
-        found = self.columns(resource, rows, self.keys(row["id_order"] for row in rows))
+        found = self.every(resource)
         return found.only(found.keys.isin(keys))
 
     def say_orderless(self, resource: str) -> None:
@@ -72,17 +78,21 @@ class Reading:
             self.problems.say("export-file-missing", keys[~none], field=resource)
             return
         in_conflict = ids.isin(list(self.export.conflicts.get(resource, ())))
-        missing = ~none & ~in_conflict & ~ids.isin(list(self.export.records[resource]))
+        missing = ~none & ~in_conflict & ~ids.isin(self.ids(resource))
         self.problems.say("export-record-missing", keys[missing], field=resource, value=ids[missing])
         self.problems.say("export-record-conflict", keys[in_conflict], field=resource, value=ids[in_conflict])
 
     def referred(self, resource: str, ids: pd.Series) -> pd.DataFrame:
         """Give the fields of the records referred to, as texts; empty where they are not given."""
+        places, distinct = pd.factorize(ids)
+        return self._texts(resource, pd.Series(distinct, dtype="str")).take(places).set_axis(ids.index)
+
+    def _texts(self, resource: str, ids: pd.Series) -> pd.DataFrame:
         records = self.export.records.get(resource, {})
         found = [records.get(one, {}) for one in ids]
         return pd.DataFrame(
             {
-                name: pd.Series([self._in_language(one.get(name, "")) for one in found], index=ids.index, dtype="str")
+                name: pd.Series([self._in_language(one.get(name, "")) for one in found], dtype="str")
                 for name in RESOURCES[resource].fields
             }
         )
@@ -91,7 +101,7 @@ class Reading:
         """Give the ISO code of the currency or country that each order needs; see ``require``."""
         self.require(resource, ids, keys, field=field)
         codes = self.referred(resource, ids)["iso_code"]
-        lacking = (codes == "") & ids.isin(list(self.export.records.get(resource, ())))
+        lacking = (codes == "") & ids.isin(self.ids(resource))
         self.problems.say("export-value-missing", keys[lacking], field=f"{resource}.iso_code")
         return codes
 
@@ -106,9 +116,10 @@ class Reading:
 
 def ranked(frame: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
     """Put rows in the order of their orders, and number them within each from 1 (``position``)."""
-    rank = pd.Series(header.index, index=header["order_key"])
-    ordered = frame.iloc[frame["order_key"].map(rank).to_numpy().argsort(kind="stable")].reset_index(drop=True)
-    return ordered.assign(position=ordered.groupby("order_key").cumcount() + 1)
+    rank = pd.Index(header["order_key"]).get_indexer(frame["order_key"])
+    order = rank.argsort(kind="stable")
+    ordered = frame.take(order).reset_index(drop=True)
+    return ordered.assign(position=ordered.groupby(rank[order]).cumcount() + 1)
 
 
 def id_of(records: Records, name: str) -> pd.Series:

@@ -1,0 +1,155 @@
+"""``passerelle profile``: ``list``, ``show``, ``check``, ``refresh``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from passerelle.cli.session import WRONG_USAGE, failing, installation, language, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from passerelle.profile.loader import LoadedProfile
+    from passerelle.profile.positions import Key
+
+REFUSED = 3
+
+app = typer.Typer(no_args_is_help=True, help="The profiles: what they say and what they lack. Les profils.")
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or file of the profile.")]
+
+
+@app.command("list")
+def list_() -> None:
+    """List the profiles. Les profils."""
+    from passerelle.profile.loader import names  # noqa: PLC0415
+
+    titles = (
+        ("Profil", "Nom", "ERP", "Boutiques", "État") if _french() else ("Profile", "Label", "ERP", "Shops", "State")
+    )
+    rows = [titles, ("---",) * len(titles), *(_summary(name) for name in names(installation().profiles))]
+    say("\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows))
+
+
+def _summary(name: str) -> tuple[str, ...]:
+    from passerelle.profile.loader import ProfileError  # noqa: PLC0415
+
+    try:
+        profile = _loaded(name).profile
+    except ProfileError:
+        return name, "", "", "", f"{'à corriger' if _french() else 'to correct'} : passerelle profile check {name}"
+    active, paused = ("actif", "en pause") if _french() else ("active", "paused")
+    shops = ", ".join(f"{shop.name} ({shop.platform})" for shop in profile.shops)
+    return name, profile.label, profile.erp.kind, shops, paused if profile.paused else active
+
+
+@app.command("show")
+def show(name: NameArgument) -> None:
+    """Show every setting, also those left at their default. Tous les réglages, même ceux par défaut."""
+    with failing():
+        from passerelle.profile.loader import dotted  # noqa: PLC0415
+
+        loaded = _loaded(name)
+        default = "  # par défaut" if _french() else "  # default"
+        typer.echo(f"# {loaded.path}")
+        for key, value in _settings(loaded.profile.model_dump(mode="json"), ()):
+            is_given = key in loaded.lines or (key[-1] == "url" and key[:-1] in loaded.lines)
+            typer.echo(f"{dotted(key)} = {json.dumps(value, ensure_ascii=False)}{'' if is_given else default}")
+
+
+def _settings(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
+    """Give each setting with its value; a list of texts is one setting, a list of tables has several."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _settings(inner, (*key, name))
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        for position, inner in enumerate(value):
+            yield from _settings(inner, (*key, position))
+    elif value is not None:
+        yield key, value
+
+
+@app.command("check")
+def check(name: NameArgument) -> None:
+    """Say all that is missing, at once. Tout ce qui manque, en une fois.
+
+    Exit codes: 0 the profile can run, 2 something is missing.
+    """
+    with failing():
+        from passerelle.profile.check import check as missing  # noqa: PLC0415
+
+        outcomes = missing(_loaded(name))
+        _print(outcomes)
+        errors = int((outcomes["state"] == "failed").sum())
+        remarks = len(outcomes) - errors
+        if _french():
+            typer.echo(f"Profil {name} : {errors} manque(s), {remarks} remarque(s).")
+        else:
+            typer.echo(f"Profile {name}: {errors} missing, {remarks} remark(s).")
+    if errors:
+        raise typer.Exit(WRONG_USAGE)
+
+
+@app.command("refresh")
+def refresh(name: NameArgument) -> None:
+    """Add the values met in the shops' exports to the mappings. Ajouter les nouvelles valeurs aux correspondances.
+
+    Reads the exports that wait in the shops' places, exchanges nothing and leaves them there.
+
+    Exit codes: 0 all well, 1 the values could not be added, 3 some orders could not be read.
+    """
+    with failing():
+        from passerelle.model.orders import join_orders  # noqa: PLC0415
+        from passerelle.profile.loader import ProfileError  # noqa: PLC0415
+        from passerelle.profile.refresh import new_values  # noqa: PLC0415
+        from passerelle.profile.workbook import add_new_values, read_mappings  # noqa: PLC0415
+        from passerelle.run.exports import read_shop  # noqa: PLC0415
+
+        loaded = _loaded(name)
+        profile = loaded.profile
+        if profile.paused:
+            typer.echo(f"Le profil {name} est en pause." if _french() else f"Profile {name} is paused.")
+            return
+        mappings, wrong = read_mappings(profile.mappings)
+        if profile.mappings.exists() and len(wrong):
+            raise ProfileError(wrong, profile.language)
+        sales = join_orders([read_shop(shop, loaded) for shop in profile.shops])
+        values = new_values(profile, sales, mappings, installation().today(profile.time_zone))
+        count, said = add_new_values(profile.mappings, values, language=profile.language)
+        unreadable = sales.outcomes[sales.outcomes["state"] == "failed"]
+        _print(unreadable)
+        _print(said)
+        if _french():
+            typer.echo(f"{len(sales.orders)} commande(s) lue(s), {count} nouvelle(s) valeur(s).")
+        else:
+            typer.echo(f"{len(sales.orders)} order(s) read, {count} new value(s).")
+    if (said["state"] != "succeeded").any():
+        raise typer.Exit(1)
+    if len(unreadable):
+        raise typer.Exit(REFUSED)
+
+
+def _loaded(name: str) -> LoadedProfile:
+    from passerelle.profile.loader import load  # noqa: PLC0415
+
+    return load(name, profiles_folder=installation().profiles)
+
+
+def _print(outcomes: pd.DataFrame) -> None:
+    """Print what is said, and after those that ask for the same what to do about them."""
+    from passerelle.outcome import message, todo  # noqa: PLC0415
+
+    for advice, rows in groupby(outcomes.to_dict("records"), lambda row: todo(row, language())):
+        for row in rows:
+            typer.echo(f"{'-' if row['state'] == 'succeeded' else '✗'} {message(row, language())}")
+        if advice:
+            typer.echo(f"  → {advice}")
+
+
+def _french() -> bool:
+    return language() == "fr"

@@ -1,0 +1,311 @@
+"""What a profile still lacks before it can run, all of it at once.
+
+Nothing is sent and no server is asked: settings, mappings, extracts and secrets are looked at as a run would use them.
+
+Source: spec ORD-28, PRO-2 (check), EBP-10, CUS-2, INV-2.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange.mappings import ANY, IGNORE, MAPPINGS
+from passerelle.formats.errors import FormatError
+from passerelle.formats.notation import DescriptorError
+from passerelle.formats.reader import read
+from passerelle.formats.registry import Formats, UnknownFormatError, formats
+from passerelle.profile.loader import LoadedProfile, dotted, hint
+from passerelle.profile.positions import Key
+from passerelle.profile.workbook import Mappings, read_mappings, shown_keys
+from passerelle.storage import secrets
+from passerelle.storage.errors import BadPlace
+from passerelle.storage.places import Place
+
+_NEEDED_MAPPINGS = ("statuses", "territories", "taxes", "payment_modes")
+"""Every order asks these; carriers only one that is shipped, currencies only a foreign one, titles refuse nobody."""
+_OPTIONS = {
+    "misc": ("un article inconnu devient l'article Divers", "an unknown article becomes the Divers article"),
+    "rounding": ("les différences d'arrondi ont une ligne d'écart", "rounding differences get an Écart line"),
+    "shipping": ("les frais de port ont une ligne", "shipping is written as a line"),
+}
+"""Why an option needs its special article."""
+_ORDERS = {
+    "shipping": ("des frais de port à plusieurs taux de TVA", "shipping at several VAT rates"),
+    "discount": ("une remise", "a discount"),
+    "wrapping": ("un emballage cadeau", "gift wrapping"),
+    "fee": ("des frais", "a fee"),
+}
+"""What an order has that needs its special article whatever the options."""
+_SHOWN_VALUES = 5
+
+Outcomes = Iterator[pd.DataFrame]
+
+
+def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.DataFrame:
+    """Say what is missing.
+
+    Args:
+        loaded: the profile.
+        secrets_file: see ``storage.secrets.resolve``.
+
+    Returns:
+        Outcomes of record types ``profile`` and ``mapping``. ``failed``: the profile cannot run, or would refuse
+        orders for want of this; ``succeeded``: a remark. No row at all when nothing is missing.
+    """
+    rows, wrong_mappings = read_mappings(loaded.profile.mappings)
+    available, wrong_formats = _formats(loaded)
+    articles, customers, wrong_extracts = _extracts(loaded, available)
+    return outcome.together(
+        [
+            *_paused(loaded),
+            wrong_mappings,
+            *([] if len(wrong_mappings) else _mappings(loaded, rows)),
+            wrong_formats,
+            wrong_extracts,
+            *_special_articles(loaded, rows),
+            *_unknown_articles(loaded, rows, articles),
+            *_numbers(loaded),
+            *_accounts(loaded),
+            *_unknown_accounts(loaded, rows, customers),
+            *_places(loaded, secrets_file),
+        ]
+    )
+
+
+def _paused(loaded: LoadedProfile) -> Outcomes:
+    if loaded.profile.paused:
+        yield _said(loaded, "check-paused", ("paused",))
+
+
+def _mappings(loaded: LoadedProfile, rows: Mappings) -> Outcomes:
+    defaults = loaded.profile.orders.defaults
+    for name, mapping in MAPPINGS.items():
+        filled = (rows[name][mapping.value_names] != "").any(axis=1)
+        waiting = shown_keys(rows[name].loc[~filled, mapping.key_names])
+        if waiting:
+            shown = ", ".join(waiting[:_SHOWN_VALUES]) + (" …" if len(waiting) > _SHOWN_VALUES else "")
+            yield _said(loaded, "check-values-waiting", (), shown, mapping=mapping.fr, count=len(waiting))
+        answering = filled.any() or any(defaults.get(name, {}).values())
+        key = ("orders", "defaults", name)
+        if not answering and name in _NEEDED_MAPPINGS:
+            yield _said(loaded, "check-mapping-empty", key, mapping=mapping.fr)
+        elif not answering and name == "carriers":
+            yield _said(loaded, "check-carriers-empty", key, mapping=mapping.fr)
+        elif name == "statuses" and "yes" not in {*rows[name]["selected"], defaults.get(name, {}).get("selected")}:
+            yield _said(loaded, "check-nothing-selected", key, mapping=mapping.fr)
+        elif name == "taxes" and not (defaults.get(name) or _answers_all(rows[name], mapping.key_names, "vat_code")):
+            yield _said(loaded, "check-no-default-vat", (*key, "vat_code"), mapping=mapping.fr)
+
+
+def _answers_all(rows: pd.DataFrame, keys: list[str], value: str) -> bool:
+    return bool(((rows[keys] == ANY).all(axis=1) & (rows[value] != "")).any())
+
+
+def _formats(loaded: LoadedProfile) -> tuple[Formats | None, pd.DataFrame]:
+    """Find the formats and check the profile's values of their settings."""
+    folder = loaded.profile.erp.formats_folder
+    if folder is not None and not folder.is_dir():
+        return None, _said(loaded, "check-folder-missing", ("erp", "formats_folder"), str(folder))
+    available = formats(folder)
+    problems = []
+    for name, settings in loaded.profile.erp.format_settings.items():
+        key = ("erp", "format_settings", name)
+        try:
+            known = available.get(name).settings
+            unknown = [setting for setting in settings if setting not in known]
+            for setting in unknown:
+                params = {"format": name, "known": ", ".join(known) or "—"} | hint(setting, known)
+                problems.append(_said(loaded, "check-unknown-format-setting", (*key, setting), **params))
+            if not unknown:
+                available.get(name, settings)
+        except UnknownFormatError:
+            problems.append(_said(loaded, "check-unknown-format", key, **hint(name, available.names())))
+        except DescriptorError as error:
+            problems.append(_said(loaded, "check-formats", key, reason=str(error)))
+    return available, outcome.together(problems)
+
+
+def _extracts(
+    loaded: LoadedProfile, available: Formats | None
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None, pd.DataFrame]:
+    """Read the ERP's extracts as a run does: articles and customers, ``None`` where there is none to compare with."""
+    extracts = loaded.profile.erp.extracts
+    articles, wrong_articles = _extract(loaded, available, "articles", "ebp/articles", extracts.articles)
+    key = ("erp", "extracts", "customers")
+    if extracts.customers is None:
+        return articles, None, outcome.together([wrong_articles, _said(loaded, "check-no-customers-extract", key)])
+    name = "ebp/customers_extract"
+    customers, wrong_customers = _extract(loaded, available, "customers", name, extracts.customers)
+    return articles, customers, outcome.together([wrong_articles, wrong_customers])
+
+
+def _extract(
+    loaded: LoadedProfile, available: Formats | None, kind: str, name: str, path: Path
+) -> tuple[pd.DataFrame | None, pd.DataFrame]:
+    key = ("erp", "extracts", kind)
+    if available is None:
+        return None, outcome.none()
+    settings = loaded.profile.erp.format_settings.get(name)
+    try:
+        extract = read(available.get(name, settings), path.read_bytes(), name=path.name)
+    except FileNotFoundError:
+        return None, _said(loaded, "check-file-missing", key, str(path))
+    except DescriptorError as error:
+        said = _said(loaded, "check-formats", ("erp", "formats_folder"), reason=str(error))
+        return None, said if settings is None else outcome.none()  # else it was said with the settings
+    except (FormatError, OSError) as error:
+        return None, _said(loaded, "check-extract-unreadable", key, path.name, **_texts(error))
+    # There may be no customer yet, but no ERP is without articles.
+    useless = extract.table.empty and (kind == "articles" or extract.rows > 0)
+    wrong = extract.outcomes[(extract.outcomes["state"] != "succeeded") | useless]
+    if wrong.empty:
+        return extract.table, outcome.none()
+    code = "check-extract-unreadable" if useless else "check-extract-rows"
+    first = wrong.iloc[0].to_dict()
+    texts = {
+        "reason_fr": outcome.message(first, "fr"),
+        "reason_en": outcome.message(first, "en"),
+        "todo_fr": outcome.todo(first, "fr"),
+        "todo_en": outcome.todo(first, "en"),
+    }
+    said = _said(loaded, code, key, path.name, count=wrong["record"].nunique(), **texts)
+    return None if useless else extract.table, said
+
+
+def _special_articles(loaded: LoadedProfile, rows: Mappings) -> Outcomes:
+    """Say which special articles are not set: those that an option needs, and those that some order may need."""
+    options = loaded.profile.orders
+    by_option = {
+        "misc": options.unknown_article == "misc",
+        "rounding": options.rounding_line,
+        "shipping": options.shipping == "line",
+    }
+    mapped = _answers_all(rows["discount_articles"], ["vat_code"], "article")
+    lacking = [
+        name for name, reference in options.special_articles if not reference and not (name == "discount" and mapped)
+    ]
+    for name in lacking:
+        if by_option.get(name):
+            code, because = "check-article-not-set", _OPTIONS[name]
+        elif name in _ORDERS:
+            code, because = "check-article-not-set-yet", _ORDERS[name]
+        else:
+            continue
+        key = ("orders", "special_articles", name)
+        yield _said(loaded, code, key, because_fr=because[0], because_en=because[1])
+    if options.rounding_line and not options.rounding_vat_code:
+        yield _said(loaded, "check-no-rounding-vat-code", ("orders", "rounding_vat_code"))
+
+
+def _unknown_articles(loaded: LoadedProfile, rows: Mappings, articles: pd.DataFrame | None) -> Outcomes:
+    """Say which special articles the ERP does not have."""
+    if articles is None:
+        return
+    known = {"", IGNORE, *articles["article"]}
+    for name, reference in loaded.profile.orders.special_articles:
+        if reference not in known:
+            yield _said(loaded, "check-article-unknown", ("orders", "special_articles", name), reference)
+    mapping = MAPPINGS["discount_articles"]
+    for reference in rows[mapping.name]["article"].unique():
+        if reference not in known:
+            yield _of_mapping("check-article-unknown", mapping.fr, reference)
+
+
+def _numbers(loaded: LoadedProfile) -> Outcomes:
+    """Say where orders of two shops may get one document number, by which the ERP groups the lines of a document."""
+    profile = loaded.profile
+    if len(profile.shops) > 1 and "%SH" not in profile.orders.number:
+        yield _said(loaded, "check-number-without-shop", ("orders", "number"), profile.orders.number)
+
+
+def _accounts(loaded: LoadedProfile) -> Outcomes:
+    """Say where customers would get no account, or two of them the same."""
+    options = loaded.profile.customers
+    if options.accounting.mode == "single" and not options.accounting.single:
+        yield _said(loaded, "check-account-not-set", ("customers", "accounting", "single"))
+    account = options.account
+    if account.mode == "single":
+        return
+    shops = defaultdict(list)
+    for shop in loaded.profile.shops:
+        shops[account.prefixes.get(shop.name, account.prefix)].append(shop.name)
+    for prefix, names in shops.items():
+        if len(names) > 1:
+            yield _said(
+                loaded, "check-same-prefix", ("customers", "account", "prefix"), ", ".join(names), prefix=prefix
+            )
+    if not options.guest_account and not account.guest_prefix:
+        yield _said(loaded, "check-guest-prefix", ("customers", "account", "guest_prefix"))
+
+
+def _unknown_accounts(loaded: LoadedProfile, rows: Mappings, customers: pd.DataFrame | None) -> Outcomes:
+    """Say which accounts that several buyers share the ERP does not have: it would refuse their documents (INV-2)."""
+    if customers is None:
+        return
+    options = loaded.profile.customers
+    known = {"", IGNORE, *customers["customer_code"]}
+    single = options.account.single if options.account.mode == "single" else ""
+    shared = {("customers", "account", "single"): single, ("customers", "guest_account"): options.guest_account}
+    for key, account in shared.items():
+        if account not in known:
+            yield _said(loaded, "check-account-unknown", key, account)
+    mapping = MAPPINGS["payment_modes"]
+    for account in rows[mapping.name]["customer_account"].unique():
+        if account not in known:
+            yield _of_mapping("check-account-unknown", mapping.fr, account)
+
+
+def _places(loaded: LoadedProfile, secrets_file: Path | None) -> Outcomes:
+    """Say which places lack a secret, a folder or a file of this machine."""
+    profile = loaded.profile
+    places: list[tuple[Key, Place]] = [
+        (("shops", number, "source", "place"), shop.source.place) for number, shop in enumerate(profile.shops)
+    ]
+    for key, place in [*places, (("delivery", "place"), profile.delivery.place)]:
+        for name in filter(None, (place.password, place.key_passphrase)):
+            try:
+                secrets.resolve(name, file=secrets_file)
+            except BadPlace as error:
+                yield _said(loaded, "check-place", key, **_texts(error))
+        if place.address.scheme == "file":
+            folder = loaded.folder / Path(place.address.folder).expanduser()
+            if not folder.is_dir():
+                yield _said(loaded, "check-folder-missing", key, str(folder))
+        for file in filter(None, (place.key_file, place.known_hosts)):
+            path = loaded.folder / file.expanduser()
+            if not path.is_file():
+                yield _said(loaded, "check-file-missing", key, str(path))
+
+
+def _texts(error: FormatError | BadPlace | OSError) -> dict[str, str]:
+    """Give what an error says and advises, in both languages."""
+    if isinstance(error, OSError):
+        return {"reason_fr": f"{error.strerror}.", "reason_en": f"{error.strerror}.", "todo_fr": "", "todo_en": ""}
+    return {
+        "reason_fr": error.text("fr"),
+        "reason_en": error.text("en"),
+        "todo_fr": error.todo("fr"),
+        "todo_en": error.todo("en"),
+    }
+
+
+def _said(loaded: LoadedProfile, code: str, key: Key, value: str = "", **params: str | int) -> pd.DataFrame:
+    return outcome.said(
+        code,
+        [loaded.profile.name],
+        record_type="profile",
+        stage="read",
+        field=dotted(key),
+        value=value,
+        line=loaded.line(*key),
+        **params,
+    )
+
+
+def _of_mapping(code: str, sheet: str, value: str) -> pd.DataFrame:
+    return outcome.said(code, [sheet], record_type="mapping", stage="read", field=sheet, value=value)

@@ -1,0 +1,254 @@
+"""What a profile's settings file may say: one ERP, the shops that feed it, options, where files come from and go to.
+
+A wrong value is said with a declared code (``passerelle.messages``), so that users read it in their language; the
+loader adds file, line and field. The settings reference and the JSON Schema are made from these models.
+
+Source: spec PRO-1, PRO-4, SEC-5; facts/ebp.md §1.3.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
+
+from passerelle.exchange.options import CustomerOptions, Options, OrderOptions
+from passerelle.messages import Language
+from passerelle.storage import places
+from passerelle.storage.errors import BadPlace
+from passerelle.storage.publish import Collision
+
+Platform = Literal["prestashop", "woocommerce", "shopify"]
+Setting = str | int | bool
+
+_NAME = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
+_CURRENCY = r"^[A-Z]{3}$"
+_CRON: tuple[tuple[range, tuple[str, ...]], ...] = (
+    (range(60), ()),
+    (range(24), ()),
+    (range(1, 32), ()),
+    (range(1, 13), ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
+    (range(8), ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
+)
+"""The numbers and names of each field of a cron expression: minute, hour, day of month, month, day of week."""
+_CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d?))?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _typed(path: str) -> str:
+    r"""Refuse what ``"C:\temp"`` becomes in TOML: a backslash between quotation marks starts a control character."""
+    if _CONTROL.search(path):
+        raise PydanticCustomError("profile-control-character", "a control character stands in the path")
+    return path
+
+
+def _in_profile(path: Path, info: ValidationInfo) -> Path:
+    """Take a relative path from the profile's folder, which the loader gives."""
+    _typed(str(path))
+    return Path(info.context["folder"]) / path.expanduser() if info.context else path
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        raise PydanticCustomError(
+            "profile-unknown-time-zone", "no such time zone", {"known": sorted(available_timezones())}
+        ) from None
+    return name
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(_NAME, name):
+        raise PydanticCustomError("profile-bad-name", "a name has letters, digits and hyphens only")
+    return name
+
+
+def _currency(code: str) -> str:
+    if not re.fullmatch(_CURRENCY, code):
+        raise PydanticCustomError("profile-bad-currency", "a currency is three capital letters")
+    return code
+
+
+def _schedule(text: str) -> str:
+    fields = text.split()
+    if fields and len(fields) != len(_CRON):
+        raise PydanticCustomError("profile-bad-schedule", "no cron expression", {"part": text})
+    for written, (values, names) in zip(fields, _CRON, strict=False):
+        for part in written.lower().split(","):
+            found = _CRON_PART.fullmatch(part)
+            ends = [end for end in found.groups()[:2] if end] if found else [""]
+            if not all(end in names or (end.isdigit() and int(end) in values) for end in ends):
+                raise PydanticCustomError("profile-bad-schedule", "no cron expression", {"part": part})
+    return text
+
+
+def _place(given: Any, validate: ValidatorFunctionWrapHandler) -> places.Place:
+    """Take a URL for a place that has no other options, and say what is wrong with one as of any other setting."""
+    try:
+        return validate({"url": given} if isinstance(given, str) else given)  # type: ignore[no-any-return]
+    except BadPlace as error:
+        texts = {"reason_fr": error.text("fr"), "reason_en": error.text("en")}
+        todo = {"todo_fr": error.todo("fr"), "todo_en": error.todo("en")}
+        raise PydanticCustomError("profile-bad-place", "not a place", texts | todo) from None
+
+
+def _filled(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not given:
+        raise PydanticCustomError("profile-empty-list", "nothing is in the list")
+    return given
+
+
+def _own_names(shops: tuple[Shop, ...]) -> tuple[Shop, ...]:
+    names = [shop.name for shop in shops]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise PydanticCustomError(
+                "profile-shop-twice", "two shops have the same name", {"at": (position, "name"), "name": name}
+            )
+    return shops
+
+
+Filled = (AfterValidator(_filled), Field(json_schema_extra={"minItems": 1}))
+ProfilePath = Annotated[Path, AfterValidator(_in_profile)]
+"""A path; a relative one is taken from the folder of the profile's file."""
+Place = Annotated[places.Place, WrapValidator(_place, json_schema_input_type=str | places.Place)]
+"""A place, or its URL alone."""
+WindowsPath = Annotated[str, AfterValidator(_typed)]
+Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": _NAME})]
+Schedule = Annotated[str, AfterValidator(_schedule)]
+Currency = Annotated[str, AfterValidator(_currency), Field(json_schema_extra={"pattern": _CURRENCY})]
+
+
+class Extracts(Options):
+    """Files that the ERP wrote for us."""
+
+    articles: ProfilePath = Field(description="Article extract, of the format `ebp/articles`.")
+    customers: ProfilePath | None = Field(
+        None,
+        description="Customer extract, of the format `ebp/customers_extract`. Without it, customers that the ERP "
+        "has are only found when the ledger knows them.",
+    )
+
+
+class Import(Options):
+    """How EBP's command line imports one file."""
+
+    category: str = Field(description="EBP's name of what is imported.")
+    name: str = Field(description="Name of the import format saved in EBP.")
+
+
+class Imports(Options):
+    """The import of each file, in EBP's own words; the categories of quotes and delivery notes are guesses."""
+
+    customers: Import = Import(category="Customers", name="Passerelle Customers")
+    addresses: Import = Import(category="Customers", name="Passerelle Customers Addresses")
+    quotes: Import = Import(category="SaleQuotes", name="Passerelle Quotes")
+    orders: Import = Import(category="SaleOrders", name="Passerelle Orders")
+    delivery_notes: Import = Import(category="SaleDeliveryOrders", name="Passerelle Delivery Notes")
+    invoices: Import = Import(category="SaleInvoices", name="Passerelle Invoices")
+
+
+class Batch(Options):
+    """`Batch.txt`, by which EBP's command line imports the files."""
+
+    folder: WindowsPath = Field(
+        "",
+        description="Folder where EBP finds the files, as EBP's machine names it; empty: the file names alone.",
+        examples=[r"C:\Passerelle\import"],
+    )
+    imports: Imports = Imports()
+
+
+class Erp(Options):
+    """The ERP."""
+
+    kind: Literal["ebp"] = Field("ebp", description="Which ERP.")
+    extracts: Extracts
+    format_settings: dict[str, dict[str, Setting]] = Field(
+        default_factory=dict,
+        description="By format (as `ebp/customers`), other values of the settings that its descriptor declares.",
+    )
+    formats_folder: ProfilePath | None = Field(
+        None, description="Folder with descriptors of your own; one of the same name stands before the built-in one."
+    )
+    batch: Batch = Batch()
+
+
+class Source(Options):
+    """Where a shop's exports are picked up."""
+
+    place: Place = Field(description="The place, as a URL or as a table.")
+    files: Annotated[tuple[str, ...], *Filled] = Field(
+        ("*",), description="Patterns of the names of the files that are taken."
+    )
+
+
+class Shop(Options):
+    """One shop."""
+
+    name: Name = Field(
+        description="Short code: letters, digits and hyphens. It begins the keys of its orders: do not change it once "
+        "orders were exchanged."
+    )
+    platform: Platform = Field(description="Which software the shop runs.")
+    currency: Currency = Field("EUR", description="The shop's own currency, ISO 4217.")
+    language: str = Field("", description="Language preferred in translated texts; empty: the profile's.")
+    wrapping_labels: tuple[str, ...] = Field(
+        (), description="Labels of the fees that are gift wrapping, where the platform has no field of its own for it."
+    )
+    source: Source
+
+
+class Delivery(Options):
+    """Where `erpFiles.zip` is delivered."""
+
+    place: Place = Field(description="The place, as a URL or as a table.")
+    collision: Collision = Field(
+        "fail", description="What to do when a file of another content has the same name there."
+    )
+
+
+class Schedules(Options):
+    """When tasks run by themselves, in the profile's time zone; empty: only when they are asked to."""
+
+    orders: Schedule = Field(
+        "",
+        description="Cron expression of `orders`: minute, hour, day of month, month, day of week.",
+        examples=["30 5 * * *", "*/15 8-20 * * mon-fri"],
+    )
+
+
+class Profile(Options):
+    """A profile: one ERP, its shops, their options and mappings (PRO-1)."""
+
+    name: Name = Field(
+        description="Short code: letters, digits and hyphens. The ledger keeps what was exchanged under it: do not "
+        "change it afterwards."
+    )
+    label: str = Field("", description="Name shown to people.")
+    language: Language = Field("fr", description="Language of messages, mails and reports.")
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "Europe/Paris", description="IANA name of the time zone of dates, times and schedules."
+    )
+    mappings: ProfilePath = Field(
+        Path("mappings.xlsx"),
+        validate_default=True,
+        description="The mappings: an .xlsx workbook with a sheet each, or a folder with a .csv file each.",
+    )
+    paused: bool = Field(default=False, description="Every task says that the profile is paused and does nothing.")
+    keep_days: Annotated[int, Field(ge=1)] = Field(
+        90, description="Days that work files with personal data are kept (SEC-5)."
+    )
+    erp: Erp
+    shops: Annotated[tuple[Shop, ...], *Filled, AfterValidator(_own_names)] = Field(
+        description="The shops that feed the ERP: one `[[shops]]` each."
+    )
+    delivery: Delivery
+    schedules: Schedules = Schedules()
+    orders: OrderOptions = OrderOptions()
+    customers: CustomerOptions = CustomerOptions()

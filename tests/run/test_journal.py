@@ -1,0 +1,117 @@
+"""The journal's commands, and forgetting what was exchanged."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import openpyxl
+import pytest
+from builders import delivered, installed
+from typer.testing import CliRunner
+
+from passerelle.cli.main import app
+from passerelle.run.installation import Installation
+from passerelle.run.orders import Request, run_orders
+
+DEMO_SHOPS = "sample_files/demo/shops"
+
+
+@pytest.fixture
+def at(tmp_path, request) -> Installation:
+    source = request.config.rootpath / DEMO_SHOPS / "web"
+    return installed(tmp_path, ("s", "woocommerce", source, "*.json"), mapped={**_mapped()})
+
+
+def _mapped():
+    from builders import ALL_MAPPED
+
+    return {**ALL_MAPPED, "taxes": [("*", "20", "*", "TVA20"), ("*", "5.5", "*", "TVA55")]}
+
+
+def passerelle(at: Installation, *arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(
+        app, ["--profiles", str(at.profiles), "--state", str(at.state), *arguments], env={"PASSERELLE_LANG": "fr"}
+    )
+    assert result.exit_code == code, result.output
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    return result.output
+
+
+def test_jou_1_jou_2_a_run_is_listed_shown_and_its_files_downloaded(at, tmp_path):
+    summary = run_orders(Request("test"), at)
+    assert summary.exit_code == 3
+    assert f"{summary.run_id}  test/orders  delivered" in passerelle(at, "runs")
+    assert "Refusées" in passerelle(at, "run-show", summary.run_id)
+    refused = passerelle(at, "rejects", summary.run_id, code=3)
+    assert "s/203" in refused
+    assert "Complétez cette taxe" in refused
+    passerelle(at, "download", summary.run_id, "erpFiles.zip", "-o", str(tmp_path))
+    [sent] = [data for name, data in delivered(at).items() if name.endswith(".zip")]
+    assert (tmp_path / "erpFiles.zip").read_bytes() == sent
+    assert "erpFiles.zip" in passerelle(at, "download", summary.run_id, "nothing.txt", code=1)
+    passerelle(at, "run-show", "no-such-run", code=1)
+
+
+def test_jou_2_rejects_say_in_both_languages_what_to_do(at):
+    summary = run_orders(Request("test"), at)
+    with open(summary.files["rejects.csv"], encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(io.StringIO(file.read()), delimiter=";"))
+    [row] = [row for row in rows if row["record"] == "s/203"]
+    assert row["code"] == "unmapped-tax"
+    assert all(row[f"{part}_{language}"] for part in ("message", "todo") for language in ("fr", "en"))
+    sheet = openpyxl.load_workbook(summary.files["rejects.xlsx"]).active
+    assert [cell.value for cell in next(sheet.iter_rows())] == list(rows[0])
+    assert sheet.max_row == len(rows) + 1
+
+
+def test_jou_5_the_reconciliation_agrees_document_by_document(at):
+    summary = run_orders(Request("test"), at)
+    with open(summary.files["reconciliation.csv"], encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(io.StringIO(file.read()), delimiter=";"))
+    assert len(rows) == summary.written
+    assert {row["difference"] for row in rows} == {"0,00"}
+    assert all(row["shop_total"] == row["file_total"] for row in rows)
+
+
+def test_ord_9_ord_81_a_reset_order_is_sent_again_alone(at):
+    run_orders(Request("test"), at)
+    assert run_orders(Request("test"), at).written == 0
+    assert "1 commande(s)" in passerelle(at, "ledger", "reset", "s/201", "-p", "test", "--yes")
+    again = run_orders(Request("test"), at)
+    assert (again.state, again.written) == ("delivered", 1)
+    assert len([name for name in delivered(at) if name.endswith(".zip")]) == 2
+
+
+def test_ord_9_a_reset_of_everything_sends_the_same_files_again_harmlessly(at):
+    run_orders(Request("test"), at)
+    before = delivered(at)
+    passerelle(at, "ledger", "reset", "ALL", "-p", "test", "--yes")
+    assert run_orders(Request("test"), at).state == "delivered"
+    assert {name: data for name, data in delivered(at).items() if name.endswith(".zip")} == {
+        name: data for name, data in before.items() if name.endswith(".zip")
+    }
+
+
+def test_ord_1_since_the_last_import_and_its_forgetting(at):
+    first = run_orders(Request("test", period="since-last-import"), at)
+    assert first.written + first.failed + first.ignored == first.read == 5
+    second = run_orders(Request("test", period="since-last-import"), at)
+    assert {reason.code for reason in second.reasons} == {"outside-period", "refund-not-exchanged"}
+    assert "oublié" in passerelle(at, "ledger", "forget-mark", "-p", "test")
+    third = run_orders(Request("test", period="since-last-import"), at)
+    assert "already-exchanged" in {reason.code for reason in third.reasons}
+
+
+def test_jou_2_sec_4_a_cell_that_a_spreadsheet_would_compute_is_text(tmp_path):
+    from passerelle import outcome
+    from passerelle.exchange.reconciliation import Reconciliation
+    from passerelle.run.folder import write_reports
+    import pandas as pd
+
+    said = outcome.said("unknown-article", ["s/1"], record_type="order", stage="exchange", value='=HYPERLINK("x")\x07')
+    nothing = pd.DataFrame({"order_key": []})
+    files = write_reports(tmp_path, said, Reconciliation(nothing, nothing))
+    assert "\"'=HYPERLINK" in files["rejects.csv"].read_text("utf-8-sig")
+    sheet = openpyxl.load_workbook(files["rejects.xlsx"]).active
+    assert {cell.data_type for cell in sheet[2]} <= {"s", "inlineStr"}
