@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from passerelle.flows.orders import orders
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
-from prefect.deployments.runner import EntrypointType, RunnerDeployment
+from prefect.deployments.runner import RunnerDeployment
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
 
+from passerelle.flows.orders import orders
 from passerelle.profile.loader import LoadedProfile
 
 ZOMBIE_AUTOMATION = "passerelle: crash zombie runs"

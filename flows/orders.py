@@ -8,12 +8,12 @@ Source: design.md decision 6; spec RUN-1, RUN-4, RUN-5; facts prefect.md §1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from passerelle.storage.errors import Transient
-from prefect import flow, get_run_logger, runtime, task
+from prefect import Task, flow, get_run_logger, runtime, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -23,9 +23,13 @@ from passerelle.exchange.options import Period
 from passerelle.run.installation import Installation
 from passerelle.run.orders import OrdersJob, Request, open_job, with_earlier
 from passerelle.run.summary import Summary, markdown
+from passerelle.storage.errors import Transient
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 RETRIES = 3
-RETRY_SECONDS = (30, 120, 300)
+RETRY_SECONDS = (30.0, 120.0, 300.0)
 ARTIFACT_ROWS = 200
 
 
@@ -35,28 +39,31 @@ async def _is_transient(_task: object, _run: TaskRun, state: State[Any]) -> bool
     return isinstance(error, Transient)
 
 
-_EDGE = {
-    "cache_policy": NO_CACHE,
-    "retries": RETRIES,
-    "retry_delay_seconds": list(RETRY_SECONDS),
-    "retry_jitter_factor": 0.3,
-    "retry_condition_fn": _is_transient,
-}
+def _step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a task of a step: never skipped by a cached result, the ledger knows what was done."""
+    return task(
+        name=name,
+        cache_policy=NO_CACHE,
+        retries=RETRIES,
+        retry_delay_seconds=list(RETRY_SECONDS),
+        retry_jitter_factor=0.3,
+        retry_condition_fn=_is_transient,
+    )
 
 
-@task(name="deliver what earlier runs prepared", **_EDGE)
+@_step("deliver what earlier runs prepared")
 def deliver_earlier(job: OrdersJob) -> list[str]:
     """Finish prepared deliveries before anything new is read."""
     return job.deliver_earlier()
 
 
-@task(name="read, exchange and prepare", **_EDGE)
+@_step("read, exchange and prepare")
 def prepare(job: OrdersJob) -> Summary:
     """Read the shops' exports, make the ERP's files, put them in the outbox."""
     return job.prepare()
 
 
-@task(name="deliver", **_EDGE)
+@_step("deliver")
 def deliver(job: OrdersJob, summary: Summary) -> Summary:
     """Publish the files of this run."""
     return job.deliver(summary)
@@ -87,7 +94,7 @@ def orders(
 
 
 def _reported(summary: Summary) -> State[Any]:
-    """Leave the artifacts, and say whether records were refused (spec 00: outcome)."""
+    """Leave the artifacts, without personal data, and say whether records were refused (spec 00: outcome; SEC-5)."""
     get_run_logger().info(
         "%s: %d read, %d written, %d refused, %d ignored",
         summary.state,
@@ -97,7 +104,7 @@ def _reported(summary: Summary) -> State[Any]:
         summary.ignored,
     )
     key = f"orders-{summary.profile.lower()}"
-    create_markdown_artifact(markdown(summary), key=key, description=f"orders {summary.profile}")
+    create_markdown_artifact(markdown(summary, values=False), key=key, description=f"orders {summary.profile}")
     create_table_artifact(
         [
             {"read": summary.read, "written": summary.written, "refused": summary.failed, "ignored": summary.ignored},
@@ -106,7 +113,7 @@ def _reported(summary: Summary) -> State[Any]:
     )
     if summary.reasons:
         rows = [
-            {"state": row.state, "count": row.count, "example": row.example, "reason": row.message, "todo": row.todo}
+            {"state": row.state, "code": row.code, "count": row.count, "example": row.example, "todo": row.todo}
             for row in summary.reasons[:ARTIFACT_ROWS]
         ]
         create_table_artifact(rows, key=f"{key}-rejects")

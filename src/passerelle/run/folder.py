@@ -87,7 +87,8 @@ def _as_text(table: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
 def _csv(table: pd.DataFrame) -> bytes:
     """Write a table as a French spreadsheet opens it: ``;``, UTF-8 with BOM, CRLF."""
     safe = table.apply(lambda column: column.map(_inert) if column.dtype == "str" else column)
-    return safe.to_csv(sep=";", index=False, lineterminator="\r\n").encode("utf-8-sig")
+    text: str = safe.to_csv(sep=";", index=False, lineterminator="\r\n")
+    return text.encode("utf-8-sig")
 
 
 def _inert(cell: str) -> str:

@@ -6,6 +6,7 @@ Source: spec JOU-1, JOU-5, ORD-45, RUN-5; user-asks A5 (end-of-run balance in co
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -127,98 +128,123 @@ class Summary:
         return cls(**{**data, "earlier": tuple(data["earlier"])})
 
 
-_KINDS = {
-    "quote": ("devis", "quotes"),
-    "order": ("commandes", "orders"),
-    "delivery_note": ("bons de livraison", "delivery notes"),
-    "invoice": ("factures", "invoices"),
-}
-_STATES = {
-    "delivered": ("livré", "delivered"),
-    "nothing-to-do": ("rien à envoyer", "nothing to send"),
-    "planned": ("simulation : rien n'a été envoyé ni enregistré", "plan: nothing was sent or recorded"),
-    "paused": ("profil en pause : rien n'a été fait", "profile paused: nothing was done"),
+_WORDS: dict[Language, dict[str, str]] = {
+    "fr": {
+        "delivered": "livré",
+        "nothing-to-do": "rien à envoyer",
+        "planned": "simulation : rien n'a été envoyé ni enregistré",
+        "paused": "profil en pause : rien n'a été fait",
+        "run": "Exécution",
+        "counts": "Lues | Écrites | Refusées | Ignorées",
+        "quote": "devis",
+        "order": "commande(s)",
+        "delivery_note": "bon(s) de livraison",
+        "invoice": "facture(s)",
+        "documents": "Documents : {documents} ; clients : {customers}",
+        "amounts": "Montants",
+        "balance": "Devise | Lu | Écrit | Refusé | Ignoré",
+        "by_rate": "Par taux de TVA",
+        "rate": "Devise | Taux % | Boutique HT | Boutique TVA | Fichier HT | Fichier TVA | Écart TTC",
+        "roundings": "Lignes Écart : {count}, la plus grande {largest}",
+        "reasons": "Refus, remarques",
+        "failed": "refusé",
+        "ignored": "ignoré",
+        "succeeded": "remarque",
+        "reason": "État | Nombre | Exemple | Raison | Que faire",
+        "new_values": "Nouvelles valeurs à compléter dans les correspondances : {values}",
+        "earlier": "Livraisons antérieures terminées : {names}",
+        "delivery": "Livraison `{name}` → {place}",
+    },
+    "en": {
+        "delivered": "delivered",
+        "nothing-to-do": "nothing to send",
+        "planned": "plan: nothing was sent or recorded",
+        "paused": "profile paused: nothing was done",
+        "run": "Run",
+        "counts": "Read | Written | Refused | Ignored",
+        "quote": "quote(s)",
+        "order": "order(s)",
+        "delivery_note": "delivery note(s)",
+        "invoice": "invoice(s)",
+        "documents": "Documents: {documents}; customers: {customers}",
+        "amounts": "Amounts",
+        "balance": "Currency | Read | Written | Refused | Ignored",
+        "by_rate": "By VAT rate",
+        "rate": "Currency | Rate % | Shop excl. | Shop VAT | File excl. | File VAT | Difference incl.",
+        "roundings": "Rounding lines: {count}, the largest {largest}",
+        "reasons": "Refusals, remarks",
+        "failed": "refused",
+        "ignored": "ignored",
+        "succeeded": "remark",
+        "reason": "State | Count | Example | Reason | What to do",
+        "new_values": "New values to fill in in the mappings: {values}",
+        "earlier": "Earlier deliveries finished: {names}",
+        "delivery": "Delivery `{name}` → {place}",
+    },
 }
 
 
-def markdown(summary: Summary) -> str:
-    """Write the summary for people, as Markdown, in the profile's language: no names, no e-mails (SEC-5)."""
-    fr = summary.language == "fr"
-    pick = 0 if fr else 1
-    lines = [
-        f"# {summary.profile} — {_STATES[summary.state][pick]}",
-        "",
-        f"{'Exécution' if fr else 'Run'} `{summary.run_id}`" + (f", {summary.period}" if summary.period else ""),
-        "",
-        *_table(
-            [("Lues", "Écrites", "Refusées", "Ignorées"), ("Read", "Written", "Refused", "Ignored")][pick],
-            [(summary.read, summary.written, summary.failed, summary.ignored)],
-        ),
+def markdown(summary: Summary, *, values: bool = True) -> str:
+    """Write the summary for people, as Markdown, in the profile's language.
+
+    Args:
+        summary: the summary.
+        values: say the reasons with the values met, which may be personal; else by their codes (SEC-5).
+    """
+    words = _WORDS[summary.language]
+    parts = [
+        [f"# {summary.profile} — {words[summary.state]}"],
+        [" ".join(filter(None, (words["run"], f"`{summary.run_id}`" if summary.run_id else "", summary.period)))],
+        _table(words["counts"], [(summary.read, summary.written, summary.failed, summary.ignored)]),
+        *_documents(summary, words),
+        *_reasons(summary, words, values=values),
+        *_what_next(summary, words),
     ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _documents(summary: Summary, words: dict[str, str]) -> Iterator[list[str]]:
+    """Say what was written, and how its totals compare with the shop's."""
     if summary.documents:
-        kinds = ", ".join(f"{count} {_KINDS[kind][pick]}" for kind, count in summary.documents.items())
-        lines += [
-            "",
-            f"Documents : {kinds} ; clients : {summary.customers}"
-            if fr
-            else f"Documents: {kinds}; customers: {summary.customers}",
-        ]
+        counted = ", ".join(f"{count} {words[kind]}" for kind, count in summary.documents.items())
+        yield [words["documents"].format(documents=counted, customers=summary.customers)]
     if summary.balances:
-        heads = (
-            ("Devise", "Lu", "Écrit", "Refusé", "Ignoré"),
-            ("Currency", "Read", "Written", "Refused", "Ignored"),
-        )[pick]
-        lines += ["", "## Montants" if fr else "## Amounts", ""]
-        lines += _table(
-            heads,
-            [
-                (row.currency, row.amount_read, row.amount_written, row.amount_failed, row.amount_ignored)
-                for row in summary.balances
-            ],
-        )
+        amounts = ("currency", "amount_read", "amount_written", "amount_failed", "amount_ignored")
+        yield [f"## {words['amounts']}"]
+        yield _table(words["balance"], [tuple(getattr(row, name) for name in amounts) for row in summary.balances])
     if summary.rates:
-        heads = (
-            ("Devise", "Taux %", "Boutique HT", "Boutique TVA", "Fichier HT", "Fichier TVA", "Écart TTC"),
-            ("Currency", "Rate %", "Shop excl.", "Shop VAT", "File excl.", "File VAT", "Difference incl."),
-        )[pick]
-        lines += ["", "## Par taux de TVA" if fr else "## By VAT rate", ""]
-        lines += _table(heads, [tuple(asdict(row).values()) for row in summary.rates])
-        lines += [
-            "",
-            f"Lignes Écart : {summary.roundings}, la plus grande {summary.largest_rounding}"
-            if fr
-            else f"Rounding lines: {summary.roundings}, the largest {summary.largest_rounding}",
-        ]
+        yield [f"## {words['by_rate']}"]
+        yield _table(words["rate"], [tuple(asdict(row).values()) for row in summary.rates])
+        yield [words["roundings"].format(count=summary.roundings, largest=summary.largest_rounding)]
+
+
+def _reasons(summary: Summary, words: dict[str, str], *, values: bool) -> Iterator[list[str]]:
+    """Say what was refused, ignored or remarked, and what to do."""
     if summary.reasons:
-        heads = (
-            ("État", "Nombre", "Exemple", "Raison", "Que faire"),
-            ("State", "Count", "Example", "Reason", "What to do"),
-        )
-        lines += ["", "## Refus, remarques" if fr else "## Refusals, remarks", ""]
-        lines += _table(
-            heads[pick], [(row.state, row.count, row.example, row.message, row.todo) for row in summary.reasons]
-        )
+        yield [f"## {words['reasons']}"]
+        rows = [
+            (words[row.state], row.count, row.example, row.message if values else row.code, row.todo)
+            for row in summary.reasons
+        ]
+        yield _table(words["reason"], rows)
     if summary.new_values:
         counted = ", ".join(f"{name} ({count})" for name, count in summary.new_values.items())
-        lines += ["", f"Nouvelles valeurs à compléter : {counted}" if fr else f"New values to fill in: {counted}"]
+        yield [words["new_values"].format(values=counted)]
+
+
+def _what_next(summary: Summary, words: dict[str, str]) -> Iterator[list[str]]:
+    """Say what was delivered, and where the run's files are."""
     if summary.earlier:
-        names = ", ".join(summary.earlier)
-        lines += ["", f"Livraisons antérieures terminées : {names}" if fr else f"Earlier deliveries finished: {names}"]
+        yield [words["earlier"].format(names=", ".join(summary.earlier))]
     if summary.delivery:
-        lines += [
-            "",
-            f"Livraison `{summary.delivery}` → {summary.place}"
-            if fr
-            else f"Delivery `{summary.delivery}` → {summary.place}",
-        ]
+        yield [words["delivery"].format(name=summary.delivery, place=summary.place)]
     if summary.files:
-        lines += ["", *(f"- {name}: `{path}`" for name, path in summary.files.items())]
-    return "\n".join(lines) + "\n"
+        yield [f"- {name}: `{path}`" for name, path in summary.files.items()]
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> list[str]:
+def _table(heads: str, rows: Iterable[tuple[object, ...]]) -> list[str]:
     return [
-        "| " + " | ".join(heads) + " |",
-        "|" + "---|" * len(heads),
+        f"| {heads} |",
+        "|" + "---|" * (heads.count("|") + 1),
         *("| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|") for cell in row) + " |" for row in rows),
     ]
