@@ -320,7 +320,8 @@ def _tax_ids(rows: pd.DataFrame) -> pd.Series:
     taxes = rows[["tax_rate", "tax_name"]]
     codes = taxes.groupby(list(taxes.columns), sort=False, dropna=False).ngroup()
     distinct = taxes[~codes.duplicated()]
-    ids = (as_text(distinct["tax_rate"]) + " " + distinct["tax_name"]).where(distinct["tax_rate"].notna(), "")
+    ids = (as_text(distinct["tax_rate"]) + " " + distinct["tax_name"]).str.strip()
+    ids = ids.where(distinct["tax_rate"].notna(), "")
     return ids.take(codes.to_numpy()).set_axis(rows.index)
 
 

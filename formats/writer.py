@@ -1,0 +1,324 @@
+"""Writing a table as a file of a declared format, one that the other side can read.
+
+Whole columns are made texts, fitted to the encoding, the marks and the lengths of the format, checked, and joined. What
+identifies something is never altered: a code too long refuses its record, all rows of it.
+
+Source: spec FMT-3, EBP-1, EBP-2.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from passerelle.formats.descriptor import Descriptor, Field
+from passerelle.formats.repertoire import repertoire
+from passerelle.formats.values import SHOWN, Mask, mask, range_problems, render, text_problems
+from passerelle.outcome import said, together
+
+_BREAKS = r"\r\n|[\x00-\x1f\x7f\x{85}\x{2028}\x{2029}]"
+"""What some program takes for the end of a line, or cannot show; ``_BREAK_BYTES`` are their bytes in UTF-8."""
+_BREAK_BYTES = frozenset((*range(0x20), 0x7F, 0xC2, 0xE2))
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+"""What no program shows."""
+_PRINTABLE = bytes(range(0x20, 0x7F))
+_BLOCK = 2**15
+"""Rows that are made at a time, so that memory holds the file, not all its cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A file.
+
+    Attributes:
+        data: its bytes.
+        outcomes: records that were refused, and remarks on values that were altered.
+        rows: number of data rows in it.
+    """
+
+    data: bytes
+    outcomes: pd.DataFrame
+    rows: int
+
+
+@dataclass(slots=True)
+class _Block:
+    """Some rows on their way into the file.
+
+    Attributes:
+        descriptor: the format.
+        table: the rows.
+        records: of each row, the record it belongs to.
+        record_type: what a record is called.
+        first: whether a row is the first of its record.
+        refused: whether something of a row cannot be written.
+        told: what was said of them.
+    """
+
+    descriptor: Descriptor
+    table: pd.DataFrame
+    records: pd.Series
+    record_type: str
+    first: Mask
+    refused: Mask
+    told: list[pd.DataFrame]
+
+    def tell(self, code: str, one: Field, where: Mask, texts: pa.Array, **params: Any) -> None:
+        """Say something of some rows, once per record and value; a list in ``params`` has one entry for each row."""
+        rows = np.flatnonzero(where)
+        values = [text[:SHOWN] for text in texts.take(pa.array(rows)).to_pylist()]
+        outcomes = said(
+            code,
+            self.records.iloc[rows],
+            record_type=self.record_type,
+            stage="write",
+            field=one.title,
+            value=values,
+            **params,
+        )
+        self.told.append(outcomes)
+
+
+def write(
+    descriptor: Descriptor,
+    table: pd.DataFrame,
+    *,
+    settings: Mapping[str, object] | None = None,
+    record_column: str | None = None,
+    record_type: str = "row",
+) -> Written:
+    """Write a table.
+
+    Args:
+        descriptor: the format.
+        table: one row per row of the file; its columns are the sources of the fields, of the kinds that
+            ``values.render`` takes. The source of a field that is not required may be lacking: its cells are empty.
+        settings: the profile's values of the format's settings.
+        record_column: column that tells which rows belong together (a document): they stand one after the other and
+            are refused together. None: every row is for itself.
+        record_type: what such a record is called in the outcomes.
+
+    Raises:
+        TypeError: the table lacks the source of a required field.
+        DescriptorError: see ``Descriptor.configured``.
+    """
+    descriptor = descriptor.configured(settings)
+    lacking = [one.source for one in descriptor.fields if one.required and one.source not in table]
+    if lacking:
+        raise TypeError(f"format {descriptor.name} needs columns that the table lacks: {', '.join(lacking)}")
+    records = _records(descriptor, table, record_column)
+    first = (records != records.shift()).to_numpy(dtype=bool)
+    refused = np.zeros(len(table), bool)
+    told: list[pd.DataFrame] = []
+    blocks = []
+    for start in range(0, len(table), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        part = table.iloc[rows].reset_index(drop=True)
+        block = _Block(descriptor, part, records.iloc[rows], record_type, first[rows], refused[rows], told)
+        blocks.append(_lines(descriptor, _cells(block)))
+    kept = ~records.isin(records[refused]).to_numpy(dtype=bool) if refused.any() else ~refused
+    file = io.BytesIO()
+    file.write(_encoded(descriptor, _header(descriptor), first=True))
+    for start in range(0, len(table), _BLOCK):
+        lines = blocks.pop(0)
+        if not kept.all():
+            lines = lines.filter(pa.array(kept[start : start + _BLOCK]))
+        file.write(_encoded(descriptor, _content(lines)))
+    return Written(file.getvalue(), together(told).drop_duplicates(ignore_index=True), int(kept.sum()))
+
+
+def _records(descriptor: Descriptor, table: pd.DataFrame, record_column: str | None) -> pd.Series:
+    if record_column is not None:
+        return table[record_column].astype("str").reset_index(drop=True)
+    start = 2 if descriptor.header else 1
+    return pd.Series([f"{descriptor.path}:{line}" for line in range(start, start + len(table))], dtype="str")
+
+
+def _cells(block: _Block) -> dict[str, pa.Array]:
+    """Make the texts of all fields, and say what is wrong with them."""
+    cells: dict[str, pa.Array] = {}
+    for one in block.descriptor.fields:
+        if one.source not in block.table:
+            cells[one.name] = pa.repeat(pa.scalar("", pa.large_string()), len(block.table))
+            continue
+        values = block.table[one.source]
+        texts = _rendered(one, values)
+        if one.rows == "first":
+            texts = pc.if_else(pa.array(block.first), texts, _nothing(one))
+        applies = pc.is_in(cells[block.descriptor.kind_field], pa.array(one.kinds, texts.type)) if one.kinds else None
+        if applies is not None:
+            texts = pc.if_else(applies, texts, "")
+        if one.type in {"string", "boolean"}:
+            texts = _cut(block, one, _in_marks(block.descriptor, _in_characters(block, one, texts)))
+        for problem in text_problems(one, texts) + range_problems(one, values):
+            where = problem.where if applies is None else problem.where & mask(applies)
+            block.refused |= where
+            block.tell(problem.code, one, where, texts, **problem.params)
+        cells[one.name] = texts
+    return cells
+
+
+def _rendered(one: Field, values: pd.Series) -> pa.Array:
+    """Make texts of values: of equal numbers and dates once."""
+    if one.type == "string":
+        return render(one, values)
+    codes, distinct = pd.factorize(values, use_na_sentinel=False)
+    return render(one, pd.Series(distinct)).take(pa.array(codes))
+
+
+def _nothing(one: Field) -> str:
+    """Give what stands for "none" where a field is written on a record's first row only: a required number is 0."""
+    return render(one, pd.Series([0]))[0].as_py() if one.required and one.type in {"number", "integer"} else ""
+
+
+def _in_characters(block: _Block, one: Field, texts: pa.Array) -> pa.Array:
+    """Write texts in the characters of the encoding; only cells with others are touched."""
+    characters = repertoire(block.descriptor.encoding or "utf-8")
+    if not characters.suspects & _signs(texts):
+        return texts
+    foreign = pc.match_substring_regex(texts, characters.foreign)
+    rows = np.flatnonzero(mask(foreign))
+    written = [characters.written(text) for text in texts.take(pa.array(rows)).to_pylist()]
+    losses = {
+        "cell-characters-replaced": [cell.replaced for cell in written],
+        "cell-emoji-dropped": [cell.dropped for cell in written],
+    }
+    for code, lost in losses.items():
+        where = np.zeros(len(texts), bool)
+        where[rows[[bool(signs) for signs in lost]]] = True
+        block.tell(code, one, where, texts, characters=[signs for signs in lost if signs])
+    return pc.replace_with_mask(texts, foreign, pa.array([cell.text for cell in written], texts.type))
+
+
+def _in_marks(descriptor: Descriptor, texts: pa.Array) -> pa.Array:
+    """Take out of texts what would end the cell or the line."""
+    signs = _signs(texts, descriptor.quote + descriptor.delimiter)
+    if signs & _BREAK_BYTES:
+        texts = pc.replace_substring_regex(texts, _CONTROLS if descriptor.double_quote else _BREAKS, " ")
+    if signs & {*descriptor.quote.encode()} and not descriptor.double_quote:
+        texts = pc.replace_substring(texts, descriptor.quote, "'" if descriptor.quote == '"' else '"')
+    if descriptor.quoting == "none" and signs & {*descriptor.delimiter.encode()}:
+        texts = pc.replace_substring(texts, descriptor.delimiter, " ")
+    return texts
+
+
+def _cut(block: _Block, one: Field, texts: pa.Array) -> pa.Array:
+    if one.limit is None or one.overflow == "refuse":
+        return texts
+    too_long = mask(pc.greater(pc.utf8_length(texts), one.limit))
+    if not too_long.any():
+        return texts
+    block.tell("cell-cut", one, too_long, texts, limit=one.limit)
+    return pc.utf8_slice_codeunits(texts, 0, one.limit)
+
+
+def _lines(descriptor: Descriptor, cells: Mapping[str, pa.Array]) -> pa.Array:
+    """Join cells to lines, each with its end."""
+    if not descriptor.kind_field:
+        return _joined(descriptor, descriptor.fields, cells)
+    kinds = cells[descriptor.kind_field]
+    lines, places = [], []
+    for kind in descriptor.record_kinds:
+        mine = pc.equal(kinds, kind)
+        own = descriptor.fields_of(kind)
+        lines.append(_joined(descriptor, own, {one.name: cells[one.name].filter(mine) for one in own}))
+        places.append(np.flatnonzero(mask(mine)))
+    others = np.setdiff1d(np.arange(len(kinds)), np.concatenate(places))  # of no known kind: refused
+    lines.append(pa.repeat(pa.scalar("", pa.large_string()), len(others)))
+    return pa.concat_arrays(lines).take(pa.array(np.argsort(np.concatenate([*places, others]))))
+
+
+def _joined(descriptor: Descriptor, fields: Sequence[Field], cells: Mapping[str, pa.Array]) -> pa.Array:
+    if descriptor.layout == "fixed":
+        parts: list[pa.Array | str] = []
+        position = 0
+        for one in fields:
+            parts += [" " * (one.start - 1 - position), _padded(one, cells[one.name])]
+            position = one.end
+    else:
+        begin, between, end = _frame(descriptor, header=False)
+        columns = [_guarded(descriptor, cells[one.name], alone=len(fields) == 1) for one in fields]
+        parts = [begin, *(part for column in columns for part in (column, between))]
+        parts[-1] = end
+    return _concatenated([*parts, descriptor.line_end])
+
+
+def _frame(descriptor: Descriptor, *, header: bool) -> tuple[str, str, str]:
+    """Give what stands before, between and after the cells of a line."""
+    quoted = descriptor.quoting == "all" or (descriptor.quoting == "data" and not header)
+    quote = descriptor.quote if quoted else ""
+    return quote, f"{quote}{descriptor.delimiter or ','}{quote}", quote
+
+
+def _guarded(descriptor: Descriptor, texts: pa.Array, *, alone: bool) -> pa.Array:
+    """Double the quotes within cells, and put quotes around the cells that need them."""
+    marks = (descriptor.delimiter or ",") + descriptor.quote + "\r\n"
+    if descriptor.quoting == "none" or not (alone or _signs(texts, marks) & {*marks.encode()}):
+        return texts
+    doubled = pc.replace_substring(texts, descriptor.quote, 2 * descriptor.quote)
+    if descriptor.quoting != "needed":
+        return doubled
+    needed = pc.match_substring_regex(texts, f"[{re.escape(marks)}]" + ("|^$" if alone else ""))
+    return pc.if_else(needed, _concatenated([descriptor.quote, doubled, descriptor.quote]), texts)
+
+
+def _padded(one: Field, texts: pa.Array) -> pa.Array:
+    """Fill the width of a field in a fixed layout; a number filled with zeros keeps its sign in front."""
+    if one.align == "left":
+        return pc.utf8_rpad(texts, one.width, one.pad)
+    filled = pc.utf8_zero_fill(texts, one.width) if one.pad == "0" else pc.utf8_lpad(texts, one.width, one.pad)
+    return pc.if_else(pc.equal(texts, ""), " " * one.width, filled)
+
+
+def _concatenated(parts: Sequence[pa.Array | str]) -> pa.Array:
+    """Put columns of texts, and texts that are the same on every row, one after the other."""
+    texts = [pa.scalar(part, pa.large_string()) if isinstance(part, str) else part for part in parts]
+    return pc.binary_join_element_wise(*texts, pa.scalar("", pa.large_string()))
+
+
+def _header(descriptor: Descriptor) -> bytes:
+    if not descriptor.header:
+        return b""
+    begin, between, end = _frame(descriptor, header=True)
+    labels = pa.array([one.title for one in descriptor.fields], pa.large_string())
+    guarded = _guarded(descriptor, labels, alone=len(labels) == 1).to_pylist()
+    return (begin + between.join(guarded) + end + descriptor.line_end).encode()
+
+
+def _encoded(descriptor: Descriptor, text: bytes, *, first: bool = False) -> bytes:
+    """Encode a piece of the file."""
+    encoding = descriptor.encoding or "utf-8"
+    if encoding.startswith("utf-8"):
+        return codecs.BOM_UTF8 + text if first and encoding == "utf-8-sig" else text
+    if encoding == "utf-16":
+        return (codecs.BOM_UTF16_LE if first else b"") + text.decode().encode("utf-16-le")
+    if encoding == "windows-1252":
+        # Where all characters are Latin-1's, which is much faster, the bytes are the same: cells have no C1 controls.
+        with suppress(UnicodeEncodeError):
+            return text.decode().encode("latin-1")
+    return text.decode().encode(encoding)
+
+
+def _signs(texts: pa.Array, marks: str = "") -> frozenset[int]:
+    """Tell which bytes other than printable ASCII a column has; of printable ones only those of some marks."""
+    return frozenset(_content(texts).translate(None, _PRINTABLE.translate(None, marks.encode())))
+
+
+def _content(texts: pa.Array) -> bytes:
+    """Give all the texts of a column as they stand in memory, one after the other."""
+    _, offsets, data = texts.buffers()
+    if not len(texts) or data is None:
+        return b""
+    bounds = np.frombuffer(offsets, np.int64)
+    begin, end = int(bounds[texts.offset]), int(bounds[texts.offset + len(texts)])
+    return bytes(memoryview(data)[begin:end])
