@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from page import keep
+
 from passerelle.formats.documentation import pages
 from passerelle.formats.registry import formats
 

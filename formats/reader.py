@@ -7,6 +7,7 @@ Source: spec FMT-2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -38,7 +39,8 @@ from passerelle.outcome import said, together
 
 DELIMITERS = (";", ",", "\t", "|")
 """The delimiters that are detected, when the format declares none."""
-_NOTHING = b"\0 \t\r\n\xef\xbb\xbf\xff\xfe"
+_NOTHING = re.compile(rb"[\0 \t\r\n\xef\xbb\xbf\xff\xfe]*")
+"""Blanks and byte order marks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,12 @@ def read(descriptor: Descriptor, data: bytes, *, name: str, encoding: str | None
     result = _typed(descriptor, grid, name)
     if result.rows:
         return result
-    code = "file-without-rows" if descriptor.header and content.strip(_NOTHING) else "file-empty"
+    code = "file-without-rows" if descriptor.header and not _NOTHING.fullmatch(content) else "file-empty"
     return replace(result, outcomes=said(code, [name], record_type="file", stage="read", format=descriptor.name))
 
 
 def _grid(descriptor: Descriptor, content: bytes, inner: str, encoding: str, name: str) -> _Grid:
-    if not content.strip(_NOTHING):
+    if _NOTHING.fullmatch(content):
         return _Grid({}, np.zeros(0, np.int64))
     if inner.lower().endswith((".xlsx", ".xlsm")):
         return _workbook_grid(descriptor, content, name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
@@ -88,8 +88,20 @@ def parse(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]:
         The values (string: ``str``; integer: ``Int64``; number: ``Int64`` millionths; boolean: ``boolean``; date and
         datetime: ``datetime64[s]``, in UTC when the pattern has an offset), and what is no value of the type.
     """
-    values, problems = _PARSERS[one.type](one, cells)
+    if one.type == "string":
+        values, problems = _parse_string(one, cells)
+    else:
+        values, problems = _parsed_once(one, cells)
     return values, [problem for problem in problems if problem.where.any()]
+
+
+def _parsed_once(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]:
+    """Read equal texts once: most columns of an export repeat theirs."""
+    coded = pc.dictionary_encode(cells)
+    values, problems = _PARSERS[one.type](one, coded.dictionary)
+    places = coded.indices.to_numpy()
+    told = [replace(problem, where=problem.where[places]) for problem in problems if problem.where.any()]
+    return values.take(places).reset_index(drop=True), told
 
 
 def render(one: Field, values: pd.Series) -> pa.Array:
@@ -181,7 +193,6 @@ def _render_date(one: Field, values: pd.Series) -> pa.Array:
 
 
 _PARSERS: Mapping[str, Callable[[Field, pa.Array], tuple[pd.Series, list[Problem]]]] = {
-    "string": _parse_string,
     "integer": _parse_integer,
     "number": _parse_number,
     "boolean": _parse_boolean,

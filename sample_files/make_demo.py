@@ -17,7 +17,6 @@ from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import pandas as pd
 
@@ -222,29 +221,30 @@ _SINGULAR = {"addresses": "address", "currencies": "currency", "countries": "cou
 
 
 def _xml(name: str, rows: Iterable[Mapping[str, Any]]) -> str:
-    one = _SINGULAR.get(name, name.removesuffix("s"))
+    one = _single(name)
     body = "".join(f"<{one}>\n{_fields(row)}</{one}>\n" for row in rows)
     head = '<?xml version="1.0" encoding="UTF-8"?>\n<prestashop xmlns:xlink="http://www.w3.org/1999/xlink">\n'
     return f"{head}<{name}>\n{body}</{name}>\n</prestashop>\n"
 
 
+def _single(name: str) -> str:
+    return _SINGULAR.get(name, name.removesuffix("s"))
+
+
 def _fields(row: Mapping[str, Any]) -> str:
+    return "".join(_nested(key, value) if isinstance(value, dict) else _field(key, value) for key, value in row.items())
+
+
+def _field(key: str, value: str) -> str:
+    return f"\t<{key}><![CDATA[{value}]]></{key}>\n"
+
+
+def _nested(key: str, lists: Mapping[str, list[Mapping[str, Any]]]) -> str:
     written = []
-    for key, value in row.items():
-        if isinstance(value, dict):
-            lists = "".join(
-                f"<{name}>\n"
-                + "".join(
-                    f"<{_SINGULAR.get(name, name.removesuffix('s'))}>\n{_fields(item)}</{_SINGULAR.get(name, name.removesuffix('s'))}>\n"
-                    for item in items
-                )
-                + f"</{name}>\n"
-                for name, items in value.items()
-            )
-            written.append(f"<{key}>\n{lists}</{key}>\n")
-        else:
-            written.append(f"\t<{key}><![CDATA[{value}]]></{key}>\n")
-    return "".join(written)
+    for name, items in lists.items():
+        rows = "".join(f"<{_single(name)}>\n{_fields(item)}</{_single(name)}>\n" for item in items)
+        written.append(f"<{name}>\n{rows}</{name}>\n")
+    return f"<{key}>\n{''.join(written)}</{key}>\n"
 
 
 # WooCommerce --------------------------------------------------------------------------------------------------------
@@ -365,16 +365,72 @@ def _woocommerce_order(order: Mapping[str, Any]) -> dict[str, Any]:
 
 # Shopify ------------------------------------------------------------------------------------------------------------
 
-SHOPIFY_HEADER = (
-    "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,Subtotal,Shipping,"
-    "Taxes,Total,Discount Code,Discount Amount,Shipping Method,Created at,Lineitem quantity,Lineitem name,Lineitem price,"
-    "Lineitem compare at price,Lineitem sku,Lineitem requires shipping,Lineitem taxable,Lineitem fulfillment status,"
-    "Billing Name,Billing Street,Billing Address1,Billing Address2,Billing Company,Billing City,Billing Zip,"
-    "Billing Province,Billing Country,Billing Phone,Shipping Name,Shipping Street,Shipping Address1,Shipping Address2,"
-    "Shipping Company,Shipping City,Shipping Zip,Shipping Province,Shipping Country,Shipping Phone,Notes,Note Attributes,"
-    "Cancelled at,Payment Method,Payment Reference,Refunded Amount,Vendor,Outstanding Balance,Employee,Location,Device ID,"
-    "Id,Tags,Risk Level,Source,Lineitem discount,Tax 1 Name,Tax 1 Value,Tax 2 Name,Tax 2 Value"
-).split(",")
+SHOPIFY_HEADER = [
+    "Name",
+    "Email",
+    "Financial Status",
+    "Paid at",
+    "Fulfillment Status",
+    "Fulfilled at",
+    "Accepts Marketing",
+    "Currency",
+    "Subtotal",
+    "Shipping",
+    "Taxes",
+    "Total",
+    "Discount Code",
+    "Discount Amount",
+    "Shipping Method",
+    "Created at",
+    "Lineitem quantity",
+    "Lineitem name",
+    "Lineitem price",
+    "Lineitem compare at price",
+    "Lineitem sku",
+    "Lineitem requires shipping",
+    "Lineitem taxable",
+    "Lineitem fulfillment status",
+    "Billing Name",
+    "Billing Street",
+    "Billing Address1",
+    "Billing Address2",
+    "Billing Company",
+    "Billing City",
+    "Billing Zip",
+    "Billing Province",
+    "Billing Country",
+    "Billing Phone",
+    "Shipping Name",
+    "Shipping Street",
+    "Shipping Address1",
+    "Shipping Address2",
+    "Shipping Company",
+    "Shipping City",
+    "Shipping Zip",
+    "Shipping Province",
+    "Shipping Country",
+    "Shipping Phone",
+    "Notes",
+    "Note Attributes",
+    "Cancelled at",
+    "Payment Method",
+    "Payment Reference",
+    "Refunded Amount",
+    "Vendor",
+    "Outstanding Balance",
+    "Employee",
+    "Location",
+    "Device ID",
+    "Id",
+    "Tags",
+    "Risk Level",
+    "Source",
+    "Lineitem discount",
+    "Tax 1 Name",
+    "Tax 1 Value",
+    "Tax 2 Name",
+    "Tax 2 Value",
+]
 
 
 def shopify() -> str:

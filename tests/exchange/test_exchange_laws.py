@@ -14,7 +14,6 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
-import pytest
 from exchange_given import CENT, Order, Part, address, context, guest, order, payment, refund, sales
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,7 +33,7 @@ MODES = (
 MILLIONTH = Decimal("0.000001")
 CEILING = Decimal("1.00")
 bounded = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -228,7 +227,7 @@ def mismatches(given: SalesOrders, made: Exchange) -> None:
         assert abs(difference) > CEILING
 
 
-@settings(bounded, max_examples=8)
+@settings(bounded, max_examples=4)
 @given(shops(), st.randoms(use_true_random=False))
 def test_inv_3_nothing_depends_on_the_order_of_the_rows(given_, random):
     profile = context(
@@ -251,7 +250,7 @@ def shuffle(table: pd.DataFrame, random) -> pd.DataFrame:
     return table.iloc[rows].reset_index(drop=True)
 
 
-@settings(bounded, max_examples=8)
+@settings(bounded, max_examples=3)
 @given(st.data())
 def test_ord_27_prices_including_tax_to_the_cent_need_no_rounding_line(data):
     """A shop that charges each line to the cent including tax is met exactly by documents TTC."""
@@ -325,7 +324,7 @@ def wild_row(draw, declared, owner: str, numbers) -> dict:
     return {**cells, key: owner}
 
 
-@settings(bounded, max_examples=30)
+@settings(bounded, max_examples=15)
 @given(wild_sales(), st.data())
 def test_ord_8_whatever_the_tables_hold_every_order_is_a_document_or_refused(given_, data):
     any_of = [{}, {"statuses": []}, {"payment_modes": []}]
@@ -351,13 +350,3 @@ def test_ord_8_whatever_the_tables_hold_every_order_is_a_document_or_refused(giv
     assert {key: total for key, (_, total) in erp_totals(made).items()} == {
         key: shop[key] for key in made.documents["document_key"]
     }
-
-
-@pytest.mark.parametrize("lacking", [name for name in TABLES if name != "orders"])
-def test_ord_8_an_order_whose_other_tables_are_empty_is_a_document_or_refused(lacking):
-    whole = sales(
-        order("1", Part("lines", {"reference": "A", "net_excl": 1, "quantity": 1, "tax_rate": 0}), payment("1.00"))
-    )
-    made = exchange_orders(replace(whole, **{lacking: TABLES[lacking].empty()}), context())
-    refused = outcome.refused(made.outcomes)
-    assert len(made.documents) + len(refused) == 1

@@ -110,7 +110,7 @@ def test_ord_8_a_number_that_cannot_be_true_is_bad_data(sold, fields):
 
 
 def test_ord_8_bad_data_is_refused_before_the_arithmetic_and_leaves_the_others_alone():
-    wild = order("1", line("A", "0.000001", excl="9000000000.00"), payment_mode="x")
+    wild = order("1", line("A", "0.000001", excl="9000000000.00", incl="9000000000.00", rate="0"), payment_mode="x")
     unselected = order("2", line("A", 0, excl="5.00"), status="no")
     rows = {"statuses": [("no", "non"), ("*", "oui", "invoice")]}
     made = exchanged(wild, unselected, order("3", SOLD), mappings=rows)
@@ -134,7 +134,7 @@ def test_ord_8_the_largest_numbers_that_may_be_true_go_through():
     assert made.reconciliation.balanced
 
 
-def test_ord_61_every_refund_is_said_also_of_an_order_that_goes_no_further():
+def test_ord_8_every_refund_is_said_also_of_an_order_that_goes_no_further():
     orders = [
         order("1", SOLD, refund("9", incl="12.00"), refund("10", excl="5.00")),
         order("2", SOLD, refund("9", incl="2.00"), status="no"),
@@ -149,7 +149,7 @@ def test_ord_61_every_refund_is_said_also_of_an_order_that_goes_no_further():
     assert made.documents["document_key"].tolist() == ["boutique/1"]
 
 
-def test_ord_62_a_voucher_given_back_is_a_negative_discount():
+def test_ord_30_a_negative_discount_adds_to_the_total():
     sold = order("1", SOLD, discount(incl="-6.00"))
     made = exchanged(sold)
     assert told(made, "article", "net_excl", "net_incl", kind="discount") == [("REMISE", "5", "6")]

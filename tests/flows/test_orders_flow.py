@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 import pytest
-from ftp_server import FtpServer
 from builders import installed
+from ftp_server import FtpServer
 
 START = timedelta(seconds=150)
 END = timedelta(seconds=120)

@@ -54,7 +54,7 @@ def _plant(step: str, moment: str) -> None:
 
 
 def _run(installation: tuple[Any, ...], step: str, moment: str) -> None:
-    from builders import NOW  # noqa: PLC0415 - a function cannot be sent to the process
+    from builders import NOW
 
     _plant(step, moment)
     run_orders(Request("test"), Installation(*installation, clock=lambda: NOW))

@@ -1,4 +1,4 @@
-"""Each bad input gives its own message and exit code, and loses nothing: mended, the next run sends what was missing."""
+"""Each bad input gives its own message and exit code, and loses nothing: mended, the next run sends what it held."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -38,6 +39,12 @@ def passerelle(at: Installation, *arguments: str, code: int = 0) -> str:
     return result.output
 
 
+def table(path: str) -> list[dict[str, str]]:
+    """Read a report as a French spreadsheet does."""
+    text = Path(path).read_bytes().decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=";"))
+
+
 def test_jou_1_jou_2_a_run_is_listed_shown_and_its_files_downloaded(at, tmp_path):
     summary = run_orders(Request("test"), at)
     assert summary.exit_code == 3
@@ -55,8 +62,7 @@ def test_jou_1_jou_2_a_run_is_listed_shown_and_its_files_downloaded(at, tmp_path
 
 def test_jou_2_rejects_say_in_both_languages_what_to_do(at):
     summary = run_orders(Request("test"), at)
-    with open(summary.files["rejects.csv"], encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(io.StringIO(file.read()), delimiter=";"))
+    rows = table(summary.files["rejects.csv"])
     [row] = [row for row in rows if row["record"] == "s/203"]
     assert row["code"] == "unmapped-tax"
     assert all(row[f"{part}_{language}"] for part in ("message", "todo") for language in ("fr", "en"))
@@ -67,8 +73,7 @@ def test_jou_2_rejects_say_in_both_languages_what_to_do(at):
 
 def test_jou_5_the_reconciliation_agrees_document_by_document(at):
     summary = run_orders(Request("test"), at)
-    with open(summary.files["reconciliation.csv"], encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(io.StringIO(file.read()), delimiter=";"))
+    rows = table(summary.files["reconciliation.csv"])
     assert len(rows) == summary.written
     assert {row["difference"] for row in rows} == {"0,00"}
     assert all(row["shop_total"] == row["file_total"] for row in rows)
@@ -104,10 +109,11 @@ def test_ord_1_since_the_last_import_and_its_forgetting(at):
 
 
 def test_jou_2_sec_4_a_cell_that_a_spreadsheet_would_compute_is_text(tmp_path):
+    import pandas as pd
+
     from passerelle import outcome
     from passerelle.exchange.reconciliation import Reconciliation
     from passerelle.run.folder import write_reports
-    import pandas as pd
 
     said = outcome.said("unknown-article", ["s/1"], record_type="order", stage="exchange", value='=HYPERLINK("x")\x07')
     nothing = pd.DataFrame({"order_key": []})

@@ -7,10 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from builders import delivered, installed
+from erp import documents, roundings, rows, total, unzipped
 from frictionless import Resource, validate
 
-from builders import delivered, installed
-from erp import documents, rows, roundings, total, unzipped
 from passerelle.formats.registry import formats
 from passerelle.formats.standard import to_frictionless
 from passerelle.run.erp_files import FORMATS

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from passerelle.formats.registry import formats
 from prestashop_given import Given, codes, live_files, read, said
 
 from passerelle import money
+from passerelle.formats.registry import formats
 from passerelle.model.orders import SalesOrders
 from passerelle.shops.export import ExportFile, ReadOptions
 

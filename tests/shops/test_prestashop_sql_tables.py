@@ -8,8 +8,8 @@ from random import Random
 
 import pandas as pd
 import pytest
-from passerelle.formats.registry import formats
 
+from passerelle.formats.registry import formats
 from passerelle.model.orders import TABLES, SalesOrders
 from passerelle.shops.export import ExportFile, ReadOptions, read_export
 from passerelle.shops.prestashop import sql_rows
@@ -71,7 +71,9 @@ def order_rows(number: int, random: Random) -> Rows:
         order |= {f"{kind}_country": country, f"{kind}_state": state, f"{kind}_city": " Nice ", f"{kind}_other": "a\nb"}
     rows = []
     for line in range(random.randint(1, 3)):
-        rate, tax = random.choice([("20.000", "TVA 20"), ("5.500", "TVA 5,5"), ("5.500", ""), ("", ""), ("20", "DE 20")])
+        rate, tax = random.choice(
+            [("20.000", "TVA 20"), ("5.500", "TVA 5,5"), ("5.500", ""), ("", ""), ("20", "DE 20")]
+        )
         reference, excl = random.choice(["A", "A-ROUGE", ""]), random.randint(0, 9999)
         own = {
             "id_order_detail": str(10 * number + line),

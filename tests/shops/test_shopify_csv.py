@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from passerelle.formats.registry import formats
 
 from passerelle import money
+from passerelle.formats.registry import formats
 from passerelle.model.orders import SalesOrders
 from passerelle.shops.export import ExportFile, ReadOptions, read_export
 from passerelle.shops.shopify_rates import deduced

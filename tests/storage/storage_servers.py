@@ -8,7 +8,9 @@ as root give it up first (``unprivileged``), so that a refused right is really r
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import grp
 import itertools
 import logging
@@ -83,17 +85,27 @@ def unprivileged() -> Iterator[None]:
         os.setegid(0)
 
 
-def program(name: str, *, needed_in_ci: bool = True) -> str:
-    """Find a server program, without which the test fails in CI and is left out elsewhere.
-
-    Debian's packages of the FTP servers exclude each other: vsftpd is needed, the others are used where they are.
-    """
+def program(name: str) -> str:
+    """Find a server program, without which the test fails in CI and is left out elsewhere."""
     found = shutil.which(name, path=SEARCHED)
     if found is None:
-        if needed_in_ci and os.environ.get("CI"):
+        if os.environ.get("CI"):
             pytest.fail(f"{name} must be installed in CI")
         pytest.skip(f"{name} is not installed")
-    return found
+    closed = any(not folder.stat().st_mode & 0o001 for folder in Path(found).resolve().parents)
+    return str(_copied(Path(found).parent.parent) / "bin" / name) if closed and os.geteuid() == 0 else found
+
+
+@functools.cache
+def _copied(programs: Path) -> Path:
+    """Copy the programs that were unpacked for the tests to where the user without rights may start them."""
+    copy = Path(tempfile.mkdtemp(prefix="passerelle-programs-"))
+    atexit.register(shutil.rmtree, copy)
+    copy.chmod(0o755)
+    shutil.copytree(programs, copy, dirs_exist_ok=True, symlinks=True)
+    for starter in (copy / "bin").iterdir():
+        starter.write_text(starter.read_text().replace(str(programs), str(copy)))
+    return copy
 
 
 def pause() -> None:
@@ -374,7 +386,7 @@ def _hashed_password() -> str:
 
 @contextlib.contextmanager
 def proftpd() -> Iterator[Server]:
-    binary = program("proftpd", needed_in_ci=False)
+    binary = program("proftpd")
     with shared_folder() as base:
         folder, port, users = _root(base), free_port(), base / "users"
         users.write_text(f"{USER}:{_hashed_password()}:{NOBODY}:{NOBODY}::{folder}:/bin/false\n")
@@ -410,7 +422,7 @@ def proftpd() -> Iterator[Server]:
 @contextlib.contextmanager
 def pure_ftpd() -> Iterator[Server]:
     """Pure-FTPd only serves when it is started by root; its users have the rights of nobody."""
-    binary, maker = (program(name, needed_in_ci=False) for name in ("pure-ftpd", "pure-pw"))
+    binary, maker = program("pure-ftpd"), program("pure-pw")
     if os.geteuid() != 0:
         pytest.skip("pure-ftpd must be started by root")
     with shared_folder() as base:
@@ -478,6 +490,12 @@ def new_folder(base: Path) -> str:
     (base / name).mkdir()
     owned(base / name)
     return name
+
+
+def emptied(folder: Path) -> None:
+    """Remove all that a folder holds."""
+    for item in folder.iterdir():
+        shutil.rmtree(item) if item.is_dir() else item.unlink()
 
 
 def ftp_storage(server: Server, folder: str | None = None, **options: object) -> FtpStorage:

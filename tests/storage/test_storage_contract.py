@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from storage_servers import Server, SftpServer, ftp_storage, openssh_storage, sftp_storage
+from storage_servers import Server, SftpServer, emptied, ftp_storage, openssh_storage, sftp_storage
 
 import passerelle.storage
 from passerelle.storage.base import Storage
@@ -76,12 +76,19 @@ class TestVsftpd(StorageContract):
 
 
 class TestProftpd(StorageContract):
+    """On one connection: a login takes this server half a second."""
+
     backend = FtpStorage
 
-    @pytest.fixture
-    def storage(self, proftpd: Server) -> Iterator[Storage]:
+    @pytest.fixture(scope="class")
+    def opened(self, proftpd: Server) -> Iterator[Storage]:
         with ftp_storage(proftpd) as storage:
             yield storage
+
+    @pytest.fixture
+    def storage(self, opened: FtpStorage, proftpd: Server) -> Storage:
+        emptied(proftpd.folder / opened._folder)
+        return opened
 
 
 class TestPureFtpd(StorageContract):
@@ -103,12 +110,19 @@ class TestParamiko(StorageContract):
 
 
 class TestOpenssh(StorageContract):
+    """On one connection, as for ProFTPD."""
+
     backend = SftpStorage
 
-    @pytest.fixture
-    def storage(self, sshd: Server) -> Iterator[Storage]:
+    @pytest.fixture(scope="class")
+    def opened(self, sshd: Server) -> Iterator[Storage]:
         with openssh_storage(sshd) as storage:
             yield storage
+
+    @pytest.fixture
+    def storage(self, opened: SftpStorage, sshd: Server) -> Storage:
+        emptied(sshd.folder / opened._folder)
+        return opened
 
 
 def test_sto_1_every_backend_runs_the_contract() -> None:

@@ -2,7 +2,7 @@
 
 The terms are those of EN 16931 where it has one (the BT/BG numbers in the meanings), else the platforms' own.
 ``order_key`` is ``shop/id``: unique within a profile, also when several shops feed it.
-Amounts are in the order's currency, in millionths (``passerelle.money``); ``_excl`` and ``_incl``: without and with VAT.
+Amounts are in the order's currency, in millionths (``passerelle.money``); ``_excl``, ``_incl``: without, with VAT.
 
 Source: design.md decisions 1, 8, 9; spec 10-orders.
 """

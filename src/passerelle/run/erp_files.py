@@ -55,7 +55,7 @@ class ErpFiles:
                 member = zipfile.ZipInfo(name, _EPOCH)
                 member.compress_type = zipfile.ZIP_DEFLATED
                 member.create_system = 0
-                archive.writestr(member, data)
+                archive.writestr(member, data, compresslevel=1)
         return buffer.getvalue()
 
 

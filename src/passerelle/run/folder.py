@@ -86,9 +86,16 @@ def _as_text(table: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
 
 def _csv(table: pd.DataFrame) -> bytes:
     """Write a table as a French spreadsheet opens it: ``;``, UTF-8 with BOM, CRLF."""
-    safe = table.apply(lambda column: column.map(_inert) if column.dtype == "str" else column)
-    text: str = safe.to_csv(sep=";", index=False, lineterminator="\r\n")
+    text: str = table.apply(_inert_column).to_csv(sep=";", index=False, lineterminator="\r\n")
     return text.encode("utf-8-sig")
+
+
+def _inert_column(column: pd.Series) -> pd.Series:
+    """Make the texts of a column inert; only those that may not be are looked at one by one."""
+    if column.dtype != "str":
+        return column
+    suspect = column.str.match(r"[=+\-@\t\r]")
+    return column.where(~suspect, column[suspect].map(_inert)) if suspect.any() else column
 
 
 def _inert(cell: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from passerelle.shops.prestashop.reading import NO_ID, Reading, filled, ranked
+from passerelle.shops.prestashop.reading import NO_ID, Reading, among, filled, ranked
 
 
 def buyers_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def addresses_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
     keys = links["order_key"]
     reading.require("addresses", links["id"], keys, field="orders.id_address_invoice")
     found = reading.referred("addresses", links["id"])
-    is_given = links["id"].isin(reading.ids("addresses"))
+    is_given = among(links["id"], reading.ids("addresses"))
     country = reading.iso_code(
         "countries", found.loc[is_given, "id_country"], keys[is_given], field="addresses.id_country"
     )

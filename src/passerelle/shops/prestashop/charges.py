@@ -61,10 +61,8 @@ def _name_on_lines(owners: pd.Series, rates: pd.Series, lines: pd.DataFrame) -> 
     return charges.merge(named, how="left", on=["order_key", "tax_rate"])["tax_name"].fillna("").set_axis(owners.index)
 
 
-def _looked_for(
-    reading: Reading, charges: pd.DataFrame, of_orders: Mapping[str, Taxes]
-) -> tuple[pd.Series, pd.Series]:
-    """Give rate and tax name of charges, where the amounts or the shop's tax rules show what the order does not tell."""
+def _looked_for(reading: Reading, charges: pd.DataFrame, of_orders: Mapping[str, Taxes]) -> tuple[pd.Series, pd.Series]:
+    """Give rate and tax name of charges, where amounts or the shop's tax rules show what the order does not tell."""
     of_shop, by_rule = _taxes_of_shop(reading)
     rates: list[int | None] = []
     names: list[str] = []

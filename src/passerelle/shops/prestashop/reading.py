@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from passerelle.shops.cells import Problems
 from passerelle.shops.export import ReadOptions, order_key
@@ -55,7 +57,7 @@ class Reading:
             owner = self.keys([record["id_order"]])
             self.problems.say("export-record-conflict", owner[owner.isin(keys)], field=resource, value=record["id"])
         found = self.every(resource)
-        return found.only(found.keys.isin(keys))
+        return found.only(among(found.keys, keys))
 
     def say_orderless(self, resource: str) -> None:
         """Say which orders have records of a resource although they are not given themselves."""
@@ -78,7 +80,7 @@ class Reading:
             self.problems.say("export-file-missing", keys[~none], field=resource)
             return
         in_conflict = ids.isin(list(self.export.conflicts.get(resource, ())))
-        missing = ~none & ~in_conflict & ~ids.isin(self.ids(resource))
+        missing = ~none & ~in_conflict & ~among(ids, self.ids(resource))
         self.problems.say("export-record-missing", keys[missing], field=resource, value=ids[missing])
         self.problems.say("export-record-conflict", keys[in_conflict], field=resource, value=ids[in_conflict])
 
@@ -101,7 +103,7 @@ class Reading:
         """Give the ISO code of the currency or country that each order needs; see ``require``."""
         self.require(resource, ids, keys, field=field)
         codes = self.referred(resource, ids)["iso_code"]
-        lacking = (codes == "") & ids.isin(self.ids(resource))
+        lacking = (codes == "") & among(ids, self.ids(resource))
         self.problems.say("export-value-missing", keys[lacking], field=f"{resource}.iso_code")
         return codes
 
@@ -112,6 +114,12 @@ class Reading:
         languages = self.export.records.get("languages", {})
         ids = [wanted, *(one for one, language in languages.items() if language["iso_code"].lower() == wanted)]
         return next((text[one] for one in ids if one in text), next(iter(text.values())))
+
+
+def among(texts: pd.Series, others: pd.Series) -> pd.Series:
+    """Tell which texts stand in another column; ``isin`` takes every text of the other apart."""
+    met = pc.is_in(pa.array(texts, pa.large_string()), value_set=pa.array(others, pa.large_string()))
+    return pd.Series(met.to_numpy(zero_copy_only=False), index=texts.index)
 
 
 def ranked(frame: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:

@@ -171,9 +171,7 @@ class _Columns(Records):
         """See ``Records.only``."""
         if kept.all():
             return self
-        return replace(
-            self, keys=self.keys[kept].reset_index(drop=True), frame=self.frame[kept].reset_index(drop=True)
-        )
+        return replace(self, keys=self.keys[kept].reset_index(drop=True), frame=self.frame[kept].reset_index(drop=True))
 
     def _nothing(self, cell: object, dtype: str) -> pd.Series:
         return pd.Series(cell, index=self.keys.index, dtype=dtype)
@@ -273,7 +271,7 @@ def _distinct_orders(table: pd.DataFrame) -> pd.DataFrame:
     codes, _ = pd.factorize(table["id_order"])
     first = np.unique(codes, return_index=True)[1][codes] if len(codes) else codes
     kept = first == np.arange(len(table))
-    for _, column in table.items():
+    for column in (table[name] for name in table):
         theirs = column.take(first).set_axis(column.index)
         same = column.eq(theirs).fillna(value=False).to_numpy(dtype=bool) | (column.isna() & theirs.isna()).to_numpy()
         kept |= ~same
