@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 
 import aioftp
@@ -108,7 +109,7 @@ LOCAL = [
     [(ftp._translate, *case) for case in FTP]
     + [(sftp._translate, *case) for case in SFTP]
     + [(local._translate, OSError(number, os.strerror(number)), kind, code) for number, kind, code in LOCAL],
-    ids=lambda value: repr(value) if isinstance(value, Exception) else None,
+    ids=lambda value: re.sub(r"fp=[^)]*", "", repr(value)) if isinstance(value, Exception) else None,
 )
 def test_sto_8_answers_are_told_by_their_consequence(
     translate: object, error: Exception, kind: type[StorageError], code: str
