@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import pandas as pd
 import pytest
 from exchange_given import (
     accounts,
@@ -14,9 +17,12 @@ from exchange_given import (
     order,
     row,
     said,
+    sales,
 )
 from pydantic import ValidationError
 
+from passerelle import outcome
+from passerelle.exchange import customers
 from passerelle.exchange.options import CustomerOptions
 from passerelle.outcome import message
 
@@ -32,6 +38,35 @@ def buyer(customer_id="652", **cells):
 
 def codes(made):
     return dict(zip(made.documents["shop_order"], made.documents["customer_code"], strict=True))
+
+
+@dataclass
+class Accounted:
+    """What the rule of accounts alone makes of orders: the account of each that is not refused."""
+
+    codes: dict[str, str]
+    accounting: list[str]
+    created: pd.DataFrame
+    outcomes: pd.DataFrame
+    said: list[str]
+
+
+def accounted(*orders, imposed=None, erp_customers=None, known=None, **options):
+    given = sales(*orders)
+    keys = given.orders["order_key"]
+    overrides = pd.DataFrame({"customer_account": "", "accounting_account": "", **(imposed or {})}, index=keys)
+    wanted = CustomerOptions.model_validate({"account": {"prefix": "PREST", "length": 9}, **options})
+    found = customers.accounts(
+        given.orders, given.parties, overrides, erp_customers, accounts() if known is None else known, wanted
+    )
+    kept = found.by_order[~found.by_order.index.isin(outcome.refused(found.outcomes))]
+    return Accounted(
+        codes={key.partition("/")[2]: value for key, value in kept["customer_code"].items()},
+        accounting=kept["accounting_account"].tolist(),
+        created=found.created,
+        outcomes=found.outcomes,
+        said=sorted(found.outcomes["code"]),
+    )
 
 
 class TestCus1Matching:
@@ -57,13 +92,13 @@ class TestCus1Matching:
 
     def found(self, match=("siret", "email", "vat", "known")):
         orders = [order(one["customer_id"], SOLD, buyer=one) for one in self.BUYERS]
-        customers = {"match": match, "account": {"prefix": "N", "length": 9}}
-        return exchanged(*orders, customers=customers, erp_customers=self.ERP, accounts=self.KNOWN)
+        account = {"prefix": "N", "length": 9}
+        return accounted(*orders, match=match, account=account, erp_customers=self.ERP, known=self.KNOWN)
 
     def test_by_siret_then_e_mail_then_vat_number_then_ledger(self):
         made = self.found()
-        assert said(made) == []
-        assert codes(made) == {
+        assert made.said == []
+        assert made.codes == {
             "1": "BYSIRET",  # the ERP keeps a SIREN with blanks, the shop a SIRET
             "2": "BYMAIL",  # without case or blanks; the ERP's extract before the ledger
             "3": "BYVAT",
@@ -73,24 +108,23 @@ class TestCus1Matching:
         }
 
     def test_in_the_order_that_the_profile_says(self):
-        assert codes(self.found(("vat", "email")))["1"] == "BYVAT"
-        found = codes(self.found(("email",)))
+        assert self.found(("vat", "email")).codes["1"] == "BYVAT"
+        found = self.found(("email",)).codes
         assert (found["1"], found["3"], found["5"]) == ("BYMAIL", "N00000003", "N00000005")
 
     def test_the_account_s_own_buyer_is_no_collision_where_the_ledger_is_not_asked(self):
         known = accounts({"customer_key": "boutique/652", "customer_code": "PREST0652"})
-        made = exchanged(order("1", SOLD), customers={"match": ()}, accounts=known)
-        assert codes(made) == {"1": "PREST0652"}
+        assert accounted(order("1"), match=(), known=known).codes == {"1": "PREST0652"}
 
     def test_an_invalid_number_finds_nobody(self):
         extract = erp_customers({"customer_code": "WRONG", "siren": "123456789", "vat_number": "FR00"})
-        made = exchanged(
-            order("1", SOLD, buyer=buyer(siret="12345678900000", vat_number="FR00")), erp_customers=extract
-        )
-        assert codes(made) == {"1": "PREST0652"}
+        nobody = buyer(siret="12345678900000", vat_number="FR00")
+        assert accounted(order("1", buyer=nobody), erp_customers=extract).codes == {"1": "PREST0652"}
 
     def test_a_found_account_is_used_and_not_written(self):
-        made = self.found()
+        orders = [order(one["customer_id"], SOLD, buyer=one) for one in self.BUYERS]
+        account = {"prefix": "N", "length": 9}
+        made = exchanged(*orders, customers={"account": account}, erp_customers=self.ERP, accounts=self.KNOWN)
         assert made.customers["customer_code"].tolist() == ["BYLEDGER", "LEDGERMAIL", "N00000004"]
         assert made.customers["is_new"].tolist() == [False, False, True]
 
@@ -110,17 +144,14 @@ class TestCus2NewAccounts:
         assert message(refused, "fr") == expected
 
     def test_an_account_that_another_customer_has_in_the_erp_or_the_ledger_is_refused(self):
-        made = exchanged(
-            order("1", SOLD, buyer="1"),
-            order("2", SOLD, buyer="2"),
-            order("3", SOLD, buyer="3"),
-            order("4", SOLD, buyer="4"),
+        made = accounted(
+            *[order(number, buyer=number) for number in "1234"],
             erp_customers=erp_customers({"customer_code": "PREST0001"}),
-            accounts=accounts({"customer_key": "autre/2", "customer_code": "PREST0002"}),
-            customers={"guest_account": "PREST0003"},
+            known=accounts({"customer_key": "autre/2", "customer_code": "PREST0002"}),
+            guest_account="PREST0003",
         )
-        assert codes(made) == {"4": "PREST0004"}
-        assert said(made) == ["account-collision"] * 3
+        assert made.codes == {"4": "PREST0004"}
+        assert made.said == ["account-collision"] * 3
         first = made.outcomes.iloc[0]
         assert message(first, "fr") == "Le compte client « PREST0001 » appartient déjà à un autre client."
 
@@ -130,13 +161,12 @@ class TestCus2NewAccounts:
         assert made.documents.empty
         assert sorted(made.outcomes["record"]) == ["a/a1", "b/b1"]
         assert said(made) == ["account-collision"] * 2
-        prefixes = {"account": {"prefix": "P", "prefixes": {"b": "B"}, "length": 9}}
-        assert codes(exchanged(*orders, customers=prefixes)) == {"a1": "P00000652", "b1": "B00000652"}
+        account = {"prefix": "P", "prefixes": {"b": "B"}, "length": 9}
+        assert accounted(*orders, account=account).codes == {"a1": "P00000652", "b1": "B00000652"}
 
     def test_every_order_of_a_refused_buyer_is_refused(self):
-        made = exchanged(order("1", SOLD, buyer="12345"), order("2", SOLD, buyer="12345"))
-        assert made.documents.empty
-        assert said(made) == ["account-does-not-fit"] * 2
+        made = accounted(order("1", buyer="12345"), order("2", buyer="12345"))
+        assert (made.codes, made.said) == ({}, ["account-does-not-fit"] * 2)
 
     def test_two_guest_orders_with_one_e_mail_share_one_account(self):
         made = exchanged(
@@ -150,20 +180,19 @@ class TestCus2NewAccounts:
         assert made.accounts["customer_key"].tolist() == [f"boutique/order-{number}" for number in (31, 32, 33, 34)]
 
     def test_who_is_the_same_by_one_key_as_another_by_the_next_is_one_customer(self):
-        made = exchanged(
-            order("1", SOLD, buyer=buyer("1", siret=SIRET)),
-            order("2", SOLD, buyer=buyer("2", siret=SIRET, email="x@example.fr")),
-            order("3", SOLD, buyer=buyer("3", siret=OTHER_SIRET, email="x@example.fr", vat_number=VAT)),
-            order("4", SOLD, buyer=buyer("4", vat_number=VAT)),
+        made = accounted(
+            order("1", buyer=buyer("1", siret=SIRET)),
+            order("2", buyer=buyer("2", siret=SIRET, email="x@example.fr")),
+            order("3", buyer=buyer("3", siret=OTHER_SIRET, email="x@example.fr", vat_number=VAT)),
+            order("4", buyer=buyer("4", vat_number=VAT)),
         )
-        assert set(codes(made).values()) == {"PREST0001"}
-        assert len(made.customers) == 1
+        assert list(made.codes.values()) == ["PREST0001"] * 4
 
     def test_guests_can_have_a_prefix_so_that_order_ids_meet_no_customer_ids(self):
         orders = order("7", SOLD, buyer=guest("7", email="")), order("8", SOLD, buyer="7")
-        assert said(exchanged(*orders)) == ["account-collision"] * 2
-        prefixes = {"account": {"prefix": "PREST", "guest_prefix": "INV", "length": 9}}
-        assert codes(exchanged(*orders, customers=prefixes)) == {"7": "INV000007", "8": "PREST0007"}
+        assert accounted(*orders).said == ["account-collision"] * 2
+        account = {"prefix": "PREST", "guest_prefix": "INV", "length": 9}
+        assert accounted(*orders, account=account).codes == {"7": "INV000007", "8": "PREST0007"}
 
     def test_one_account_for_all(self):
         single = {"account": {"mode": "single", "single": "WEB"}, "match": ("siret",)}
@@ -198,28 +227,27 @@ class TestCus2NewAccounts:
 
 
 class TestCus3AccountingAccounts:
-    def account(self, accounting, **told):
-        return exchanged(order("1", SOLD), customers={"accounting": accounting}, **told)
-
     def test_none_one_for_all_or_one_per_customer(self):
-        assert self.account({}).customers["accounting_account"].tolist() == [""]
-        one = self.account({"mode": "single", "single": "411000"})
-        assert one.customers["accounting_account"].tolist() == ["411000"]
-        assert one.accounts["accounting_account"].tolist() == ["411000"]
-        own = self.account({"mode": "per-customer", "prefix": "411"})
-        assert own.customers["accounting_account"].tolist() == ["411PREST0652"]
+        assert accounted(order("1")).accounting == [""]
+        assert accounted(order("1"), accounting={"mode": "single", "single": "411000"}).accounting == ["411000"]
+        own = accounted(order("1"), accounting={"mode": "per-customer", "prefix": "411"})
+        assert own.accounting == ["411PREST0652"]
+        assert own.created["accounting_account"].tolist() == ["411PREST0652"]
 
     def test_per_customer_up_to_its_length_and_never_cut(self):
-        long = self.account({"mode": "per-customer", "prefix": "411", "length": 14})
-        assert long.customers["accounting_account"].tolist() == ["41100PREST0652"]
-        short = self.account({"mode": "per-customer", "prefix": "411", "length": 11})
-        assert row(short, "account-does-not-fit")["field"] == "accounting_account"
-        assert short.documents.empty
+        long = accounted(order("1"), accounting={"mode": "per-customer", "prefix": "411", "length": 14})
+        assert long.accounting == ["41100PREST0652"]
+        short = accounted(order("1"), accounting={"mode": "per-customer", "prefix": "411", "length": 11})
+        assert short.outcomes[["record", "code", "field"]].to_numpy().tolist() == [
+            ["boutique/1", "account-does-not-fit", "accounting_account"]
+        ]
 
-    def test_the_payment_mode_can_impose_another(self):
+    def test_the_payment_mode_can_impose_another_which_the_customer_file_has(self):
         rows = {"payment_modes": [("*", "*", "CB", "", "", "", "", "411CB")]}
-        made = self.account({"mode": "single", "single": "411000"}, mappings=rows)
+        options = {"accounting": {"mode": "single", "single": "411000"}}
+        made = exchanged(order("1", SOLD), customers=options, mappings=rows)
         assert made.customers["accounting_account"].tolist() == ["411CB"]
+        assert made.accounts["accounting_account"].tolist() == ["411CB"]
 
 
 class TestCus5OnlyWhatDocumentsNeed:
@@ -300,8 +328,8 @@ class TestCus8TitlesAndNumbers:
         assert made.documents["vat_number"].tolist() == [VAT]
 
     def test_la_poste_has_its_own_key(self):
-        made = exchanged(order("1", SOLD, buyer=buyer(siret=OTHER_SIRET)))
-        assert (said(made), made.customers["siren"].tolist()) == ([], ["356000000"])
+        checked = customers.checked(sales(order("1", buyer=buyer(siret=OTHER_SIRET))).parties)
+        assert checked[["siren", "notes"]].to_numpy().tolist() == [["356000000", ""]]
 
     def test_invalid_ones_are_kept_in_the_notes_and_remarked(self):
         made = exchanged(order("1", SOLD, buyer=buyer(siret="73282932000075", vat_number="FR00404833048")))

@@ -11,7 +11,6 @@ from exchange_given import (
     exchanged,
     line,
     order,
-    row,
     said,
     shipping,
     short,
@@ -21,7 +20,6 @@ from exchange_given import (
 from passerelle.outcome import message
 
 TWO_RATES = line("A", excl="100.00"), line("B", excl="50.00", rate="5.5")
-ARTICLES = {"discount_articles": [("V20", "REM20"), ("V5.5", "REM55")]}
 
 
 def parts(made, record="boutique/1"):
@@ -31,33 +29,36 @@ def parts(made, record="boutique/1"):
 
 
 class TestOrd26Discounts:
-    def test_the_example_of_a_discount_excluding_tax(self):
-        made = exchanged(order("1", *TWO_RATES, discount(excl="15.00"), total="155.47"), mappings=ARTICLES)
-        assert told(made, "article", "quantity", "unit_price_excl", "net_excl", kind="discount") == [
-            ("REM20", "1", "-10", "-10"),
-            ("REM55", "1", "-5", "-5"),
-        ]
-
-    @pytest.mark.parametrize("includes_tax", [False, True])
-    def test_the_example_of_a_discount_including_tax(self, includes_tax):
-        made = exchanged(order("1", *TWO_RATES, discount(incl="15.00")), includes_tax=includes_tax)
-        assert parts(made) == [("20", "-8.68", "-10.42"), ("5.5", "-4.34", "-4.58")]
-        assert short(made.documents["total_incl"].iloc[0]) == "157.75"
-        assert said(made) == []
-
-    def test_the_parts_of_each_side_add_up_where_the_shop_gives_both(self):
-        sold = order("1", *TWO_RATES, discount(excl="13.03", incl="15.00"))
-        assert [part[1] for part in parts(exchanged(sold))] == ["-8.69", "-4.34"]
-        assert [part[2] for part in parts(exchanged(sold, includes_tax=True))] == ["-10.42", "-4.58"]
-
-    def test_remise_articles_are_found_by_vat_code_with_a_default(self):
-        rows = {"discount_articles": [("V5.5", "REM55")]}
-        made = exchanged(order("1", *TWO_RATES, discount(incl="15.00")), mappings=rows)
-        assert told(made, "article", "vat_code", kind="discount") == [("REMISE", "V20"), ("REM55", "V5.5")]
-        starred = exchanged(
-            order("1", *TWO_RATES, discount(incl="15.00")), mappings={"discount_articles": [("*", "R")]}
+    def test_the_examples_of_the_specification(self):
+        made = exchanged(
+            order("1", *TWO_RATES, discount(excl="15.00"), total="155.47"),
+            order("2", *TWO_RATES, discount(incl="15.00")),
+            # The parts of each side add up where the shop gives both.
+            order("3", *TWO_RATES, discount(excl="13.03", incl="15.00")),
+            mappings={"discount_articles": [("V20", "REM20"), ("V5.5", "REM55")]},
         )
-        assert told(starred, "article", kind="discount") == [("R",), ("R",)]
+        assert said(made) == []
+        assert told(made, "document_key", "article", "quantity", "unit_price_excl", "net_excl", kind="discount")[
+            :2
+        ] == [
+            ("boutique/1", "REM20", "1", "-10", "-10"),
+            ("boutique/1", "REM55", "1", "-5", "-5"),
+        ]
+        assert parts(made, "boutique/2") == [("20", "-8.68", "-10.42"), ("5.5", "-4.34", "-4.58")]
+        assert [short(total) for total in made.documents["total_incl"]] == ["155.47", "157.75", "157.75"]
+        assert [part[1] for part in parts(made, "boutique/3")] == ["-8.69", "-4.34"]
+
+    def test_the_examples_in_documents_including_tax(self):
+        made = exchanged(
+            order("1", *TWO_RATES, discount(incl="15.00")),
+            order("2", *TWO_RATES, discount(excl="13.03", incl="15.00")),
+            includes_tax=True,
+            mappings={"discount_articles": [("V5.5", "REM55")]},  # the others have the profile's
+        )
+        for key in ("boutique/1", "boutique/2"):
+            assert parts(made, key) == [("20", "-8.68", "-10.42"), ("5.5", "-4.34", "-4.58")]
+        assert [short(total) for total in made.documents["total_incl"]] == ["157.75", "157.75"]
+        assert told(made, "article", "vat_code", kind="discount")[:2] == [("REMISE", "V20"), ("REM55", "V5.5")]
 
     def test_several_orders_and_several_discounts_at_once(self):
         made = exchanged(
@@ -93,6 +94,8 @@ class TestOrd26Discounts:
                 discount(excl="0.05"),
                 total="33.49",
             ),
+            # Wrapping and fees take no share.
+            order("8", line("A", excl="10.00", rate="5.5"), charge("wrapping", excl="90.00"), discount(incl="1.06")),
             # Nothing but gifts: the discount stands on their rate.
             order("7", line("A", excl="0.00", rate="10"), discount(incl="1.10"), total="-1.10"),
         )
@@ -105,13 +108,7 @@ class TestOrd26Discounts:
         assert parts(made, "boutique/5") == [("20", "-10", "-12")]
         assert [part[1] for part in parts(made, "boutique/6")] == ["-0.02", "-0.02", "-0.01"]
         assert parts(made, "boutique/7") == [("10", "-1", "-1.1")]
-
-    def test_wrapping_and_fees_take_no_share(self):
-        made = exchanged(
-            order("1", line("A", excl="10.00", rate="5.5"), charge("wrapping", excl="90.00"), discount(excl="1.00")),
-            rounding_ceiling="5",
-        )
-        assert parts(made) == [("5.5", "-1", "-1.06")]
+        assert parts(made, "boutique/8") == [("5.5", "-1", "-1.06")]
 
 
 class TestOrd27Rounding:
@@ -133,29 +130,24 @@ class TestOrd27Rounding:
         assert [short(value) for value in made.reconciliation.documents["rounding"]] == ["0.03", "-0.02", "0"]
         assert made.reconciliation.balanced
 
-    def test_up_to_the_ceiling_and_no_further(self):
-        made = self.charged("13.00", "13.01", "11.00", "10.99")
-        assert made.documents["document_key"].tolist() == ["boutique/1", "boutique/3"]
-        assert [short(total) for total in made.documents["total_incl"]] == ["13", "11"]
-        assert said(made) == ["total-mismatch"] * 2
+    def test_up_to_the_ceiling_and_beyond_it_the_order_is_refused_with_both_totals(self):
+        made = self.charged("13.00", "13.01", "11.00", "10.99", "12.004", "12.005")
+        assert made.documents["document_key"].tolist() == [f"boutique/{number}" for number in (1, 3, 5, 6)]
+        assert [short(total) for total in made.documents["total_incl"]] == ["13", "11", "12", "12.01"]
+        refused = made.outcomes.to_dict("records")
+        assert [(one["record"], one["code"], one["state"]) for one in refused] == [
+            ("boutique/2", "total-mismatch", "failed"),
+            ("boutique/4", "total-mismatch", "failed"),
+        ]
+        expected = "La boutique a facturé 13.01 EUR, l'ERP calculerait 12.00 EUR : écart 1.01."
+        assert message(refused[0], "fr") == expected
 
-    def test_beyond_it_the_order_is_refused_with_both_totals(self):
-        refused = row(self.charged("15.00", rounding_ceiling=Decimal("0.50")), "total-mismatch")
-        assert (refused["record"], refused["state"]) == ("boutique/1", "failed")
-        assert message(refused, "fr") == "La boutique a facturé 15.00 EUR, l'ERP calculerait 12.00 EUR : écart 3.00."
-
-    def test_without_the_option_every_difference_refuses(self):
-        made = self.charged("12.01", "12.00", rounding_line=False)
+    @pytest.mark.parametrize("options", [{"rounding_line": False}, {"rounding_ceiling": Decimal(0)}])
+    def test_without_the_option_every_difference_refuses(self, options):
+        made = self.charged("12.01", "12.00", **options)
         assert made.documents["document_key"].tolist() == ["boutique/2"]
         assert said(made) == ["total-mismatch"]
         assert "rounding" not in set(made.lines["kind"])
-
-    def test_a_ceiling_of_zero_allows_none(self):
-        assert said(self.charged("12.01", rounding_ceiling=0)) == ["total-mismatch"]
-
-    def test_parts_of_a_cent_that_the_shop_charged_make_none(self):
-        made = self.charged("12.004", "12.005")
-        assert told(made, "document_key", "net_incl", kind="rounding") == [("boutique/2", "0.01")]
 
     def test_the_erp_rounds_once_per_rate_where_the_shop_rounded_each_line(self):
         # PrestaShop#33912: 4 × 15.59 at 9 % is 5.60 of tax by line and 5.61 in all.

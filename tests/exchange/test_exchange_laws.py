@@ -33,7 +33,7 @@ MODES = (
 MILLIONTH = Decimal("0.000001")
 CEILING = Decimal("1.00")
 bounded = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 
@@ -227,7 +227,7 @@ def mismatches(given: SalesOrders, made: Exchange) -> None:
         assert abs(difference) > CEILING
 
 
-@settings(bounded, max_examples=4)
+@settings(bounded, max_examples=3)
 @given(shops(), st.randoms(use_true_random=False))
 def test_inv_3_nothing_depends_on_the_order_of_the_rows(given_, random):
     profile = context(
@@ -250,7 +250,7 @@ def shuffle(table: pd.DataFrame, random) -> pd.DataFrame:
     return table.iloc[rows].reset_index(drop=True)
 
 
-@settings(bounded, max_examples=3)
+@settings(bounded, max_examples=2)
 @given(st.data())
 def test_ord_27_prices_including_tax_to_the_cent_need_no_rounding_line(data):
     """A shop that charges each line to the cent including tax is met exactly by documents TTC."""
@@ -324,7 +324,7 @@ def wild_row(draw, declared, owner: str, numbers) -> dict:
     return {**cells, key: owner}
 
 
-@settings(bounded, max_examples=15)
+@settings(bounded, max_examples=10)
 @given(wild_sales(), st.data())
 def test_ord_8_whatever_the_tables_hold_every_order_is_a_document_or_refused(given_, data):
     any_of = [{}, {"statuses": []}, {"payment_modes": []}]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from exchange_given import TODAY, at, exchanged, line, order, payment, row, said, short
+from exchange_given import TODAY, at, exchanged, line, mapping, order, payment, row, said, sales, short
+
+from passerelle.exchange import settlements
+from passerelle.exchange.mappings import PAYMENT_MODES, find
+from passerelle.exchange.options import OrderOptions
 
 SOLD = line("A", excl="10.00")  # 12.00 with tax
 ROWS = [
@@ -20,15 +24,23 @@ def settled(*orders, kind="invoice", mappings=None, **options):
     return exchanged(*orders, mappings=rows, settlements={"create": True, **options})
 
 
+def booked(*orders, **options):
+    """Give the settlements of orders that go out, by the rule alone."""
+    given = sales(*orders)
+    people = given.orders.assign(first_name="John", last_name="DOE", company="")
+    table = mapping("payment_modes", *ROWS)
+    of_order = find(PAYMENT_MODES, table, people[["payment_mode", "currency"]]).answers
+    of_payment = find(PAYMENT_MODES, table, given.payments[["payment_mode"]].assign(currency="EUR")).answers
+    wanted = OrderOptions.model_validate({"settlements": {"create": True, **options}})
+    return settlements.settlements(people, given.payments, of_order, of_payment, TODAY, wanted)
+
+
 def amounts(made):
-    return [
-        (row["document_key"][-1], short(row["amount"]), row["settlement_mode"])
-        for row in made.settlements.to_dict("records")
-    ]
+    return [(row["document_key"][-1], short(row["amount"]), row["settlement_mode"]) for row in made.to_dict("records")]
 
 
 def test_ord_50_no_settlement_without_the_option():
-    assert exchanged(order("1", SOLD, payment("12.00"))).settlements.empty
+    assert booked(order("1", payment("12.00")), create=False).empty
 
 
 def test_ord_50_from_the_order_s_total_with_all_that_the_mapping_says():
@@ -63,17 +75,17 @@ def test_ord_50_from_each_of_the_order_s_payments_with_its_own_mode_and_date():
         label="%PM %OI",
     )
     assert said(made) == []
-    assert amounts(made) == [("1", "7", "CB"), ("1", "5", "CHQ")]
+    assert amounts(made.settlements) == [("1", "7", "CB"), ("1", "5", "CHQ")]
     assert made.settlements["settled_at"].tolist() == [at("2026-11-19"), at("2026-11-20")]
     assert made.settlements["label"].tolist() == ["carte 1", "Chèque 1"]
     assert made.settlements["position"].tolist() == [1, 2]
 
 
 def test_ord_50_the_mapping_decides_by_payment_mode():
-    orders = [order(str(number), SOLD, payment_mode=mode) for number, mode in enumerate(("carte", "bon cadeau"), 1)]
-    assert amounts(settled(*orders)) == [("1", "12", "CB")]
-    split = order("1", SOLD, payment("10.00", "chèque"), payment("2.00", "bon cadeau"))
-    assert amounts(settled(split, amount="payments")) == [("1", "10", "CHQ")]
+    orders = [order("1", SOLD, payment_mode="carte"), order("2", SOLD, payment_mode="bon cadeau")]
+    assert amounts(booked(*orders)) == [("1", "12", "CB")]
+    split = order("1", payment("10.00", "chèque"), payment("2.00", "bon cadeau"))
+    assert amounts(booked(split, amount="payments")) == [("1", "10", "CHQ")]
 
 
 def test_ord_50_a_payment_whose_mode_is_not_mapped_refuses_the_order_only_where_payments_are_booked():
@@ -93,14 +105,14 @@ def test_ord_50_a_payment_whose_mode_is_not_mapped_refuses_the_order_only_where_
     [("order", "2026-11-18"), ("payment", "2026-11-20"), ("invoice", "2026-11-19"), ("today", TODAY)],
 )
 def test_ord_50_the_date_is_the_order_s_the_payment_s_the_invoice_s_or_today(option, expected):
-    made = settled(order("1", SOLD, **DATES), date=option)
-    assert made.settlements["settled_at"].tolist() == [pd.Timestamp(expected)]
+    made = booked(order("1", SOLD, **DATES), date=option)
+    assert made["settled_at"].tolist() == [pd.Timestamp(expected)]
 
 
 @pytest.mark.parametrize("option", ["payment", "invoice"])
 def test_ord_50_a_missing_date_is_the_order_s(option):
-    made = settled(order("1", SOLD, created_at=at("2026-11-18")), date=option)
-    assert made.settlements["settled_at"].tolist() == [at("2026-11-18")]
+    made = booked(order("1", SOLD, created_at=at("2026-11-18")), date=option)
+    assert made["settled_at"].tolist() == [at("2026-11-18")]
 
 
 def test_ord_50_a_refused_order_has_none():
@@ -124,24 +136,20 @@ def deposits(made):
     return [tuple(None if pd.isna(cell) else short(cell) for cell in one.values()) for one in rows]
 
 
-def test_ord_52_on_an_order_document_a_settlement_is_a_deposit():
+def test_ord_52_on_an_order_document_a_settlement_is_a_deposit_and_not_on_an_invoice():
     made = settled(
         order("1", SOLD, payment("7.00", "carte", "2026-11-19"), payment("3.00", "chèque", "2026-11-20")),
         order("2", SOLD),
-        kind="order",
+        order("3", SOLD, payment("12.00"), status="facturée"),
         amount="payments",
+        mappings={"statuses": [("2", "oui", "order"), ("facturée", "oui", "invoice")]},
     )
     assert deposits(made) == [
         ("10", "CARTE", None, None, "", at("2026-11-19")),
         ("0", "", None, None, "", None),
+        ("0", "", None, None, "", None),
     ]
-    assert len(made.settlements) == 2
-
-
-def test_ord_52_no_deposit_on_an_invoice():
-    made = settled(order("1", SOLD))
-    assert deposits(made) == [("0", "", None, None, "", None)]
-    assert len(made.settlements) == 1
+    assert [key for key, *_ in amounts(made.settlements)] == ["1", "1", "3"]
 
 
 def test_ord_52_in_a_foreign_currency_the_deposit_is_converted_at_the_order_s_rate():

@@ -21,6 +21,18 @@ from passerelle.storage.retrying import RetryingStorage
 from passerelle.storage.sftp import SftpStorage
 
 
+@pytest.fixture(scope="module")
+def opened_proftpd(proftpd: Server) -> Iterator[Storage]:
+    with ftp_storage(proftpd) as storage:
+        yield storage
+
+
+@pytest.fixture(scope="module")
+def opened_sshd(sshd: Server) -> Iterator[Storage]:
+    with openssh_storage(sshd) as storage:
+        yield storage
+
+
 class TestMemory(StorageContract):
     backend = MemoryStorage
 
@@ -80,15 +92,10 @@ class TestProftpd(StorageContract):
 
     backend = FtpStorage
 
-    @pytest.fixture(scope="class")
-    def opened(self, proftpd: Server) -> Iterator[Storage]:
-        with ftp_storage(proftpd) as storage:
-            yield storage
-
     @pytest.fixture
-    def storage(self, opened: FtpStorage, proftpd: Server) -> Storage:
-        emptied(proftpd.folder / opened._folder)
-        return opened
+    def storage(self, opened_proftpd: FtpStorage, proftpd: Server) -> Storage:
+        emptied(proftpd.folder / opened_proftpd._folder)
+        return opened_proftpd
 
 
 class TestPureFtpd(StorageContract):
@@ -114,15 +121,10 @@ class TestOpenssh(StorageContract):
 
     backend = SftpStorage
 
-    @pytest.fixture(scope="class")
-    def opened(self, sshd: Server) -> Iterator[Storage]:
-        with openssh_storage(sshd) as storage:
-            yield storage
-
     @pytest.fixture
-    def storage(self, opened: SftpStorage, sshd: Server) -> Storage:
-        emptied(sshd.folder / opened._folder)
-        return opened
+    def storage(self, opened_sshd: SftpStorage, sshd: Server) -> Storage:
+        emptied(sshd.folder / opened_sshd._folder)
+        return opened_sshd
 
 
 def test_sto_1_every_backend_runs_the_contract() -> None:

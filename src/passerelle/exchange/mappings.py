@@ -15,9 +15,11 @@ from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
 from functools import reduce
 
+import numpy as np
 import pandas as pd
 
-from passerelle import outcome
+from passerelle import money, outcome
+from passerelle.exchange import texts
 
 IGNORE = "#ignore"
 ANY = "*"
@@ -204,47 +206,42 @@ def find(
         asked: the mapping's key columns, text, any index.
         default: the profile's default values.
     """
-    keys = mapping.key_names
-    folded = _folded(rows, keys)
-    filled = folded[(rows[mapping.value_names] != "").any(axis=1).to_numpy()]
+    keys, values = mapping.key_names, mapping.value_names
+    known = _folded(rows, keys)[keys]
+    filled = (rows[values] != "").any(axis=1)
     cells = asked[keys].astype("str")
-    met = cells.drop_duplicates(ignore_index=True)
+    distinct, _ = pd.factorize(_joined(cells))
+    met = cells[~cells.duplicated()]
     compared = _folded(met, keys)
-    answers = compared.merge(_answers(mapping, filled, compared.drop_duplicates()), on=keys, how="left")
-    waiting = compared.merge(folded[keys].drop_duplicates().assign(_waits=1), on=keys, how="left")["_waits"].notna()
-    unknown = met[answers["_hit"].isna() & ~waiting & ~compared.duplicated()].reset_index(drop=True)
-    # Numbered in the order met, as the distinct keys are.
-    distinct = cells.groupby(keys, sort=False).ngroup().to_numpy()
-    values = answers[mapping.value_names].take(distinct).set_axis(asked.index)
-    answered = answers["_hit"].notna().take(distinct).set_axis(asked.index)
+    best = _best_rows(known[filled], compared)
+    waits = texts.among(_joined(compared), _joined(known))
+    unknown = met[(best < 0) & ~waits & ~compared.duplicated()].reset_index(drop=True)
+    chosen = best[distinct]
+    answers = rows.loc[filled, values].reset_index(drop=True).reindex(chosen).set_axis(asked.index).fillna("")
+    answered = pd.Series(chosen >= 0, asked.index)
     if default:
-        values = pd.DataFrame({name: values[name].where(answered, default.get(name, "")) for name in values})
+        answers = pd.DataFrame({name: answers[name].where(answered, default.get(name, "")) for name in values})
         answered = answered | any(default.values())
-    values = values.fillna("").astype("str")
-    ignored = (values == IGNORE).any(axis=1)
-    return Found(values, answered, ignored, unknown)
+    ignored = (answers == IGNORE).any(axis=1)
+    return Found(answers.astype("str"), answered, ignored, unknown)
 
 
-def _answers(mapping: MappingTable, rows: pd.DataFrame, distinct: pd.DataFrame) -> pd.DataFrame:
-    """Give, for each distinct key, the best fitting row: exact first, then by how many and which keys are ``*``."""
-    keys = mapping.key_names
-    stars = (rows[keys] == ANY).to_numpy()
-    found: list[pd.DataFrame] = []
-    left = distinct
+def _best_rows(rows: pd.DataFrame, keys: pd.DataFrame) -> money.Ints:
+    """Give, for each key, the number of the best fitting row, or -1: exact first, then by how many and which ``*``."""
+    stars = (rows == ANY).to_numpy()
+    best = np.full(len(keys), -1, dtype=np.int64)
     for pattern in sorted(set(map(tuple, stars.tolist())), key=lambda starred: (sum(starred), starred)):
-        exact = [key for key, starred in zip(keys, pattern, strict=True) if not starred]
-        fitting = rows.loc[(stars == pattern).all(axis=1), exact + mapping.value_names].assign(_hit=1)
-        joined = (
-            left.merge(fitting.drop_duplicates(exact), on=exact, how="left")
-            if exact
-            else left.merge(fitting.head(1), how="cross")
-        )
-        hit = joined["_hit"].notna()
-        found.append(joined[hit])
-        left = joined.loc[~hit, keys]
-    if not found:
-        return distinct.iloc[:0].assign(**dict.fromkeys(mapping.value_names, ""), _hit=pd.Series(dtype="Int64"))
-    return pd.concat(found, ignore_index=True)
+        exact = [key for key, starred in zip(rows, pattern, strict=True) if not starred]
+        fitting = np.flatnonzero((stars == pattern).all(axis=1))
+        first = ~rows.iloc[fitting].duplicated().to_numpy()
+        found = pd.Index(_joined(rows[exact].iloc[fitting[first]])).get_indexer(_joined(keys[exact]))
+        best = np.where((best < 0) & (found >= 0), fitting[first][found], best)
+    return best
+
+
+def _joined(keys: pd.DataFrame) -> pd.Series:
+    """Give several key columns as one; without any column all keys are the same."""
+    return reduce(lambda text, name: text + "\x1f" + keys[name], keys, pd.Series("", keys.index, dtype="str"))
 
 
 def _folded(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -69,7 +69,7 @@ def document(file: ExportFile) -> Any:
         raise UnreadableError("export-not-recognised")
     try:
         return json.loads(file.data, parse_float=str, parse_int=str, parse_constant=str)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UnreadableError("export-broken", shown(str(error))) from error
 
 
