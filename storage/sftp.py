@@ -157,7 +157,8 @@ class SftpStorage:
             if limit_bytes is not None and size > limit_bytes:
                 raise TooLarge(self.name, path, f"{size} > {limit_bytes}")
             with sftp.open(self._at(path), "rb") as file:
-                file.prefetch(size, _REQUESTS_AT_ONCE)
+                if size > file.MAX_REQUEST_SIZE:
+                    file.prefetch(size, _REQUESTS_AT_ONCE)
                 data = file.read(size)
             if len(data) != size:
                 raise Unreachable(self.name, path, f"{len(data)} / {size}")

@@ -176,20 +176,16 @@ def _new_codes(buyers: pd.DataFrame, options: CustomerOptions) -> pd.Series:
     account = options.account
     if account.mode == "single":
         return pd.Series(account.single, index=buyers.index, dtype="str")
-    prefix = pd.Series(
-        [account.prefixes.get(shop, account.prefix) for shop in buyers["shop"]], buyers.index, dtype="str"
-    )
+    of_shop = {shop: account.prefixes.get(shop, account.prefix) for shop in buyers["shop"].unique()}
+    prefix = buyers["shop"].map(of_shop).astype("str")
     if account.guest_prefix:
         without_account = buyers.index.str.contains("/order-", regex=False)
         prefix = prefix.where(~without_account, account.guest_prefix)
-    return pd.Series(
-        [
-            start + identity.rjust(account.length - len(start), "0")
-            for start, identity in zip(prefix, buyers["customer_id"], strict=True)
-        ],
-        index=buyers.index,
-        dtype="str",
-    )
+    codes = pd.Series("", index=buyers.index, dtype="str")
+    for start in prefix.unique():
+        named = start + buyers["customer_id"].str.rjust(account.length - len(start), "0")
+        codes = codes.where(prefix != start, named)
+    return codes
 
 
 def _same_buyer(buyers: pd.DataFrame, found: pd.Series, options: CustomerOptions) -> pd.Series:

@@ -32,7 +32,8 @@ def spread(allowances: pd.DataFrame, lines: pd.DataFrame, charges: pd.DataFrame)
         One row per order, rate and VAT code that a discount falls on: ``GROUP``, ``amount_excl``, ``amount_incl``
         (positive, two decimals), ``label``.
     """
-    goods = _bases(lines, "net_excl", "net_incl")
+    reduced = lines[texts.among(lines["order_key"], allowances["order_key"])]
+    goods = _bases(reduced, "net_excl", "net_incl")
     shipping = _bases(charges[charges["kind"] == "shipping"], "amount_excl", "amount_incl")
     has_shipping = texts.among(allowances["order_key"], shipping["order_key"])
     on_shipping = (allowances["target"] == "shipping") & has_shipping

@@ -88,6 +88,8 @@ def chosen_addresses(sides: pd.DataFrame, kinds: pd.Series, options: OrderOption
             continue
         choice = getattr(options.addresses, kind)
         for place, source in (("billing", choice.billing), ("delivery", choice.delivery)):
+            if source == place:
+                continue
             for column in [name for name in sides if name.startswith(f"{place}_")]:
                 value = "" if source == "erp" else sides.loc[rows, column.replace(place, source, 1)]
                 chosen.loc[rows, column] = value

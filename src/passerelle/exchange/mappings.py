@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -210,11 +209,11 @@ def find(
     known = _folded(rows, keys)[keys]
     filled = (rows[values] != "").any(axis=1)
     cells = asked[keys].astype("str")
-    distinct, _ = pd.factorize(_joined(cells))
+    distinct, _ = pd.factorize(_as_one(cells))
     met = cells[~cells.duplicated()]
     compared = _folded(met, keys)
     best = _best_rows(known[filled], compared)
-    waits = texts.among(_joined(compared), _joined(known))
+    waits = texts.among(_as_one(compared), _as_one(known))
     unknown = met[(best < 0) & ~waits & ~compared.duplicated()].reset_index(drop=True)
     chosen = best[distinct]
     answers = rows.loc[filled, values].reset_index(drop=True).reindex(chosen).set_axis(asked.index).fillna("")
@@ -234,14 +233,14 @@ def _best_rows(rows: pd.DataFrame, keys: pd.DataFrame) -> money.Ints:
         exact = [key for key, starred in zip(rows, pattern, strict=True) if not starred]
         fitting = np.flatnonzero((stars == pattern).all(axis=1))
         first = ~rows.iloc[fitting].duplicated().to_numpy()
-        found = pd.Index(_joined(rows[exact].iloc[fitting[first]])).get_indexer(_joined(keys[exact]))
+        found = pd.Index(_as_one(rows[exact].iloc[fitting[first]])).get_indexer(_as_one(keys[exact]))
         best = np.where((best < 0) & (found >= 0), fitting[first][found], best)
     return best
 
 
-def _joined(keys: pd.DataFrame) -> pd.Series:
+def _as_one(keys: pd.DataFrame) -> pd.Series:
     """Give several key columns as one; without any column all keys are the same."""
-    return reduce(lambda text, name: text + "\x1f" + keys[name], keys, pd.Series("", keys.index, dtype="str"))
+    return texts.side_by_side(keys, "\x1f")
 
 
 def _folded(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
@@ -273,9 +272,8 @@ def refusals(mapping: MappingTable, found: Found, asked: pd.DataFrame, records: 
     for code, rows in ((mapping.code, ~found.answered), ("ignored-by-mapping", found.answered & found.ignored)):
         if not rows.any():
             continue
-        named = asked.loc[rows, mapping.key_names].astype("str")
-        value = reduce(lambda text, cell: text + " / " + cell, [named[name] for name in mapping.key_names])
-        met = pd.DataFrame({"record": records[rows], "value": value}).drop_duplicates()
+        named = texts.side_by_side(asked.loc[rows, mapping.key_names].astype("str"), " / ")
+        met = pd.DataFrame({"record": records[rows], "value": named}).drop_duplicates()
         said.append(
             outcome.said(
                 code,

@@ -457,12 +457,11 @@ def _customers(
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
     """Sort the lines by document, articles first, and number them."""
     kinds = ["article", "wrapping", "fee", "shipping", "discount", "rounding"]
-    kept = document_lines[texts.among(document_lines["order_key"], keys)]
-    ranked = kept.assign(
-        document=kept["order_key"].map(pd.Series(range(len(keys)), keys)), rank=kept["kind"].map(kinds.index)
-    ).sort_values(["document", "rank"], kind="stable", ignore_index=True)
-    numbered = ranked.assign(document_key=ranked["order_key"], position=ranked.groupby("document").cumcount() + 1)
-    return DOCUMENT_LINES.conform(numbered)
+    document = pd.Index(keys).get_indexer(document_lines["order_key"])
+    rank = pd.Index(kinds).get_indexer(document_lines["kind"])
+    kept = document_lines.take(np.lexsort((rank, document))[np.count_nonzero(document < 0) :]).reset_index(drop=True)
+    position = kept.groupby("order_key", sort=False).cumcount() + 1
+    return DOCUMENT_LINES.conform(kept.assign(document_key=kept["order_key"], position=position))
 
 
 def _shop_amounts(coded: vat.Coded, spread: pd.DataFrame) -> pd.DataFrame:

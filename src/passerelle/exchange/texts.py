@@ -25,6 +25,15 @@ def replaced(texts: pd.Series, pattern: str, text: str) -> pd.Series:
     return pd.Series(written.to_pandas(), dtype="str").set_axis(texts.index)
 
 
+def side_by_side(cells: pd.DataFrame, separator: str) -> pd.Series:
+    """Join the texts of each row, same index; without any column they are empty."""
+    if cells.columns.empty:
+        return pd.Series("", cells.index, dtype="str")
+    columns = [pa.array(cells[name], _TEXT) for name in cells]
+    joined = pc.binary_join_element_wise(*columns, pa.scalar(separator, _TEXT))
+    return pd.Series(joined.to_pandas(), dtype="str").set_axis(cells.index)
+
+
 def by_group(texts: pd.Series, groups: pd.Series, separator: str) -> pd.Series:
     """Join the texts of each group in the order of the rows.
 

@@ -282,6 +282,8 @@ def join_orders(parts: list[SalesOrders]) -> SalesOrders:
     """Put what several files or shops gave one under the other; a buyer met twice stands once (the first)."""
     if not parts:
         return no_orders()
+    if len(parts) == 1:
+        return parts[0]
     joined = {
         field.name: pd.concat([getattr(part, field.name) for part in parts], ignore_index=True)
         for field in fields(SalesOrders)

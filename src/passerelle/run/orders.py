@@ -31,7 +31,7 @@ from passerelle.formats.registry import Formats, formats
 from passerelle.ledger import outbox
 from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Delivery, Parcel, Prepared
 from passerelle.ledger.ledger import Ledger
-from passerelle.model.orders import SalesOrders, join_orders
+from passerelle.model.orders import join_orders
 from passerelle.profile.loader import LoadedProfile, ProfileError, load
 from passerelle.profile.settings import Erp
 from passerelle.profile.workbook import add_new_values, read_mappings
@@ -283,9 +283,11 @@ class OrdersJob:
                 today=today,
             ),
         )
+        orders = sales.orders
+        del sales  # the larger half of the run's memory
         files = write_erp_files(exchange, available, profile.erp.format_settings, profile.erp.batch)
         said = [wrong_articles, wrong_customers, wrong_mappings, files.exchange.outcomes, files.outcomes]
-        made = _Made(sales, files, outcome.together(said), today, days)
+        made = _Made(orders, files, outcome.together(said), today, days)
         _check_nothing_is_lost(made)
         return made
 
@@ -305,7 +307,7 @@ class OrdersJob:
 
     def _summary(self, run_id: str, made: _Made, state: State) -> Summary:
         return summarised(
-            run_id, self._profile, made.sales.orders, made.exchange, made.outcomes, state=state, days=made.days
+            run_id, self._profile, made.orders, made.exchange, made.outcomes, state=state, days=made.days
         )
 
 
@@ -313,7 +315,7 @@ class OrdersJob:
 class _Made:
     """What a run made of what it read."""
 
-    sales: SalesOrders
+    orders: pd.DataFrame
     files: ErpFiles
     outcomes: pd.DataFrame
     today: date
@@ -347,8 +349,9 @@ def _check_nothing_is_lost(made: _Made) -> None:
     Raises:
         RunError: one has neither, or a document's total is not the shop's. That is our fault, and nothing is sent.
     """
-    orders = made.sales.orders
-    told = set(made.exchange.documents["document_key"]) | outcome.refused(made.outcomes)
+    orders = made.orders
+    of_orders = made.outcomes[made.outcomes["record_type"] == "order"]
+    told = set(made.exchange.documents["document_key"]) | outcome.refused(of_orders)
     lost = orders[~orders["order_key"].isin(told)]
     if len(lost):
         raise RunError(
