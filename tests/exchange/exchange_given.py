@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money, outcome
+from passerelle.exchange import lines, vat
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
 from passerelle.exchange.mappings import MAPPINGS
 from passerelle.exchange.options import CustomerOptions, OrderOptions
@@ -322,9 +323,18 @@ def row(made: Exchange, code: str) -> dict[str, Any]:
     return rows.iloc[0].to_dict()
 
 
-def told(made: Exchange, *columns: str, kind: str | None = None) -> list[tuple[Any, ...]]:
+def priced(*parts: Part, **options: Any) -> pd.DataFrame:
+    """Send article lines through the rules of prices alone."""
+    wanted = OrderOptions.model_validate(options)
+    sold, _ = lines.with_articles(sales(order("1", *parts)).lines, None, wanted)
+    sold = vat.completed(sold.assign(vat_code="V"), [("net_excl", "net_incl"), ("gross_excl", "gross_incl")])
+    return lines.priced(lines.article_lines(sold, wanted), wanted)
+
+
+def told(made: Exchange | pd.DataFrame, *columns: str, kind: str | None = None) -> list[tuple[Any, ...]]:
     """Give document lines by some columns; numbers as short texts."""
-    rows = made.lines if kind is None else made.lines[made.lines["kind"] == kind]
+    rows = made if isinstance(made, pd.DataFrame) else made.lines
+    rows = rows if kind is None else rows[rows["kind"] == kind]
     return [tuple(short(row[column]) for column in columns) for row in rows.to_dict("records")]
 
 

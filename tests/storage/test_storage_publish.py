@@ -269,7 +269,9 @@ def test_sto_4_a_missing_storage_folder_is_said(files: list[OutFile], tmp_path: 
     assert not (tmp_path / "in").exists()
 
 
-@given(contents=st.dictionaries(st.from_regex(r"x[a-zé]{1,8}\.txt", fullmatch=True), st.binary(max_size=50), max_size=5))
+@given(
+    contents=st.dictionaries(st.from_regex(r"x[a-zé]{1,8}\.txt", fullmatch=True), st.binary(max_size=50), max_size=5)
+)
 def test_sto_5_any_delivery_arrives(tmp_path_factory: pytest.TempPathFactory, contents: dict[str, bytes]) -> None:
     contents = {name: contents[name] for name in {name.casefold(): name for name in contents}.values()}
     files = out_files(tmp_path_factory.mktemp("out"), contents)

@@ -434,6 +434,19 @@ def _with_deposits(header: pd.DataFrame, made: pd.DataFrame, options: OrderOptio
     )
 
 
+_OF_CUSTOMER = [
+    "document_key",
+    "customer_key",
+    "customer_code",
+    "customer_title",
+    "is_new",
+    "accounting_account",
+    "territory",
+    "includes_tax",
+]
+"""What a customer takes from his document."""
+
+
 def _customers(
     header: pd.DataFrame, account: customers.Accounts, sides: pd.DataFrame, context: Context
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -442,10 +455,10 @@ def _customers(
     Those are the accounts of this run's documents that the ERP's extract does not have; accounts shared by several
     buyers are the profile's own and never written from an order.
     """
-    own = header[header["own_account"]]
+    written = header["own_account"].astype("bool")
     if context.erp_customers is not None:
-        own = own[~texts.among(own["customer_code"], context.erp_customers["customer_code"])]
-    rows = documents.customer_rows(own, account.buyers, sides, context.customers)
+        written &= ~texts.among(header["customer_code"], context.erp_customers["customer_code"])
+    rows = documents.customer_rows(header.loc[written, _OF_CUSTOMER], account.buyers, sides, context.customers)
     rows = rows.sort_values("customer_code", kind="stable", ignore_index=True)
     places = [name for name in CUSTOMERS.names if name.startswith(("billing_", "delivery_"))]
     return (

@@ -245,6 +245,8 @@ class SalesOrders:
 
     def only(self, order_keys: set[str]) -> SalesOrders:
         """Keep some of the orders with all that belongs to them; the outcomes stay."""
+        if self.orders["order_key"].isin(order_keys).all():
+            return self
         kept = {
             name: (
                 self.parties
