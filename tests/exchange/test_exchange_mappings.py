@@ -19,12 +19,14 @@ from exchange_given import (
     order,
     row,
     said,
+    sales,
     shipping,
     short,
-    told,
 )
 
+from passerelle.exchange import lines, vat
 from passerelle.exchange.mappings import MAPPINGS, find
+from passerelle.exchange.options import OrderOptions
 from passerelle.outcome import message
 
 SOLD = line("A", excl="10.00")
@@ -173,9 +175,13 @@ class TestOrd40Territories:
 
 
 class TestOrd41Taxes:
-    def codes(self, *parts, rows=None, **told_):
-        made = exchanged(order("1", *parts), mappings={"taxes": rows or ROWS["taxes"]}, **told_)
-        return made, [cells[0] for cells in told(made, "vat_code")]
+    def codes(self, *parts, rows=None, articles=None, **options):
+        """Give what the rule alone says of an order's parts, and the VAT codes of its lines and charges."""
+        given, wanted = sales(order("1", *parts)), OrderOptions.model_validate(options)
+        countries = vat.country_of_sale(given.orders, given.addresses)
+        sold, _ = lines.with_articles(given.lines, articles, wanted)
+        coded = vat.coded(sold, given.charges, countries, mapping("taxes", *(rows or ROWS["taxes"])), wanted)
+        return coded, [*coded.lines["vat_code"], *coded.charges["vat_code"]]
 
     def test_name_rate_and_country_give_the_vat_code(self):
         rows = [("TVA", "20", "FR", "FR20"), ("USt", "20", "*", "AT20"), ("*", "5.5", "*", "V55")]
@@ -185,23 +191,22 @@ class TestOrd41Taxes:
             line("A", excl="1", rate="5.5", tax_name="?"),
             rows=rows,
         )
-        assert said(made) == []
+        assert made.outcomes.empty
         assert codes == ["FR20", "AT20", "V55"]
 
     def test_a_part_without_name_has_the_one_that_its_order_has_at_that_rate(self):
         rows = [("TVA", "20", "FR", "FR20")]
         made, codes = self.codes(line("A", excl="1", tax_name="TVA"), charge("wrapping", "1"), shipping("1"), rows=rows)
-        assert said(made) == []
-        assert codes == ["FR20", "FR20"]
-        assert made.documents["shipping_vat_code"].tolist() == ["FR20"]
+        assert made.outcomes.empty
+        assert codes == ["FR20", "FR20", "FR20"]
 
     def test_a_tax_that_is_not_mapped_refuses_with_its_name_rate_and_country_once(self):
         made, _ = self.codes(
             line("A", excl="1", rate="8.5", tax_name="DOM"), line("B", excl="1", rate="8.5", tax_name="DOM")
         )
-        refused = row(made, "unmapped-tax")
-        assert message(refused, "fr") == "Aucun code TVA pour la taxe « DOM / 8.5 / FR »."
-        assert made.new_values["taxes"].to_numpy().tolist() == [["DOM", "8.5", "FR"]]
+        assert made.outcomes[["record", "code"]].to_numpy().tolist() == [["boutique/1", "unmapped-tax"]]
+        assert message(made.outcomes.iloc[0], "fr") == "Aucun code TVA pour la taxe « DOM / 8.5 / FR »."
+        assert made.unknown.to_numpy().tolist() == [["DOM", "8.5", "FR"]]
 
     def test_the_default_vat_code(self):
         default = {"taxes": {"vat_code": "VDEF"}}
@@ -210,12 +215,12 @@ class TestOrd41Taxes:
     def test_a_rate_that_the_shop_does_not_tell_is_the_erp_article_s(self):
         extract = articles("A", tax_rate=5_500_000)
         made, codes = self.codes(line("A", excl="10.00", incl="10.55", rate=None, only=True), articles=extract)
-        assert said(made) == []
+        assert made.outcomes.empty
         assert codes == ["V5.5"]
 
     def test_a_rate_that_nobody_tells_refuses_the_order(self):
         made, _ = self.codes(line("A", excl="10.00", incl="10.55", rate=None, only=True))
-        assert row(made, "unknown-tax-rate")["value"] == "Article A"
+        assert made.outcomes[["code", "value"]].to_numpy().tolist() == [["unknown-tax-rate", "Article A"]]
 
     def test_a_charge_without_rate_has_the_one_of_its_order_that_explains_its_amounts(self):
         made = exchanged(

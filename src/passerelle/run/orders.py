@@ -306,9 +306,7 @@ class OrdersJob:
         return Parcel(delivery_id, place, manifest_name=f"{name}.manifest.json", files=(stored,))
 
     def _summary(self, run_id: str, made: _Made, state: State) -> Summary:
-        return summarised(
-            run_id, self._profile, made.orders, made.exchange, made.outcomes, state=state, days=made.days
-        )
+        return summarised(run_id, self._profile, made.orders, made.exchange, made.outcomes, state=state, days=made.days)
 
 
 @dataclass(frozen=True, slots=True)
