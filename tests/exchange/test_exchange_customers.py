@@ -164,6 +164,20 @@ class TestCus2NewAccounts:
         account = {"prefix": "P", "prefixes": {"b": "B"}, "length": 9}
         assert accounted(*orders, account=account).codes == {"a1": "P00000652", "b1": "B00000652"}
 
+    def test_a_buyer_who_needs_no_account_of_his_own_collides_with_nobody(self):
+        orders = order("1", shop="a", buyer="652"), order("2", shop="b", buyer="652")
+        made = accounted(*orders, imposed={"customer_account": ["WEBAMAZON", ""]})
+        assert (made.codes, made.said) == ({"1": "WEBAMAZON", "2": "PREST0652"}, [])
+
+    def test_who_is_the_same_as_a_buyer_without_account_still_collides(self):
+        orders = (
+            order("1", shop="a", buyer=buyer("652", email="x@example.fr")),
+            order("2", shop="a", buyer=buyer("700", email="x@example.fr")),
+            order("3", shop="b", buyer=buyer("652", email="y@example.fr")),
+        )
+        made = accounted(*orders, imposed={"customer_account": ["WEBAMAZON", "", ""]})
+        assert (made.codes, made.said) == ({"1": "WEBAMAZON"}, ["account-collision"] * 2)
+
     def test_every_order_of_a_refused_buyer_is_refused(self):
         made = accounted(order("1", buyer="12345"), order("2", buyer="12345"))
         assert (made.codes, made.said) == ({}, ["account-does-not-fit"] * 2)

@@ -256,7 +256,7 @@ def test_sec_3_a_file_that_others_may_read_or_write_is_not_used(secrets_file: Pa
         ("MISSING", "storage-secret-missing"),
         ("NUMBER", "storage-secret-missing"),
         ("EMPTY", "storage-secret-broken"),
-        ("LINES", "storage-secret-broken"),
+        ("TWO_LINES", "storage-secret-broken"),
         ("lower", "storage-secret-name"),
     ],
 )

@@ -94,7 +94,8 @@ def accounts(
     guests = buyers["is_guest"] & (options.guest_account != "")
     codes = codes.where(~guests, options.guest_account)
     shared = guests | (found == "") & (options.account.mode == "single")
-    new = ~shared & (found == "")
+    served = orders.loc[imposed.reindex(orders["order_key"]).to_numpy() == "", "customer_key"]
+    new = ~shared & (found == "") & texts.among(buyers.index.to_series(), served)
     problems = outcome.together(
         [
             _misfits(buyers[new], codes[new], options),
@@ -238,8 +239,8 @@ def _collisions(
     taken = texts.among(codes, [] if erp_customers is None else erp_customers["customer_code"])
     taken |= texts.among(codes, known["customer_code"])
     taken = (taken & ~own) | texts.among(codes, shared)
-    named = codes[first == first.index]
-    taken |= texts.among(first, named.index[named.duplicated(keep=False)])
+    named = pd.DataFrame({"first": first, "code": codes}).drop_duplicates()
+    taken |= texts.among(codes, named.loc[named["code"].duplicated(), "code"])
     colliding = codes[taken]
     return outcome.said(
         "account-collision",

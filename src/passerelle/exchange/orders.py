@@ -48,6 +48,17 @@ _ORDER_WITHIN_AN_ORDER = {
     "addresses": "kind",
 }
 """By what the rows of one order stand in order."""
+_OF_CUSTOMER = [
+    "document_key",
+    "customer_key",
+    "customer_code",
+    "customer_title",
+    "is_new",
+    "accounting_account",
+    "territory",
+    "includes_tax",
+]
+"""What a customer takes from his document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +163,8 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
 
     coded, problems = _coded(sales, countries, context)
     said += problems
-    taxed = pd.concat([coded.lines, coded.charges]).groupby("order_key")["tax_rate"].max() > 0
+    rates = pd.concat([part[["order_key", "tax_rate"]] for part in (coded.lines, coded.charges)])
+    taxed = rates.groupby("order_key")["tax_rate"].max() > 0
     looked = lookups.look_up(orders, sales.payments, countries, taxed, context.mappings, options)
     account = customers.accounts(
         orders, sales.parties, looked.payment, context.erp_customers, context.accounts, context.customers
@@ -230,7 +242,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
 def _selected(
     sales: SalesOrders, context: Context
 ) -> tuple[SalesOrders, pd.Series, selection.ByStatus, list[pd.DataFrame]]:
-    """Keep the orders of the period, not exchanged before, with a selected status (ORD-1, ORD-2, ORD-81).
+    """Keep the orders of the period, not exchanged before, with a selected status and numbers that can be true.
 
     An order whose status is not mapped stays for now: its other problems are wanted too.
     """
@@ -432,19 +444,6 @@ def _with_deposits(header: pd.DataFrame, made: pd.DataFrame, options: OrderOptio
         deposit_currency=deposits["deposit_currency"].fillna("").to_numpy(),
         deposit_date=deposits["deposit_date"].to_numpy(),
     )
-
-
-_OF_CUSTOMER = [
-    "document_key",
-    "customer_key",
-    "customer_code",
-    "customer_title",
-    "is_new",
-    "accounting_account",
-    "territory",
-    "includes_tax",
-]
-"""What a customer takes from his document."""
 
 
 def _customers(
