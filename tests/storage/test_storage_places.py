@@ -181,7 +181,7 @@ def test_sto_2_a_relative_folder_without_a_profile_is_here(tmp_path: Path, monke
 def secrets_file(tmp_path: Path) -> Path:
     file = tmp_path / "secrets.toml"
     file.touch(mode=0o600)
-    file.write_text(f'FTP_PASSWORD = "{PASSWORD}"\nNUMBER = 5\nEMPTY = ""\nLINES = "a\\nb"\n', encoding="utf-8")
+    file.write_text(f'FTP_PASSWORD = "{PASSWORD}"\nNUMBER = 5\nEMPTY = ""\nTWO_LINES = "a\\nb"\n', encoding="utf-8")
     return file
 
 
