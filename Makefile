@@ -1,8 +1,8 @@
 # `make run` and `make test` are all a newcomer needs; they need Python 3.11 to 3.14, git and make (3.81, macOS', will do).
 
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
-APT_PACKAGES := openssh-server
-FTP_SERVERS := vsftpd proftpd-core pure-ftpd
+APT_PACKAGES := openssh-server rclone
+FTP_SERVERS := vsftpd proftpd-mod-crypto pure-ftpd
 JOBS := 2
 BIN := .venv/bin
 # Strict: a tree of links to the checkout's files, so that mypy and import-linter see one package (docs/decisions/0001).
@@ -45,6 +45,7 @@ docs: .venv/packaged
 
 bench: .venv/packaged
 	@$(BIN)/python benchmarks/orders.py
+	@$(BIN)/python benchmarks/transfer.py
 
 constraints: | .venv/bin/python
 	@$(BIN)/python -m venv --clear build/constraints

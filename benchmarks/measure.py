@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+LAUNCHER = """\
+import os, sys, time
+begun = time.perf_counter()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as told:
+    told.write(f"{time.perf_counter() - begun} {usage.ru_maxrss}")
+sys.exit(os.waitstatus_to_exitcode(status) % 256)
+"""
+"""Starts the program from a small process: its peak memory counts from its parent's on."""
 
 
 @dataclass(frozen=True)
@@ -24,19 +36,10 @@ def measured(command: Sequence[str | Path], environment: Mapping[str, str] | Non
     Raises:
         subprocess.CalledProcessError: it failed.
     """
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        env={**os.environ, **(environment or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout
-    assert process.stderr
-    out, err = process.stdout.read(), process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - start
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, process.args, out, err)
-    return Measure(seconds, usage.ru_maxrss / 1024)
+    with tempfile.NamedTemporaryFile("r") as told:
+        launcher = [sys.executable, "-I", "-S", "-c", LAUNCHER, told.name]
+        subprocess.run(
+            [*launcher, *map(str, command)], env={**os.environ, **(environment or {})}, capture_output=True, check=True
+        )
+        seconds, kibibytes = map(float, told.read().split())
+    return Measure(seconds, kibibytes / 1024)

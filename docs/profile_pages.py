@@ -12,8 +12,12 @@ from page import keep, table
 from passerelle.exchange.mappings import ANY, IGNORE, MAPPINGS
 from passerelle.profile.cells import CHOICES, possible
 from passerelle.profile.settings import Profile
+from passerelle.storage.place import Place
+from passerelle.storage.places import BACKENDS, kind_of
 
 Schema = dict[str, Any]
+OTHER_PLACES = {kind_of(scheme).__name__ for scheme in BACKENDS} - {"LocalPlace"}
+"""What all places have in common is told with the first kind."""
 
 INTRODUCTION = """\
 # Profiles
@@ -122,40 +126,46 @@ def _sections() -> Iterator[tuple[list[str], Schema]]:
     """Give each kind of table once, with the names of all tables of that kind, in the order of the file."""
     root = Profile.model_json_schema()
     names: dict[str, list[str]] = defaultdict(list)
+    kinds: dict[str, Schema] = {}
 
     def visit(kind: str, node: Schema, name: str, header: str) -> None:
+        kinds[kind] = node
         names[kind].append(header)
         for key, held in node["properties"].items():
-            inner = _reference(held)
-            if inner:
+            for inner in _tables(held, root):
                 dotted = f"{name}.{key}".removeprefix(".")
-                visit(inner, root["$defs"][inner], dotted, f"[[{dotted}]]" if "items" in held else f"[{dotted}]")
+                visit(inner["title"], inner, dotted, f"[[{dotted}]]" if "items" in held else f"[{dotted}]")
 
     visit("", root, "", "")
     for kind, tables in names.items():
-        yield tables, root["$defs"].get(kind, root)
+        yield tables, kinds[kind]
 
 
-def _reference(node: Schema) -> str:
-    """Give the kind of table that a setting is, or is a list of; empty when it is none."""
-    found = node.get("$ref") or node.get("items", {}).get("$ref", "")
-    for one in node.get("anyOf", ()):
-        found = found or one.get("$ref", "")
-    return str(found).rpartition("/")[2]
+def _tables(node: Schema, root: Schema) -> list[Schema]:
+    """Give the kinds of table that a setting can be, or is a list of; none when it is no table."""
+    found = []
+    for one in (node, node.get("items", {}), *node.get("anyOf", ())):
+        table = root["$defs"][one["$ref"].rpartition("/")[2]] if "$ref" in one else one
+        found += [table] if "properties" in table else []
+    return found
 
 
 def _section(names: list[str], node: Schema) -> str:
     title = ", ".join(f"`{name}`" for name in names) if names != [""] else "At the top of the file"
+    told_once = Place.model_fields.keys() - {"url"} if node.get("title") in OTHER_PLACES else ()
     rows = [
-        _row(key, held, key in node.get("required", ())) for key, held in node["properties"].items() if _is_told(held)
+        _row(key, held, key in node.get("required", ()))
+        for key, held in node["properties"].items()
+        if _is_told(held) and key not in told_once
     ]
-    meaning = node.get("description", "").partition(". ")[0].partition("\n")[0].rstrip(".")
+    meaning = node.get("description", "").partition(". ")[0].partition("\n")[0].rstrip(".").replace("``", "`")
     return f"### {title}\n\n{meaning}.\n\n" + (table(("setting", "value", "default", "meaning"), rows) if rows else "")
 
 
 def _is_told(node: Schema) -> bool:
     """Tell whether a setting has its row: a table has its own section, unless its default says more than that does."""
-    return not _reference(node) or "description" in node or "category" in node.get("default", ())
+    is_table = any("$ref" in one for one in (node, node.get("items", {}), *node.get("anyOf", ())))
+    return not is_table or "description" in node or "category" in node.get("default", ())
 
 
 def _row(key: str, node: Schema, required: bool) -> tuple[str, ...]:
@@ -166,7 +176,7 @@ def _row(key: str, node: Schema, required: bool) -> tuple[str, ...]:
 
 def _allowed(node: Schema) -> str:
     if "anyOf" in node:
-        return " or ".join(_allowed(one) for one in node["anyOf"] if one.get("type") != "null")
+        return " or ".join(dict.fromkeys(_allowed(one) for one in node["anyOf"] if one.get("type") != "null"))
     if "enum" in node:
         return ", ".join(f"`{one}`" for one in node["enum"])
     if "const" in node:

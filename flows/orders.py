@@ -20,9 +20,11 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 
 from passerelle.exchange.options import Period
+from passerelle.flows.places import secret_of_block, shown_as_artifact
 from passerelle.run.installation import Installation
 from passerelle.run.orders import OrdersJob, Request, open_job, with_earlier
 from passerelle.run.summary import Summary, markdown
+from passerelle.storage import secrets
 from passerelle.storage.errors import Transient
 
 P = ParamSpec("P")
@@ -87,7 +89,11 @@ def orders(
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
     """
     asked = Request.asked(profile, period, since, until, plan=plan, run_id=str(runtime.flow_run.id))
-    with open_job(asked, Installation.of_environment()) as job:
+    with (
+        secrets.also_from(secret_of_block),
+        shown_as_artifact(f"orders-{profile.lower()}-transfer") as progress,
+        open_job(asked, Installation.of_environment(), progress) as job,
+    ):
         earlier = deliver_earlier(job)
         summary = deliver(job, prepare(job))
     return _reported(with_earlier(summary, earlier))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from passerelle.storage.base import Storage
 from passerelle.storage.errors import Damaged, Denied, NotFound, StorageError, Unreachable, UntrustedHost
-from passerelle.storage.places import Address, Place
+from passerelle.storage.place import Place
 
 _PROBE = b"passerelle\r\n\n\x00\xff\xe9\n"
 """Bytes that a server in text mode would change."""
@@ -39,15 +39,14 @@ def check_place(place: Place, storage: Storage, *, write: bool = True) -> Iterat
         storage: what ``open_place`` gave for it, not entered yet.
         write: also write, read back and remove a small hidden file.
     """
-    address = place.address
-    if address.scheme != "file":
+    if place.server:
         try:
-            socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+            socket.getaddrinfo(*place.server, type=socket.SOCK_STREAM)
         except OSError as error:
             yield Step("storage-step-resolved", error=Unreachable(place.name, "", str(error)))
             return
         yield Step("storage-step-resolved")
-    opening = _steps_to_open(address)
+    opening = place.opening
     try:
         storage.__enter__()
     except StorageError as error:
@@ -62,19 +61,16 @@ def check_place(place: Place, storage: Storage, *, write: bool = True) -> Iterat
         storage.__exit__(None, None, None)
 
 
-def _steps_to_open(address: Address) -> list[str]:
-    server = ["storage-step-connected", "storage-step-host-key", "storage-step-logged-in"]
-    if address.scheme == "ftp":
-        server.remove("storage-step-host-key")
-    return ["storage-step-folder"] if address.scheme == "file" else [*server, "storage-step-folder"]
-
-
-def _step_that_failed(error: StorageError, opening: list[str]) -> str:
-    if isinstance(error, UntrustedHost):
-        return "storage-step-host-key"
-    if error.code == "storage-login-refused":
-        return "storage-step-logged-in"
-    return opening[-1] if isinstance(error, NotFound | Denied) else opening[0]
+def _step_that_failed(error: StorageError, opening: Sequence[str]) -> str:
+    for code, failed in (
+        ("storage-step-host-key", isinstance(error, UntrustedHost)),
+        ("storage-step-certificate", isinstance(error, UntrustedHost)),
+        ("storage-step-logged-in", error.code == "storage-login-refused"),
+        ("storage-step-folder", isinstance(error, NotFound | Denied)),
+    ):
+        if failed and code in opening:
+            return code
+    return opening[0]
 
 
 def _steps_inside(storage: Storage, *, write: bool) -> Iterator[Step]:

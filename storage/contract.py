@@ -16,16 +16,20 @@ Source: spec STO-1, STO-12; style 1 §1.
 from __future__ import annotations
 
 import pickle
+import re
 import threading
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, cast
 
 import pytest
 
 from passerelle.messages import code
-from passerelle.storage.base import Storage
-from passerelle.storage.errors import AlreadyThere, BadPath, NotFound, StorageError, TooLarge
+from passerelle.storage import checksums
+from passerelle.storage.base import LocalFile, Storage, Tracking
+from passerelle.storage.errors import AlreadyThere, BadPath, NotFound, StorageError, TooLarge, Transient, Unexpected
 
 CONTENTS = {
     "empty": b"",
@@ -112,6 +116,12 @@ class StorageContract:
 
     @pytest.mark.parametrize("data", CONTENTS.values(), ids=CONTENTS.keys())
     def test_sto_1_content_comes_back_byte_for_byte(self, storage: Storage, data: bytes) -> None:
+        if not data and not storage.features.empty_files:
+            with pytest.raises(Unexpected) as found:
+                storage.put("a.bin", data)
+            assert found.value.code == "storage-empty-file"
+            assert storage.list() == []
+            return
         entry = storage.put("a.bin", data)
         assert (entry.path, entry.size) == ("a.bin", len(data))
         assert storage.read("a.bin") == data
@@ -119,6 +129,8 @@ class StorageContract:
 
     @pytest.mark.parametrize(("old", "new"), [(b"long, long before", b"short"), (b"short", b"longer now"), (b"x", b"")])
     def test_sto_1_put_replaces(self, storage: Storage, old: bytes, new: bytes) -> None:
+        if not new and not storage.features.empty_files:
+            return  # not promised
         storage.put("in/a.txt", old)
         assert storage.put("in/a.txt", new).size == len(new)
         assert storage.read("in/a.txt") == new
@@ -137,11 +149,24 @@ class StorageContract:
         assert _paths(storage, "in/deep") == ["in/deep/d.txt"]
         assert {entry.size for entry in storage.list("in")} == {len("in/b.txt")}
 
-    def test_sto_13_a_long_listing_is_whole(self, storage: Storage) -> None:
+    def test_sto_13_a_long_listing_is_whole(self, storage: Storage, tmp_path: Path) -> None:
         expected = [f"in/{number:04}.txt" for number in range(self.many)]
-        for path in expected:
-            storage.put(path, b"x")
-        assert _paths(storage, "in") == expected
+        list(storage.put_files(_local(tmp_path, dict.fromkeys(expected, b"x"))))
+        assert _paths(storage, "in") == expected == _all_paths(storage)
+
+    def test_sto_13_a_recursive_listing_gives_all_below(self, storage: Storage) -> None:
+        for path in ("a.txt", "in/b.txt", "in/.hidden/c.txt", "in/deep/er/d.txt", "in2/e.txt", "inf.txt"):
+            storage.put(path, path.encode())
+        below_in = ["in/.hidden/c.txt", "in/b.txt", "in/deep/er/d.txt"]
+        assert _all_paths(storage) == ["a.txt", *below_in, "in2/e.txt", "inf.txt"]
+        assert _all_paths(storage, "in") == below_in == _all_paths(storage, "in/")
+        assert _all_paths(storage, "in/deep") == ["in/deep/er/d.txt"]
+        assert {(entry.path, entry.size) for entry in storage.list("in")} == {("in/b.txt", 8)}
+        assert {entry.size for entry in storage.list("in/deep", recursive=True)} == {16}
+        if storage.features.folders:
+            with pytest.raises(NotFound) as found:
+                storage.list("absent", recursive=True)
+            _says_so(found.value, storage, "absent")
 
     def test_sto_1_nothing_is_cached(self, storage: Storage) -> None:
         storage.put("in/a.txt", b"one")
@@ -165,7 +190,10 @@ class StorageContract:
     def test_sto_1_an_emptied_folder_is_empty_and_an_absent_one_is_absent(self, storage: Storage) -> None:
         storage.put("in/a.txt", b"a")
         storage.delete("in/a.txt")
-        assert storage.list("in") == []
+        assert storage.list("in") == storage.list("in", recursive=True) == []
+        if not storage.features.folders:
+            assert storage.list("absent") == []
+            return
         for folder in ("absent", "in/absent", "absent/in"):
             with pytest.raises(NotFound) as found:
                 storage.list(folder)
@@ -178,6 +206,7 @@ class StorageContract:
         for verb in (
             storage.read,
             storage.delete,
+            storage.checksum,
             lambda path: storage.rename(path, "b.txt", overwrite=False),
             lambda path: storage.rename(path, "in/a.txt", overwrite=True),
         ):
@@ -219,11 +248,45 @@ class StorageContract:
         assert storage.list("in") == []
         assert storage.read("done/a.txt") == b"new"
 
-    def test_sto_4_a_folder_is_never_replaced(self, storage: Storage) -> None:
+    def test_sto_4_put_keeps_an_existing_file_when_told(self, storage: Storage) -> None:
+        assert storage.put("in/a.txt", b"old", overwrite=False).size == 3
+        with pytest.raises(AlreadyThere) as found:
+            storage.put("in/a.txt", b"newer", overwrite=False)
+        _says_so(found.value, storage, "in/a.txt")
+        assert storage.read("in/a.txt") == b"old"
+        assert _paths(storage, "in") == ["in/a.txt"]
+
+    def test_sto_4_of_two_puts_to_one_name_one_wins(self, storage: Storage) -> None:
+        if not storage.features.exclusive_put:
+            return  # not promised
+        for turn in range(5):
+            lost: list[bytes] = []
+            barrier = threading.Barrier(2)
+
+            def put(data: bytes, lost: list[bytes], barrier: threading.Barrier, path: str = f"in/{turn}") -> None:
+                barrier.wait()
+                try:
+                    storage.put(path, data, overwrite=False)
+                except AlreadyThere:
+                    lost.append(data)
+
+            threads = [threading.Thread(target=put, args=(data, lost, barrier)) for data in (b"a", b"b")]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert len(lost) == 1
+            assert storage.read(f"in/{turn}") == ({b"a", b"b"} - {lost[0]}).pop()
+
+    def test_sto_4_a_folder_is_never_replaced(self, storage: Storage, tmp_path: Path) -> None:
+        if not storage.features.folders:
+            return  # there are none
         storage.put("in/sub/a.txt", b"a")
         storage.put("b.txt", b"b")
         with pytest.raises(AlreadyThere):
             storage.put("in/sub", b"x")
+        with pytest.raises(AlreadyThere):
+            list(storage.put_files(_local(tmp_path, {"in/sub": b"x"})))
         for overwrite in (False, True):
             with pytest.raises(AlreadyThere):
                 storage.rename("b.txt", "in/sub", overwrite=overwrite)
@@ -257,6 +320,11 @@ class StorageContract:
 
     @pytest.mark.parametrize("name", NAMES)
     def test_sto_10_names_are_kept(self, storage: Storage, name: str) -> None:
+        if storage.features.refused_names and re.search(storage.features.refused_names, name):
+            with pytest.raises(BadPath) as found:
+                storage.put(f"in/{name}", b"a")
+            _says_so(found.value, storage, f"in/{name}")
+            return
         storage.put(f"in/{name}", b"a")
         assert _paths(storage, "in") == [f"in/{name}"]
         assert storage.read(f"in/{name}") == b"a"
@@ -269,8 +337,20 @@ class StorageContract:
         storage.delete(f"{name}/{name}")
         assert storage.list(name) == []
 
-    def test_sto_12_hostile_paths_are_refused_by_every_verb(self, storage: Storage) -> None:
+    def test_sto_12_twins_are_two_files_or_one(self, storage: Storage) -> None:
+        storage.put("in/a.txt", b"small")
+        storage.put("in/A.txt", b"large")
+        if storage.features.case_sensitive:
+            assert _paths(storage, "in") == ["in/A.txt", "in/a.txt"]
+            assert (storage.read("in/a.txt"), storage.read("in/A.txt")) == (b"small", b"large")
+        else:
+            assert len(_paths(storage, "in")) == 1
+            assert storage.read("in/a.txt") == storage.read("in/A.txt") == b"large"
+
+    def test_sto_12_hostile_paths_are_refused_by_every_verb(self, storage: Storage, tmp_path: Path) -> None:
         storage.put("in/kept.txt", b"kept")
+        local = tmp_path / "local"
+        local.write_bytes(b"x")
         for path in HOSTILE:
             for verb in (
                 storage.read,
@@ -278,6 +358,11 @@ class StorageContract:
                 lambda path: storage.put(path, b"x"),
                 lambda path: storage.rename("in/kept.txt", path, overwrite=True),
                 lambda path: storage.rename(path, "b.txt", overwrite=True),
+                storage.checksum,
+                lambda path: list(storage.put_files([LocalFile(path, local, 1)])),
+                lambda path: list(storage.get_files([LocalFile(path, tmp_path / "fetched", 1)])),
+                lambda path: storage.rename_files([("in/kept.txt", path)], overwrite=True),
+                lambda path: storage.rename_files([(path, "b.txt")], overwrite=True),
             ):
                 with pytest.raises(BadPath) as found:
                     verb(path)
@@ -287,6 +372,155 @@ class StorageContract:
                     storage.list(path)
         assert storage.list() == []
         assert storage.read("in/kept.txt") == b"kept"
+        assert not (tmp_path / "fetched").exists()
+
+    def test_sto_13_checksums_are_of_the_content(self, storage: Storage) -> None:
+        data = bytes(range(256)) * 500
+        entries = [storage.put("in/a.bin", data), *storage.list("in")]
+        for checksum in [*(entry.checksum for entry in entries), storage.checksum("in/a.bin")]:
+            if checksum is not None:
+                assert checksum == checksums.of_bytes(checksum.partition(":")[0], data)
+
+    def test_sto_13_versions_change_with_the_content(self, storage: Storage) -> None:
+        storage.put("a.txt", b"old")
+        before = storage.list()[0].version
+        if before is not None:
+            assert storage.list()[0].version == before
+            storage.put("a.txt", b"new")
+            assert storage.list()[0].version != before
+
+    def test_sto_11_many_files_go_and_come(self, storage: Storage, tmp_path: Path) -> None:
+        contents = {f"in/{number % 3}/{number:03}.bin": bytes([number]) * (number * 997 + 1) for number in range(40)}
+        seen: dict[str, int] = {}
+
+        def moved(path: str, over: int) -> None:
+            seen[path] = over
+
+        entries = list(storage.put_files(_local(tmp_path / "out", contents), moved=moved))
+        sizes = {path: len(data) for path, data in contents.items()}
+        assert {entry.path: entry.size for entry in entries} == sizes == seen
+        assert {entry.path: entry.size for entry in storage.list(recursive=True)} == sizes
+
+        seen.clear()
+        wanted = [
+            LocalFile(path, tmp_path / f"back{number}", size) for number, (path, size) in enumerate(sizes.items())
+        ]
+        assert sorted(file.path for file in storage.get_files(wanted, moved=moved)) == sorted(contents)
+        assert {file.path: file.local.read_bytes() for file in wanted} == contents
+        assert seen == sizes
+
+    def test_sto_11_no_files_are_no_trouble(self, storage: Storage) -> None:
+        assert list(storage.put_files([])) == []
+        assert list(storage.get_files([])) == []
+        storage.rename_files([], overwrite=False)
+
+    def test_sto_4_many_files_replace_or_not(self, storage: Storage, tmp_path: Path) -> None:
+        storage.put("in/b.txt", b"old and longer")
+        files = _local(tmp_path, {"in/b.txt": b"new"})
+        with pytest.raises(AlreadyThere) as found:
+            list(storage.put_files(files, overwrite=False))
+        _says_so(found.value, storage, "in/b.txt")
+        assert storage.read("in/b.txt") == b"old and longer"
+        assert [entry.size for entry in storage.put_files(files)] == [3]
+        assert storage.read("in/b.txt") == b"new"
+
+    @pytest.mark.parametrize("there", [0, 1, 2_500_000, 2_999_999, 3_000_000])
+    def test_sto_7_an_upload_goes_on_where_it_was_cut(self, storage: Storage, tmp_path: Path, there: int) -> None:
+        data = (bytes(range(251)) * 12_000)[:3_000_000]
+        if there or storage.features.empty_files:
+            storage.put("in/.large.part", data[:there])
+        entries = list(storage.put_files(_local(tmp_path, {"in/.large.part": data}), resume=True))
+        assert [(entry.path, entry.size) for entry in entries] == [("in/.large.part", len(data))]
+        assert storage.read("in/.large.part") == data
+
+    @pytest.mark.parametrize("there", [b"something else", bytes(3_000_000), bytes(3_000_001)], ids=len)
+    def test_sto_7_an_upload_begins_anew_over_what_is_no_part_of_it(
+        self, storage: Storage, tmp_path: Path, there: bytes
+    ) -> None:
+        data = (bytes(range(251)) * 12_000)[:3_000_000]
+        storage.put("in/.large.part", there)
+        assert len(list(storage.put_files(_local(tmp_path, {"in/.large.part": data}), resume=True))) == 1
+        assert storage.read("in/.large.part") == data
+
+    @pytest.mark.parametrize("there", [0, 1, 2_500_000, 3_000_000, 3_000_001])
+    def test_sto_7_a_download_goes_on_where_it_was_cut(self, storage: Storage, tmp_path: Path, there: int) -> None:
+        data = (bytes(range(251)) * 12_000)[:3_000_000]
+        storage.put("large.bin", data)
+        file = LocalFile("large.bin", tmp_path / "large.bin", len(data))
+        file.local.write_bytes((data + b"x")[:there])
+        assert list(storage.get_files([file], resume=True)) == [file]
+        assert file.local.read_bytes() == data
+        file.local.write_bytes(b"old")
+        assert list(storage.get_files([file])) == [file]
+        assert file.local.read_bytes() == data
+
+    def test_sto_6_what_is_gone_is_not_fetched_and_what_grew_is_not_whole(
+        self, storage: Storage, tmp_path: Path
+    ) -> None:
+        storage.put("in/a.txt", b"a")
+        there = LocalFile("in/a.txt", tmp_path / "a", 1)
+        gone = LocalFile("in/gone.txt", tmp_path / "gone", 1)
+        nowhere = LocalFile("absent/gone.txt", tmp_path / "nowhere", 1)
+        assert list(storage.get_files([gone, there, nowhere])) == [there]
+        storage.put("in/a.txt", b"and more")
+        with pytest.raises(Transient):
+            list(storage.get_files([there]))
+
+    def test_sto_5_a_local_file_that_changed_is_not_sent(self, storage: Storage, tmp_path: Path) -> None:
+        [file] = _local(tmp_path, {"in/a.txt": b"as recorded"})
+        file.local.write_bytes(b"longer than recorded")
+        with pytest.raises(Unexpected) as found:
+            list(storage.put_files([file]))
+        assert (found.value.code, found.value.path) == ("storage-local-changed", "in/a.txt")
+        file.local.unlink()
+        with pytest.raises(Unexpected) as found:
+            list(storage.put_files([file]))
+        assert found.value.code == "storage-local-changed"
+
+    def test_sto_4_many_files_are_renamed(self, storage: Storage, tmp_path: Path) -> None:
+        names = [f"{number:02}.txt" for number in range(30)]
+        list(storage.put_files(_local(tmp_path, {f"in/.{name}.part": name.encode() for name in names})))
+        storage.rename_files([(f"in/.{name}.part", f"in/new/{name}") for name in names], overwrite=False)
+        assert _all_paths(storage) == [f"in/new/{name}" for name in names]
+        assert all(storage.read(f"in/new/{name}") == name.encode() for name in names[::10])
+
+    def test_sto_4_renaming_many_replaces_or_not_and_names_what_is_absent(self, storage: Storage) -> None:
+        storage.put("in/a", b"new")
+        storage.put("in/b", b"old")
+        with pytest.raises(AlreadyThere) as taken:
+            storage.rename_files([("in/a", "in/b")], overwrite=False)
+        _says_so(taken.value, storage, "in/b")
+        assert (storage.read("in/a"), storage.read("in/b")) == (b"new", b"old")
+        storage.rename_files([("in/a", "in/b")], overwrite=True)
+        assert _paths(storage, "in") == ["in/b"]
+        assert storage.read("in/b") == b"new"
+        with pytest.raises(NotFound) as found:
+            storage.rename_files([("in/absent", "in/c")], overwrite=True)
+        _says_so(found.value, storage, "in/absent")
+
+    def test_sto_13_a_cursor_tells_what_changed(self, storage: Storage) -> None:
+        if not storage.features.cursors:
+            return  # not promised
+        tracking = cast("Tracking", storage)
+        for path in ("in/a.txt", "in/b.txt", "in/deep/c.txt", "other.txt"):
+            storage.put(path, b"1")
+        first = tracking.changes("in")
+        assert first.complete
+        assert sorted(entry.path for entry in first.entries) == ["in/a.txt", "in/b.txt", "in/deep/c.txt"]
+        nothing = tracking.changes("in", first.cursor)
+        assert (nothing.entries, nothing.gone, nothing.complete) == ((), (), False)
+
+        storage.put("in/a.txt", b"22")
+        storage.delete("in/b.txt")
+        storage.put("in/deep/d.txt", b"4")
+        storage.put("other.txt", b"55")
+        second = tracking.changes("in", first.cursor)
+        assert {entry.path: entry.size for entry in second.entries} == {"in/a.txt": 2, "in/deep/d.txt": 1}
+        assert (second.gone, second.complete) == (("in/b.txt",), False)
+        assert tracking.changes("in", second.cursor).entries == ()
+        unknown = tracking.changes("in", "no such cursor")
+        assert unknown.complete
+        assert len(unknown.entries) == 3
 
     def test_sto_6_read_has_a_limit(self, storage: Storage) -> None:
         storage.put("a.bin", bytes(100_000))
@@ -307,6 +541,21 @@ class StorageContract:
 
 def _paths(storage: Storage, folder: str = "") -> list[str]:
     return sorted(entry.path for entry in storage.list(folder))
+
+
+def _all_paths(storage: Storage, folder: str = "") -> list[str]:
+    return sorted(entry.path for entry in storage.list(folder, recursive=True))
+
+
+def _local(folder: Path, contents: dict[str, bytes]) -> Sequence[LocalFile]:
+    """Write files to send."""
+    folder.mkdir(exist_ok=True)
+    files = []
+    for number, (path, data) in enumerate(contents.items()):
+        local = folder / str(number)
+        local.write_bytes(data)
+        files.append(LocalFile(path, local, len(data)))
+    return files
 
 
 def _says_so(error: StorageError, storage: Storage, path: str) -> None:

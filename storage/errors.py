@@ -96,7 +96,7 @@ class TooLarge(StorageError):
 
 
 class UntrustedHost(StorageError):
-    """The server did not show a host key that we know; no password was sent (STO-9)."""
+    """The server did not show a host key or certificate that we trust; no password was sent (STO-9)."""
 
     code = "storage-host-unknown"
 
@@ -108,7 +108,7 @@ class UntrustedHost(StorageError):
     @property
     def parameters(self) -> dict[str, object]:
         """What the texts of the code may name."""
-        return {**super().parameters, "fingerprint": self.fingerprint}
+        return {**super().parameters, "fingerprint": self.fingerprint or "—"}
 
 
 class Unexpected(StorageError):

@@ -5,18 +5,21 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, ClassVar, Self
+from urllib.parse import unquote, urlsplit
 
-from passerelle.storage.base import Entry, Features
+from passerelle.storage.base import Entry, Features, LocalFile, Moved, Storage, unwatched
 from passerelle.storage.errors import (
     AlreadyThere,
     BadPath,
+    BadPlace,
     Denied,
     NoSpace,
     NotFound,
@@ -26,7 +29,9 @@ from passerelle.storage.errors import (
     Unreachable,
     printable,
 )
+from passerelle.storage.local_files import opened_to_fetch, opened_to_send
 from passerelle.storage.paths import clean_folder, clean_path, is_good_name, join
+from passerelle.storage.place import Place, Secret
 
 _log = logging.getLogger(__name__)
 # EFBIG is what a limit on file sizes answers; the last ones come from folders mounted over a network.
@@ -39,6 +44,7 @@ _MEANINGS: dict[type[StorageError], tuple[str, ...]] = {
     Unreachable: ("EAGAIN", "EBUSY", "ETIMEDOUT", "ESTALE", "EHOSTDOWN", "EHOSTUNREACH", "ENOTCONN", "ECONNRESET"),
 }
 _BY_NUMBER = {getattr(errno, name): kind for kind, names in _MEANINGS.items() for name in names if hasattr(errno, name)}
+_BLOCK = 1024 * 1024
 _NO_HARD_LINKS = frozenset([errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK])
 
 
@@ -49,10 +55,46 @@ def _translate(error: OSError, storage: str, path: str) -> StorageError:
     return kind(storage, path, error.strerror or str(error), code)
 
 
+class LocalPlace(Place):
+    """A folder, as a path or as ``file:///path``; relative to the profile's folder."""
+
+    form: ClassVar[str] = "file:///folder"
+    opening: ClassVar[tuple[str, ...]] = ("storage-step-folder",)
+
+    @classmethod
+    def check_url(cls, url: str) -> None:
+        """See ``Place.check_url``."""
+        if url.lower().startswith("file:"):
+            parts = urlsplit(url)
+            if parts.netloc not in {"", "localhost"} or not parts.path or parts.query or parts.fragment:
+                raise BadPlace(url, "", "file:///…")
+
+    @property
+    def folder(self) -> Path:
+        """The folder as written; ``~`` is the user's."""
+        is_url = self.url.lower().startswith("file:")
+        return Path(unquote(urlsplit(self.url).path) if is_url else self.url).expanduser()
+
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+    def storage(self, base_folder: Path, secret: Secret) -> Storage:  # noqa: ARG002 - it needs none
+        """See ``Place.storage``."""
+        return LocalStorage(base_folder / self.folder)
+
+
 class LocalStorage:
     """Files of one folder; keeps the contract of ``base.Storage``. What ``put`` and ``rename`` did is on the disk."""
 
-    features = Features(partial_uploads=True, exclusive_rename=True, seamless_replace=True)
+    features = Features(
+        partial_uploads=True,
+        exclusive_rename=True,
+        seamless_replace=True,
+        exclusive_put=True,
+        recursive_listing=True,
+    )
 
     def __init__(self, folder: Path) -> None:
         self.name = str(folder)
@@ -67,11 +109,19 @@ class LocalStorage:
     ) -> None:
         pass
 
-    def list(self, folder: str = "") -> list[Entry]:
+    def list(self, folder: str = "", *, recursive: bool = False) -> list[Entry]:
         """See ``base.Storage.list``; a link that leads out of the storage's folder is not listed."""
         folder = clean_folder(folder, storage=self.name)
-        with self._translated(folder), os.scandir(self._at(folder)) as found:
-            return [entry for item in found if (entry := self._entry(folder, item))]
+        found, folders = [], [folder]
+        while folders:
+            inside = folders.pop()
+            with self._translated(inside), os.scandir(self._at(inside)) as items:
+                for item in items:
+                    if entry := self._entry(inside, item):
+                        found.append(entry)
+                    elif recursive and item.is_dir(follow_symlinks=False) and self._is_good(inside, item):
+                        folders.append(join(inside, item.name))
+        return found
 
     def read(self, path: str, *, limit_bytes: int | None = None) -> bytes:
         """See ``base.Storage.read``."""
@@ -84,18 +134,11 @@ class LocalStorage:
             raise Unreachable(self.name, path, f"{len(data)} / {size}")
         return data
 
-    def put(self, path: str, data: bytes) -> Entry:
+    def put(self, path: str, data: bytes, *, overwrite: bool = True) -> Entry:
         """See ``base.Storage.put``."""
-        with self._translated(path):
-            target = self._at(clean_path(path, storage=self.name))
-            self._make_folders(target.parent)
-            with target.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-                known = os.fstat(file.fileno())
-            _sync(target.parent)
-        return Entry(path, known.st_size, datetime.fromtimestamp(known.st_mtime, UTC))
+        with self._opened_to_write(path, overwrite=overwrite) as file:
+            file.write(data)
+            return self._stored(path, file)
 
     def rename(self, src: str, dst: str, *, overwrite: bool) -> None:
         """See ``base.Storage.rename``."""
@@ -116,6 +159,84 @@ class LocalStorage:
             target = self._file(path)
             target.unlink()
             _sync(target.parent)
+
+    def checksum(self, path: str) -> str | None:
+        """See ``base.Storage.checksum``: nobody computes one but who reads the file."""
+        self._file(path)
+        return None
+
+    def put_files(
+        self, files: Sequence[LocalFile], *, overwrite: bool = True, resume: bool = False, moved: Moved = unwatched
+    ) -> Iterator[Entry]:
+        """See ``base.Storage.put_files``."""
+        for file in files:
+            yield self._put_file(file, overwrite=overwrite, resume=resume, moved=moved)
+
+    def get_files(
+        self, files: Sequence[LocalFile], *, resume: bool = False, moved: Moved = unwatched
+    ) -> Iterator[LocalFile]:
+        """See ``base.Storage.get_files``."""
+        for file in files:
+            try:
+                source = self._file(file.path).open("rb")
+            except (NotFound, FileNotFoundError):
+                continue
+            with self._translated(file.path), source:
+                size = os.fstat(source.fileno()).st_size
+                if size != file.size:
+                    raise Unreachable(self.name, file.path, f"{size} / {file.size}")
+                with opened_to_fetch(file, self.name, resume=resume) as (target, begun):
+                    source.seek(begun)
+                    shutil.copyfileobj(source, target, _BLOCK)
+                    arrived = target.tell()
+            if arrived != file.size:
+                raise Unreachable(self.name, file.path, f"{arrived} / {file.size}")
+            moved(file.path, arrived)
+            yield file
+
+    def rename_files(self, pairs: Sequence[tuple[str, str]], *, overwrite: bool) -> None:
+        """See ``base.Storage.rename_files``."""
+        for src, dst in pairs:
+            self.rename(src, dst, overwrite=overwrite)
+
+    def _put_file(self, file: LocalFile, *, overwrite: bool, resume: bool, moved: Moved) -> Entry:
+        clean_path(file.path, storage=self.name)
+        with opened_to_send(file, self.name) as source:
+            begun = self._begun(file.path, source) if resume else 0
+            with self._opened_to_write(file.path, overwrite=overwrite, keep=begun > 0) as target:
+                source.seek(target.seek(begun))
+                shutil.copyfileobj(source, target, _BLOCK)
+                entry = self._stored(file.path, target)
+        moved(file.path, entry.size)
+        return entry
+
+    def _begun(self, path: str, source: BinaryIO) -> int:
+        """Tell how much of a file an earlier try left, if its last block is the source's."""
+        try:
+            with self._translated(path), self._file(path).open("rb") as there:
+                begun = there.seek(0, os.SEEK_END)
+                start = max(0, begun - _BLOCK)
+                source.seek(start)
+                there.seek(start)
+                return begun if there.read() == source.read(begun - start) else 0
+        except NotFound:
+            return 0
+
+    @contextmanager
+    def _opened_to_write(self, path: str, *, overwrite: bool, keep: bool = False) -> Iterator[BinaryIO]:
+        with self._translated(path):
+            target = self._at(clean_path(path, storage=self.name))
+            self._make_folders(target.parent)
+            with target.open("r+b" if keep else "wb" if overwrite else "xb") as file:
+                yield file
+            _sync(target.parent)
+
+    def _stored(self, path: str, file: BinaryIO) -> Entry:
+        """Bring what was written to the disk."""
+        file.flush()
+        os.fsync(file.fileno())
+        known = os.fstat(file.fileno())
+        return Entry(path, known.st_size, datetime.fromtimestamp(known.st_mtime, UTC))
 
     def _at(self, path: str) -> Path:
         """Give the place of a good path on the disk, if no link on the way leads out of the storage's folder."""
@@ -142,10 +263,16 @@ class LocalStorage:
             raise
         if not S_ISREG(known.st_mode):
             return None
-        if not (inside and is_good_name(item.name)):
-            _log.warning("%s: not listed, its name or its link is not safe: %s", self.name, printable(path))
+        if not self._is_good(folder, item, inside=inside):
             return None
         return Entry(path, known.st_size, datetime.fromtimestamp(known.st_mtime, UTC))
+
+    def _is_good(self, folder: str, item: os.DirEntry[str], *, inside: bool = True) -> bool:
+        if inside and is_good_name(item.name):
+            return True
+        where = printable(join(folder, item.name))
+        _log.warning("%s: not listed, its name or its link is not safe: %s", self.name, where)
+        return False
 
     def _make_folders(self, folder: Path) -> None:
         if folder == self._root:

@@ -51,9 +51,19 @@ def is_good_name(name: str) -> bool:
     return "/" not in name and next(_reasons(name), None) is None
 
 
+def twin_key(name: str) -> str:
+    """Give what is the same for names that some systems take for one: in another case, or composed otherwise."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def parent(path: str) -> str:
     """Give the folder of a path; ``""`` for one that lies in the storage's own folder."""
     return path.rpartition("/")[0]
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Tell whether a path lies in a folder or below; everything lies in ``""``."""
+    return not folder or path.startswith(f"{folder}/")
 
 
 def join(folder: str, name: str) -> str:

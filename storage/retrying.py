@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import tenacity
 
-from passerelle.storage.base import Entry, Features, Storage
-from passerelle.storage.errors import Damaged, NotFound, Throttled, Transient
+from passerelle.storage import checksums
+from passerelle.storage.base import Changes, Entry, Features, LocalFile, Moved, Storage, Tracking, unwatched
+from passerelle.storage.errors import AlreadyThere, Damaged, NotFound, StorageError, Throttled, Transient
 from passerelle.storage.paths import parent
 
 _T = TypeVar("_T")
@@ -21,9 +22,10 @@ _LONGEST_WAIT_SECONDS = 60.0
 class RetryingStorage:
     """Another storage, asked again when an error may go away by itself.
 
-    A connection that is lost while a rename or a removal is answered leaves open whether it was done. The next attempt
-    looks first, so that what was done is not reported as missing. An upload that arrived with another size, as when
-    its connection was cut in good order, is made again too.
+    A connection that is lost while an upload, a rename or a removal is answered leaves open whether it was done. The
+    next attempt looks first, so that what was done is not reported as missing, or as somebody else's. An upload that
+    arrived with another size, as when its connection was cut in good order, is made again too. Of many files, those
+    that are done are not begun again, and as long as some more get done each time there is no end of attempts.
 
     Args:
         inner: the storage.
@@ -63,22 +65,25 @@ class RetryingStorage:
     ) -> None:
         self._inner.__exit__(kind, error, trace)
 
-    def list(self, folder: str = "") -> list[Entry]:
+    def list(self, folder: str = "", *, recursive: bool = False) -> list[Entry]:
         """See ``base.Storage.list``."""
-        return self._again(lambda _: self._inner.list(folder))
+        return self._again(lambda _: self._inner.list(folder, recursive=recursive))
 
     def read(self, path: str, *, limit_bytes: int | None = None) -> bytes:
         """See ``base.Storage.read``."""
         return self._again(lambda _: self._inner.read(path, limit_bytes=limit_bytes))
 
-    def put(self, path: str, data: bytes) -> Entry:
+    def put(self, path: str, data: bytes, *, overwrite: bool = True) -> Entry:
         """See ``base.Storage.put``."""
 
-        def sent(_: int) -> Entry:
-            entry = self._inner.put(path, data)
-            if entry.size != len(data):
-                raise Damaged(self.name, path, f"{entry.size} / {len(data)}")
-            return entry
+        def sent(attempt: int) -> Entry:
+            try:
+                return _whole(self._inner.put(path, data, overwrite=overwrite), len(data), self.name)
+            except AlreadyThere:
+                ours = attempt > 1 and self._inner.read(path, limit_bytes=len(data)) == data
+                if not (ours and (entry := self._entry(path))):
+                    raise
+                return entry
 
         return self._again(sent)
 
@@ -86,7 +91,7 @@ class RetryingStorage:
         """See ``base.Storage.rename``."""
 
         def renamed(attempt: int) -> None:
-            if attempt == 1 or self._is_there(src) or not self._is_there(dst):
+            if attempt == 1 or self._entry(src) or not self._entry(dst):
                 self._inner.rename(src, dst, overwrite=overwrite)
 
         self._again(renamed)
@@ -95,10 +100,100 @@ class RetryingStorage:
         """See ``base.Storage.delete``."""
 
         def deleted(attempt: int) -> None:
-            if attempt == 1 or self._is_there(path):
+            if attempt == 1 or self._entry(path):
                 self._inner.delete(path)
 
         self._again(deleted)
+
+    def checksum(self, path: str) -> str | None:
+        """See ``base.Storage.checksum``."""
+        return self._again(lambda _: self._inner.checksum(path))
+
+    def put_files(
+        self, files: Sequence[LocalFile], *, overwrite: bool = True, resume: bool = False, moved: Moved = unwatched
+    ) -> Iterator[Entry]:
+        """See ``base.Storage.put_files``."""
+        left = {file.path: file for file in files}
+
+        def arriving(attempt: int) -> Iterator[Entry]:
+            if attempt > 1 and not overwrite:
+                yield from [entry for file in left.values() if (entry := self._own(file))]
+            for entry in self._inner.put_files(list(left.values()), overwrite=overwrite, resume=resume, moved=moved):
+                yield _whole(entry, left[entry.path].size, self.name)
+
+        for entry in self._each_again(arriving, left):
+            del left[entry.path]
+            yield entry
+
+    def get_files(
+        self, files: Sequence[LocalFile], *, resume: bool = False, moved: Moved = unwatched
+    ) -> Iterator[LocalFile]:
+        """See ``base.Storage.get_files``."""
+        left = {file.path: file for file in files}
+
+        def arriving(_: int) -> Iterator[LocalFile]:
+            return self._inner.get_files(list(left.values()), resume=resume, moved=moved)
+
+        for file in self._each_again(arriving, left):
+            del left[file.path]
+            yield file
+
+    def rename_files(self, pairs: Sequence[tuple[str, str]], *, overwrite: bool) -> None:
+        """See ``base.Storage.rename_files``."""
+        left = dict(pairs)
+
+        def renamed(attempt: int) -> None:
+            if attempt > 1:
+                self._forget_renamed(left)
+            self._inner.rename_files(list(left.items()), overwrite=overwrite)
+
+        self._again(renamed)
+
+    def changes(self, folder: str = "", cursor: str = "") -> Changes:
+        """See ``base.Tracking.changes``; only where the features name it."""
+        return self._again(lambda _: cast("Tracking", self._inner).changes(folder, cursor))
+
+    def _each_again(self, given: Callable[[int], Iterator[_T]], left: dict[str, LocalFile]) -> Iterator[_T]:
+        """Give what comes; after an error that may go away go on with the rest. Whatever got there counts anew."""
+        policy = self._attempts.copy()
+        policy.begin()
+        state = tenacity.RetryCallState(policy, None, (), {})
+        while True:
+            before = len(left)
+            try:
+                yield from given(state.attempt_number)
+            except StorageError as error:
+                if len(left) < before:
+                    state.attempt_number = 1
+                state.set_exception((type(error), error, error.__traceback__))
+                pause = cast("float", policy.iter(state))  # raises the error where there is no use in another try
+                state.prepare_for_next_attempt()
+                policy.sleep(pause)
+            else:
+                return
+
+    def _forget_renamed(self, left: dict[str, str]) -> None:
+        """Leave out the pairs whose source is gone and whose target is there."""
+        there: set[str] = set()
+        for folder in {parent(path) for pair in left.items() for path in pair}:
+            try:
+                there |= {entry.path for entry in self._inner.list(folder)}
+            except NotFound:
+                continue
+        for src, dst in list(left.items()):
+            if src not in there and dst in there:
+                del left[src]
+
+    def _own(self, file: LocalFile) -> Entry | None:
+        """Give the entry of a file that an earlier attempt brought there, before its answer was lost."""
+        entry = self._entry(file.path)
+        if entry is None or entry.size != file.size:
+            return None
+        theirs = entry.checksum or self._inner.checksum(file.path)
+        if theirs is not None and checksums.is_known(theirs):
+            return entry if theirs == checksums.of_file(theirs.partition(":")[0], file.local) else None
+        same = self._inner.read(file.path, limit_bytes=file.size) == file.local.read_bytes()
+        return entry if same else None
 
     def _again(self, verb: Callable[[int], _T]) -> _T:
         for attempt in self._attempts.copy():
@@ -106,16 +201,22 @@ class RetryingStorage:
                 return verb(attempt.retry_state.attempt_number)
         raise AssertionError("tenacity either returns or raises")
 
-    def _is_there(self, path: str) -> bool:
+    def _entry(self, path: str) -> Entry | None:
         try:
-            return any(entry.path == path for entry in self._inner.list(parent(path)))
+            return next((entry for entry in self._inner.list(parent(path)) if entry.path == path), None)
         except NotFound:
-            return False
+            return None
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, Throttled) and error.retry_after else 0.0
         return max(asked, self._grown(state))
+
+
+def _whole(entry: Entry, size: int, storage: str) -> Entry:
+    if entry.size != size:
+        raise Damaged(storage, entry.path, f"{entry.size} / {size}")
+    return entry
 
 
 def _say(state: tenacity.RetryCallState) -> None:

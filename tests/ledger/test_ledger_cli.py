@@ -46,7 +46,7 @@ def test_status_tells_what_was_exchanged_and_what_is_left(command, used):
 def test_status_of_an_unused_ledger_in_english(command, ledger):
     told = command("status", language="en")
     assert told.exit_code == 0
-    assert told.output.count("- nothing") == 5
+    assert told.output.count("- nothing") == 6
     assert "Deliveries to finish" in told.output
 
 

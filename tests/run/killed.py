@@ -24,7 +24,7 @@ STEPS = (
     "passerelle.ledger.ledger:Ledger.prepare",
     "passerelle.ledger.ledger:Ledger.set_mark",
     "passerelle.run.orders:publish",
-    "passerelle.storage.local:LocalStorage.put",
+    "passerelle.storage.local:LocalStorage._put_file",
     "passerelle.storage.local:LocalStorage.rename",
     "passerelle.ledger.ledger:Ledger.delivered",
 )

@@ -38,6 +38,10 @@ def pyftpdlib_without_mlsd() -> Iterator[Server]:
 vsftpd = _for_the_session("vsftpd", storage_servers.vsftpd)
 proftpd = _for_the_session("proftpd", storage_servers.proftpd)
 pure_ftpd = _for_the_session("pure_ftpd", storage_servers.pure_ftpd)
+vsftpd_tls = _for_the_session("vsftpd_tls", storage_servers.vsftpd_tls)
+vsftpd_implicit = _for_the_session("vsftpd_implicit", lambda: storage_servers.vsftpd_tls(implicit=True))
+proftpd_tls = _for_the_session("proftpd_tls", storage_servers.proftpd_tls)
+pure_ftpd_tls = _for_the_session("pure_ftpd_tls", storage_servers.pure_ftpd_tls)
 sshd = _for_the_session("sshd", storage_servers.sshd)
 
 

@@ -4,7 +4,7 @@ All listen on the loopback address and an ephemeral port, and own no right that 
 as root give it up first (``unprivileged``), so that a refused right is really refused.
 """
 
-# ruff: noqa: PTH102, PTH104, PTH105, PTH107, PTH110, PTH116, PTH123 - names as bytes, calls as servers make them
+# ruff: noqa: PTH102, PTH104, PTH107, PTH110, PTH116 - names as bytes, calls as servers make them
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ import subprocess
 import tempfile
 import textwrap
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -34,9 +34,12 @@ from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
+from storage_certificates import Authority, Certificate
 
 from passerelle.storage.ftp import FtpStorage
+from passerelle.storage.ftp.tls import Tls
 from passerelle.storage.sftp import SftpStorage
+from passerelle.storage.ssh import SshLogin
 
 USER = "tester"
 PASSWORD = "pässe-wôrd 1"
@@ -66,6 +69,8 @@ class Server:
     host: str = "127.0.0.1"
     fingerprint: str = ""  # of its host key
     key_file: Path | None = None
+    ca_file: Path | None = None  # whoever trusts it trusts the server's certificate
+    implicit_tls: bool = False
     log: list[str] = field(default_factory=list)
     program: FTPServer | None = None  # where it runs in this process
 
@@ -178,9 +183,13 @@ class _Keys(paramiko.ServerInterface):
     def check_channel_request(self, kind: str, chanid: int) -> int:
         return paramiko.OPEN_SUCCEEDED
 
+    def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
+        self.server.may_start.wait()
+        return super().check_channel_subsystem_request(channel, name)
+
 
 class _Files(paramiko.SFTPServerInterface):
-    """Files of a folder, as the simplest servers give them: no OpenSSH extension where ``plain`` is set."""
+    """Files of a folder, as the simplest servers give them: without OpenSSH's extensions."""
 
     def __init__(self, server: _Keys, *args: object, **kwargs: object) -> None:
         super().__init__(server)
@@ -215,12 +224,13 @@ class _Files(paramiko.SFTPServerInterface):
 
     def open(self, path: str, flags: int, attr: paramiko.SFTPAttributes) -> paramiko.SFTPHandle | int:
         self.settings.log.append(f"open {path}")
-        mode = "wb" if flags & os.O_WRONLY else "rb"
         try:
             handle = paramiko.SFTPHandle(flags)
             handle.filename = self._real(path)
-            handle.readfile = handle.writefile = open(handle.filename, mode, buffering=0)  # noqa: SIM115
-            handle.stat = lambda: paramiko.SFTPAttributes.from_stat(os.fstat(handle.readfile.fileno()))
+            mode = {os.O_RDONLY: "rb", os.O_WRONLY: "wb"}[flags & os.O_ACCMODE]
+            file = open(handle.filename, mode, buffering=0, opener=lambda name, _: os.open(name, flags, 0o644))  # noqa: SIM115
+            handle.readfile = handle.writefile = file
+            handle.stat = lambda: paramiko.SFTPAttributes.from_stat(os.fstat(file.fileno()))
         except OSError as error:
             return paramiko.SFTPServer.convert_errno(error.errno)
         return handle
@@ -233,11 +243,6 @@ class _Files(paramiko.SFTPServerInterface):
             return paramiko.SFTP_FAILURE
         return self._do(lambda: os.rename(self._real(oldpath), self._real(newpath)))
 
-    def posix_rename(self, oldpath: str, newpath: str) -> int:
-        if self.settings.plain:
-            return paramiko.SFTP_OP_UNSUPPORTED
-        return self._do(lambda: os.replace(self._real(oldpath), self._real(newpath)))
-
     def mkdir(self, path: str, attr: paramiko.SFTPAttributes) -> int:
         return self._do(lambda: os.mkdir(self._real(path)))
 
@@ -245,13 +250,16 @@ class _Files(paramiko.SFTPServerInterface):
 class SftpServer:
     """paramiko's own server side, over a folder."""
 
-    def __init__(self, folder: Path, *, plain: bool = False) -> None:
+    def __init__(self, folder: Path, *, most_connections: int = 100) -> None:
         self.folder = folder
-        self.plain = plain
+        self.most_connections = most_connections
+        self.may_start = threading.Event()
+        self.may_start.set()
         self.log: list[str] = []
         self.logins: list[tuple[str, str]] = []
         self.host_key = paramiko.ECDSAKey.generate()
         self.user_key: paramiko.PKey | None = None
+        self.accepted = 0
         self.transports: list[paramiko.Transport] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, name="sftp-server")
@@ -262,6 +270,11 @@ class SftpServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.accepted += 1
+            if sum(transport.is_active() for transport in self.transports) >= self.most_connections:
+                connection.close()
+                continue
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.host_key)
             transport.set_subsystem_handler("sftp", paramiko.SFTPServer, _Files)
@@ -284,6 +297,7 @@ class SftpServer:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
+        self.may_start.set()
         self.hang_up()
 
     @property
@@ -292,7 +306,7 @@ class SftpServer:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, *, as_nobody: bool = True) -> Iterator[None]:
+def running(command: list[str], port: int, *, as_nobody: bool = True, host: str = "127.0.0.1") -> Iterator[None]:
     """Run a server program until it has been used; it is ready when it takes connections."""
     own = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if as_nobody and os.geteuid() == 0 else {}
     process = subprocess.Popen(
@@ -303,18 +317,18 @@ def running(command: list[str], port: int, *, as_nobody: bool = True) -> Iterato
         **own,
     )
     try:
-        _wait_until_ready(process, port)
+        _wait_until_ready(process, host, port)
         yield
     finally:
         process.terminate()
         process.communicate()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], host: str, port: int) -> None:
     for _ in range(500):
         if process.poll() is not None:
             pytest.fail(f"{process.args} ended: {process.communicate()[0]!r}")
-        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection((host, port), timeout=5):
             return
         pause()
     pytest.fail(f"{process.args} takes no connection")
@@ -350,14 +364,44 @@ def _configured(folder: Path, text: str) -> Path:
 
 
 @contextlib.contextmanager
-def vsftpd(served: Path | None = None) -> Iterator[Server]:
-    """vsftpd without root can only let anonymous users in."""
+def certified() -> Iterator[tuple[Authority, Certificate]]:
+    """Give an authority, and a good certificate, whose file the servers may read."""
+    with shared_folder() as folder:
+        authority = Authority(folder)
+        certificate = authority.certificate()
+        owned(certificate.file).chmod(0o600)
+        yield authority, certificate
+
+
+TLS_OF_VSFTPD = {
+    "ssl_enable": "YES",
+    "allow_anon_ssl": "YES",
+    "force_anon_logins_ssl": "YES",
+    "force_anon_data_ssl": "YES",
+    "require_ssl_reuse": "YES",
+    "ssl_tlsv1": "YES",
+    "ssl_ciphers": "HIGH",
+}
+
+
+@contextlib.contextmanager
+def vsftpd(
+    served: Path | None = None, *, host: str = "127.0.0.1", tls: Path | None = None, **more: object
+) -> Iterator[Server]:
+    """vsftpd without root can only let anonymous users in.
+
+    Args:
+        served: folder.
+        host: address.
+        tls: file with a certificate and its key, for explicit TLS.
+        more: options of its configuration.
+    """
     binary = program("vsftpd")
     with shared_folder() as base:
         folder, port = served or _root(base), free_port()
         options = {
             "listen": "YES",
-            "listen_address": "127.0.0.1",
+            "listen_address": host,
             "listen_port": port,
             "background": "NO",
             "run_as_launching_user": "YES",
@@ -373,10 +417,22 @@ def vsftpd(served: Path | None = None) -> Iterator[Server]:
             "secure_chroot_dir": base,
             "xferlog_enable": "NO",
             "seccomp_sandbox": "NO",
+            **({"rsa_cert_file": tls, "rsa_private_key_file": tls, **TLS_OF_VSFTPD} if tls else {}),
+            **more,
         }
         file = _configured(base, "".join(f"{name}={value}\n" for name, value in options.items()))
-        with running([binary, str(file)], port):
-            yield Server(port, folder, user="anonymous")
+        with running([binary, str(file)], port, host=host):
+            yield Server(port, folder, user="anonymous", host=host)
+
+
+@contextlib.contextmanager
+def vsftpd_tls(*, implicit: bool = False) -> Iterator[Server]:
+    """vsftpd that demands TLS, and that data connections take up the session of the control connection."""
+    with (
+        certified() as (authority, certificate),
+        vsftpd(tls=certificate.file, implicit_ssl="YES" if implicit else "NO") as server,
+    ):
+        yield replace(server, ca_file=authority.file, implicit_tls=implicit)
 
 
 def _hashed_password() -> str:
@@ -385,8 +441,11 @@ def _hashed_password() -> str:
 
 
 @contextlib.contextmanager
-def proftpd() -> Iterator[Server]:
+def proftpd(tls: Path | None = None, more: Sequence[str] = ()) -> Iterator[Server]:
+    """ProFTPD with its checksums; ``tls``: file with a certificate and its key, for explicit TLS."""
     binary = program("proftpd")
+    unpacked = Path(binary).parent.parent / "proftpd/usr/lib/proftpd"
+    modules = unpacked if unpacked.is_dir() else Path("/usr/lib/proftpd")
     with shared_folder() as base:
         folder, port, users = _root(base), free_port(), base / "users"
         users.write_text(f"{USER}:{_hashed_password()}:{NOBODY}:{NOBODY}::{folder}:/bin/false\n")
@@ -408,20 +467,47 @@ def proftpd() -> Iterator[Server]:
             RequireValidShell off
             UseReverseDNS off
             AllowOverwrite on
+            AllowStoreRestart on
             PidFile {base}/pid
             ScoreboardFile {base}/scoreboard
             WtmpLog off
-            TransferLog none
             SystemLog none
+            ModulePath {modules}
+            LoadModule mod_digest.c
             """,
         )
+        if tls:
+            demand = ("LoadModule mod_tls.c", "TLSEngine on", "TLSRequired on", f"TLSECCertificateFile {tls}")
+            more = (*demand, f"TLSECCertificateKeyFile {tls}")
+        with file.open("a") as configuration:
+            configuration.writelines(f"{line}\n" for line in (*more, "TransferLog none"))  # the first of a kind counts
         with running([binary, "-n", "-c", str(file)], port):
             yield Server(port, folder)
 
 
 @contextlib.contextmanager
-def pure_ftpd() -> Iterator[Server]:
-    """Pure-FTPd only serves when it is started by root; its users have the rights of nobody."""
+def proftpd_sftp(more: Sequence[str] = ()) -> Iterator[Server]:
+    """ProFTPD as an SFTP server: it computes checksums; ``more``: lines of its configuration."""
+    with shared_folder() as keys:
+        fingerprint = _key(keys / "host_ed25519")
+        settings = ("SFTPEngine on", f"SFTPHostKey {keys}/host_ed25519", "SFTPAuthMethods password")
+        with proftpd(more=("LoadModule mod_sftp.c", *settings, *more)) as server:
+            yield replace(server, fingerprint=fingerprint)
+
+
+@contextlib.contextmanager
+def proftpd_tls() -> Iterator[Server]:
+    """ProFTPD that demands TLS, and the session taken up, as it does by default."""
+    with certified() as (authority, certificate), proftpd(certificate.file) as server:
+        yield replace(server, ca_file=authority.file)
+
+
+@contextlib.contextmanager
+def pure_ftpd(tls: Path | None = None) -> Iterator[Server]:
+    """Pure-FTPd only serves when it is started by root; its users have the rights of nobody.
+
+    ``tls``: file with a certificate and its key, for explicit TLS on both connections.
+    """
     binary, maker = program("pure-ftpd"), program("pure-pw")
     if os.geteuid() != 0:
         pytest.skip("pure-ftpd must be started by root")
@@ -444,21 +530,35 @@ def pure_ftpd() -> Iterator[Server]:
             f"puredb:{database}",
             "-g",
             f"{base}/pid",
+            *(["-Y", "3", "-2", str(tls)] if tls else []),
         ]
         with running(command, port, as_nobody=False):
             yield Server(port, folder)
 
 
 @contextlib.contextmanager
-def sshd(served: Path | None = None) -> Iterator[Server]:
-    """OpenSSH without root lets in whoever runs it, by key."""
-    binary, maker = program("sshd"), program("ssh-keygen")
+def pure_ftpd_tls() -> Iterator[Server]:
+    """Pure-FTPd that demands TLS."""
+    with certified() as (authority, certificate), pure_ftpd(certificate.file) as server:
+        yield replace(server, ca_file=authority.file)
+
+
+def _key(file: Path) -> str:
+    """Make a key of the kind that the file's name ends with; give its fingerprint."""
+    maker = program("ssh-keygen")
+    subprocess.run([maker, "-q", "-t", file.name.partition("_")[2], "-N", "", "-f", file], check=True)
+    owned(file)
+    shown = subprocess.run([maker, "-lf", file.with_suffix(".pub")], capture_output=True, check=True)
+    return shown.stdout.decode().split()[1]
+
+
+@contextlib.contextmanager
+def sshd(served: Path | None = None, more: str = "MaxStartups 50") -> Iterator[Server]:
+    """OpenSSH without root lets in whoever runs it, by key; ``more``: a line of its configuration."""
+    binary = program("sshd")
     with shared_folder() as base:
         folder, port = served or _root(base), free_port()
-        for name in ("host_ed25519", "host_ecdsa", "user_ed25519"):
-            kind = name.partition("_")[2]
-            subprocess.run([maker, "-q", "-t", kind, "-N", "", "-f", base / name], check=True)
-            owned(base / name)
+        fingerprint, _, _ = (_key(base / name) for name in ("host_ed25519", "host_ecdsa", "user_ed25519"))
         file = _configured(
             base,
             f"""
@@ -470,15 +570,28 @@ def sshd(served: Path | None = None) -> Iterator[Server]:
             UsePAM no
             PasswordAuthentication no
             PidFile none
-            MaxStartups 50
+            {more}
             Subsystem sftp internal-sftp
             ForceCommand internal-sftp -d {folder}
             """,
         )
-        shown = subprocess.run([maker, "-lf", base / "host_ed25519.pub"], capture_output=True, check=True)
-        fingerprint, user = shown.stdout.decode().split()[1], pwd.getpwuid(NOBODY).pw_name
+        user = pwd.getpwuid(NOBODY).pw_name
         with running([binary, "-D", "-e", "-f", str(file)], port):
             yield Server(port, folder, user=user, fingerprint=fingerprint, key_file=base / "user_ed25519")
+
+
+def sessions(process: int) -> set[int]:
+    """Give the processes that serve the connections of the servers that a process runs: its children's children."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    below: set[int] = set()
+    found = {child for child, parent in parents.items() if parent == process}
+    while found:
+        found = {child for child, parent in parents.items() if parent in found}
+        below |= found
+    return below
 
 
 _numbers = itertools.count(1)
@@ -499,36 +612,34 @@ def emptied(folder: Path) -> None:
 
 
 def ftp_storage(server: Server, folder: str | None = None, **options: object) -> FtpStorage:
-    """Give a storage on a folder of an FTP server, by default a new one."""
+    """Give a storage on a folder of an FTP server, by default a new one; in TLS if the server has a certificate."""
     password = SecretStr(PASSWORD) if server.user == USER else None
-    settings = {"port": server.port, "user": server.user, "password": password, "timeout_seconds": 10.0, **options}
+    settings = {
+        "port": server.port,
+        "user": server.user,
+        "password": password,
+        "timeout_seconds": 10.0,
+        "tls": Tls(implicit=server.implicit_tls, ca_file=server.ca_file) if server.ca_file else None,
+        **options,
+    }
     folder = new_folder(server.folder) if folder is None else folder
     return FtpStorage(f"ftp://{server.user}@{server.host}/{folder}", server.host, folder=folder, **settings)
 
 
 def sftp_storage(server: SftpServer, folder: str | None = None, **options: object) -> SftpStorage:
     """Give a storage on a folder of an SFTP server in this process, by default a new one."""
-    settings = {
-        "port": server.port,
-        "user": USER,
-        "password": SecretStr(PASSWORD),
-        "fingerprints": (server.host_key.fingerprint,),
-        "timeout_seconds": 10.0,
-        **options,
-    }
-    folder = new_folder(server.folder) if folder is None else folder
-    return SftpStorage(f"sftp://{USER}@127.0.0.1/{folder}", "127.0.0.1", folder=folder, **settings)
+    own = {"password": SecretStr(PASSWORD), "fingerprints": (server.host_key.fingerprint,)}
+    return _over_ssh(server, USER, folder, {**own, **options})
 
 
 def openssh_storage(server: Server, folder: str | None = None, **options: object) -> SftpStorage:
     """Give a storage on a folder of an OpenSSH server, by default a new one."""
-    settings = {
-        "port": server.port,
-        "user": server.user,
-        "key_file": server.key_file,
-        "fingerprints": (server.fingerprint,),
-        "timeout_seconds": 10.0,
-        **options,
-    }
+    own = {"key_file": server.key_file, "fingerprints": (server.fingerprint,)}
+    return _over_ssh(server, server.user, folder, {**own, **options})
+
+
+def _over_ssh(server: Server | SftpServer, user: str, folder: str | None, options: dict[str, object]) -> SftpStorage:
     folder = new_folder(server.folder) if folder is None else folder
-    return SftpStorage(f"sftp://{server.user}@{server.host}/{folder}", server.host, folder=folder, **settings)
+    connections = options.pop("connections", 4)
+    settings = {"host": "127.0.0.1", "port": server.port, "user": user, "timeout_seconds": 10.0, **options}
+    return SftpStorage(SshLogin(f"sftp://{user}@127.0.0.1/{folder}", **settings), folder, connections=connections)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from passerelle.cli.main import app
 from passerelle.storage.check import check_place
 from passerelle.storage.errors import StorageError
-from passerelle.storage.places import Place, open_place
+from passerelle.storage.places import as_place, open_place
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_sto_3_a_local_folder_is_tested_step_by_step(tmp_path: Path) -> None:
 def test_sto_3_an_ftp_server_is_tested_step_by_step(pyftpdlib: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERELLE_LANG", "en")
     url = f"ftp://{USER}@127.0.0.1:{pyftpdlib.port}/{new_folder(pyftpdlib.folder)}"
-    code, output = run("test", url, "--password", "FTP_PASSWORD")
+    code, output = run("test", url, "-o", "password=FTP_PASSWORD")
     assert code == 0
     assert steps(output) == [
         "✓ Server name found",
@@ -69,13 +69,13 @@ def test_sto_3_an_ftp_server_is_tested_step_by_step(pyftpdlib: Server, monkeypat
 
 def test_sto_3_an_sftp_server_is_tested_from_the_unknown_host_to_the_pinned_one(paramiko_server: SftpServer) -> None:
     url = f"sftp://{USER}@127.0.0.1:{paramiko_server.port}/{new_folder(paramiko_server.folder)}"
-    code, output = run("test", url, "--password", "FTP_PASSWORD")
+    code, output = run("test", url, "-o", "password=FTP_PASSWORD")
     assert code == 1
     assert steps(output) == ["✓ Nom du serveur trouvé", "✓ Connexion établie", "✗ Clé d'hôte vérifiée"]
-    option = next(line for line in output.splitlines() if "--host-key-fingerprint" in line)
-    shown = option.partition("--host-key-fingerprint ")[2].split(")")[0]
+    option = next(line for line in output.splitlines() if "-o host_key_fingerprint=" in line)
+    shown = option.partition("-o host_key_fingerprint=")[2].split(")")[0]
     assert shown == paramiko_server.host_key.fingerprint
-    code, output = run("test", url, "--password", "FTP_PASSWORD", "--host-key-fingerprint", shown, "--read-only")
+    code, output = run("test", url, "-o", "password=FTP_PASSWORD", "-o", f"host_key_fingerprint={shown}", "--read-only")
     assert code == 0
     assert steps(output) == [
         "✓ Nom du serveur trouvé",
@@ -91,8 +91,8 @@ def test_sto_3_the_step_that_fails_is_named_with_what_to_do(
     pyftpdlib: Server, paramiko_server: SftpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ftp, sftp = f"127.0.0.1:{pyftpdlib.port}", f"127.0.0.1:{paramiko_server.port}"
-    pinned = ("--host-key-fingerprint", paramiko_server.host_key.fingerprint)
-    right, wrong = ("--password", "FTP_PASSWORD"), ("--password", "WRONG_PASSWORD")
+    pinned = ("-o", f"host_key_fingerprint={paramiko_server.host_key.fingerprint}")
+    right, wrong = ("-o", "password=FTP_PASSWORD"), ("-o", "password=WRONG_PASSWORD")
     monkeypatch.setenv("WRONG_PASSWORD", "wröng-secret")
     for words, failed in (
         ((str(tmp_path / "none"),), "✗ Dossier trouvé"),
@@ -116,7 +116,7 @@ def test_sto_3_the_step_that_fails_is_named_with_what_to_do(
 def test_sto_3_what_may_not_be_done_is_found_and_the_test_file_removed(command: str) -> None:
     known = {name: known for name, known in Handler.proto_cmds.items() if name != command}
     with storage_servers.shared_folder() as folder, storage_servers.ftp_server(folder, proto_cmds=known) as server:
-        code, output = run("test", f"ftp://{USER}@127.0.0.1:{server.port}", "--password", "FTP_PASSWORD")
+        code, output = run("test", f"ftp://{USER}@127.0.0.1:{server.port}", "-o", "password=FTP_PASSWORD")
         assert code == 1
         failed = {"STOR": "écrit", "RETR": "relu à l'identique", "DELE": "supprimé"}[command]
         assert steps(output)[-1] == f"✗ Fichier d'essai {failed}"
@@ -124,7 +124,7 @@ def test_sto_3_what_may_not_be_done_is_found_and_the_test_file_removed(command: 
 
 
 def test_sto_3_a_server_that_changes_line_ends_is_found(tmp_path: Path) -> None:
-    place = Place(url=str(tmp_path))
+    place = as_place(str(tmp_path))
     storage = open_place(place)
     real = storage.read
     storage.read = lambda path, **options: real(path, **options).replace(b"\r\n", b"\n")
@@ -141,11 +141,14 @@ def test_sto_3_a_server_that_changes_line_ends_is_found(tmp_path: Path) -> None:
     [
         (("test", "ftp://me:s3cret@host"), "L'adresse contient un mot de passe"),
         (("test", "gopher://host"), "Adresse d'emplacement incorrecte"),
-        (("test", "ftp://host", "--password", "hunter2"), "Ce n'est pas un nom de secret"),
-        (("test", "ftp://host", "--password", "MISSING_SECRET"), "Secret introuvable : MISSING_SECRET"),
-        (("ls", "ftp://host", "--key-file", "x"), "Une option ne convient pas"),
-        (("ls",), "PLACE-URL"),
-        (("ls", "ftp://host", "--passive", "active"), "active"),
+        (("test", "ftp://host", "-o", "password=hunter2"), "Ce n'est pas un nom de secret"),
+        (("test", "ftp://host", "-o", "password=MISSING_SECRET"), "Secret introuvable : MISSING_SECRET"),
+        (("ls", "ftp://host", "-o", "key_file=x"), "Une option ne convient pas"),
+        (("ls", "ftp://host", "-o", "colour=red"), "colour"),
+        (("ls", "ftp://host", "-o", "passive"), "NOM=VALEUR"),
+        (("ls", "ftp://host", "-o", "attempts=many"), "attempts"),
+        (("ls",), "Adresse d'emplacement incorrecte"),
+        (("login", "ftp://host"), "Aucun emplacement à autoriser par le navigateur"),
     ],
 )
 def test_run_5_a_wrong_address_or_option_is_exit_code_2(words: tuple[str, ...], said: str) -> None:
@@ -161,7 +164,7 @@ def test_sto_3_files_are_listed(pyftpdlib: Server) -> None:
     (pyftpdlib.folder / folder / "in").mkdir()
     (pyftpdlib.folder / folder / "in" / "b été.csv").write_bytes(b"12345")
     (pyftpdlib.folder / folder / "in" / "a.csv").write_bytes(b"")
-    words = (f"ftp://{USER}@127.0.0.1:{pyftpdlib.port}/{folder}", "--password", "FTP_PASSWORD")
+    words = (f"ftp://{USER}@127.0.0.1:{pyftpdlib.port}/{folder}", "-o", "password=FTP_PASSWORD")
     assert run("ls", *words) == (0, "")
     code, output = run("ls", words[0], "in", *words[1:])
     assert code == 0

@@ -17,6 +17,7 @@ from passerelle.storage.contract import StorageContract
 from passerelle.storage.ftp import FtpStorage
 from passerelle.storage.local import LocalStorage
 from passerelle.storage.memory import MemoryStorage
+from passerelle.storage.places import BACKENDS
 from passerelle.storage.retrying import RetryingStorage
 from passerelle.storage.sftp import SftpStorage
 
@@ -56,7 +57,8 @@ class TestLocal(StorageContract):
 
     @pytest.fixture
     def storage(self, tmp_path: Path) -> Iterator[Storage]:
-        with LocalStorage(tmp_path) as storage:
+        (tmp_path / "place").mkdir()
+        with LocalStorage(tmp_path / "place") as storage:
             yield storage
 
 
@@ -74,7 +76,7 @@ class TestPyftpdlibWithoutMlsd(StorageContract):
 
     @pytest.fixture
     def storage(self, pyftpdlib_without_mlsd: Server) -> Iterator[Storage]:
-        with ftp_storage(pyftpdlib_without_mlsd, passive="pasv") as storage:
+        with ftp_storage(pyftpdlib_without_mlsd, data_connections="pasv") as storage:
             yield storage
 
 
@@ -128,12 +130,17 @@ class TestOpenssh(StorageContract):
 
 
 def test_sto_1_every_backend_runs_the_contract() -> None:
-    """A class of the package with the five verbs is a backend, and some suite here must name it."""
+    """A class of the package with the verbs of a storage is a backend, and some suite beside here must name it."""
     verbs = {"list", "read", "put", "rename", "delete"}
     backends = set()
-    for module in pkgutil.iter_modules(passerelle.storage.__path__, "passerelle.storage."):
+    for module in pkgutil.walk_packages(passerelle.storage.__path__, "passerelle.storage."):
         for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if found.__module__ == module.name and verbs <= vars(found).keys() and found is not Storage:
                 backends.add(found)
-    assert backends == {suite.backend for suite in StorageContract.__subclasses__() if suite.__module__ == __name__}
-    assert len(backends) >= 5
+    beside = {file.stem for file in Path(__file__).parent.glob("test_storage_*.py")}
+    for name in beside - {__name__}:
+        importlib.import_module(name)
+    suites = [suite for suite in StorageContract.__subclasses__() if suite.__module__ in beside]
+    assert backends == {suite.backend for suite in suites}
+    for module in {path.rpartition(".")[0] for path in BACKENDS.values()}:
+        assert any(f"{found.__module__}.".startswith(f"passerelle.storage.{module}.") for found in backends)

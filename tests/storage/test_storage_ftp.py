@@ -18,7 +18,7 @@ from storage_servers import Handler, Server, ftp_storage
 
 from passerelle.storage.errors import AlreadyThere, Denied, NotFound, Unreachable
 from passerelle.storage.ftp import FtpStorage
-from passerelle.storage.ftp_listing import Listed, list_lines, mlsd
+from passerelle.storage.ftp.listing import Listed, list_lines, mlsd
 from passerelle.storage.publish import OutFile, publish
 
 
@@ -62,7 +62,7 @@ def test_sto_10_use_outside_of_with_is_a_programming_error(pyftpdlib: Server) ->
 
 def test_sto_10_a_wrong_address_in_pasv_does_no_harm(folder: Path) -> None:
     with storage_servers.ftp_server(folder, masquerade_address="192.0.2.1") as server:
-        with ftp_storage(server, "", passive="pasv") as storage:
+        with ftp_storage(server, "", data_connections="pasv") as storage:
             storage.put("a", b"a")
             assert storage.read("a") == b"a"
         assert "PASV" in server.log
@@ -86,12 +86,15 @@ def test_sto_10_transfers_are_binary_and_mlsd_is_preferred(folder: Path) -> None
         assert not [command for command in server.log if command.startswith("LIST")]
 
 
-def test_sto_10_mlsd_is_asked_for_once_where_it_is_unknown(folder: Path) -> None:
-    with storage_servers.ftp_server(folder, proto_cmds=_without("MLSD", "MLST")) as server:
+@pytest.mark.parametrize(("unknown", "asked"), [(("MLSD", "MLST"), 0), (("MLSD",), 1), (("MLSD", "FEAT"), 1)])
+def test_sto_10_mlsd_is_asked_for_at_most_once_where_it_is_unknown(
+    folder: Path, unknown: tuple[str, ...], asked: int
+) -> None:
+    with storage_servers.ftp_server(folder, proto_cmds=_without(*unknown)) as server:
         with ftp_storage(server, "") as storage:
             for _ in range(3):
                 storage.list()
-        assert server.log.count("MLSD") == 1
+        assert server.log.count("MLSD") == asked
 
 
 def test_sto_10_plain_list_is_used_where_options_are_taken_for_names(folder: Path) -> None:

@@ -8,39 +8,73 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from storage_servers import PASSWORD, USER, Server, SftpServer, new_folder
 
 from passerelle.storage import secrets
 from passerelle.storage.errors import BadPlace
 from passerelle.storage.local import LocalStorage
-from passerelle.storage.places import Address, Place, open_place
+from passerelle.storage.place import Place
+from passerelle.storage.places import BACKENDS, as_place, kind_of, open_place
 
 FINGERPRINT = "SHA256:" + "aB3/+" * 8 + "xyz"
 
+
+def made(url: str, **options: object) -> Place:
+    return as_place({"url": url, **options})
+
+
 URLS = [
-    ("out/erp", Address("file", "", "", 0, "out/erp"), "out/erp"),
-    ("/srv/été", Address("file", "", "", 0, "/srv/été"), "/srv/été"),
-    ("file:///srv/a%20b", Address("file", "", "", 0, "/srv/a b"), "/srv/a b"),
-    ("file:out", Address("file", "", "", 0, "out"), "out"),
-    ("FILE://localhost/x", Address("file", "", "", 0, "/x"), "/x"),
-    ("C:\\Echange\\EBP", Address("file", "", "", 0, "C:\\Echange\\EBP"), "C:\\Echange\\EBP"),
-    ("ftp://host", Address("ftp", "anonymous", "host", 21, ""), "ftp://anonymous@host:21/"),
-    ("ftp://me@host/in/", Address("ftp", "me", "host", 21, "in"), "ftp://me@host:21/in"),
-    ("ftp://me@host:2121//srv/in", Address("ftp", "me", "host", 2121, "/srv/in"), "ftp://me@host:2121//srv/in"),
-    ("ftp://me@host//", Address("ftp", "me", "host", 21, "/"), "ftp://me@host:21//"),
-    ("ftp://host:21/in/a@b", Address("ftp", "anonymous", "host", 21, "in/a@b"), "ftp://anonymous@host:21/in/a@b"),
-    ("ftp://me%40shop.fr@host/d%C3%A9p%C3%B4t", Address("ftp", "me@shop.fr", "host", 21, "dépôt"), "ftp://me@shop.fr@host:21/dépôt"),
-    ("sftp://me@[::1]:22/in", Address("sftp", "me", "::1", 22, "in"), "sftp://me@[::1]:22/in"),
-    ("SFTP://me@Host/In", Address("sftp", "me", "host", 22, "In"), "sftp://me@host:22/In"),
-]  # fmt: skip
+    ("out/erp", "out/erp", None),
+    ("/srv/été", "/srv/été", None),
+    ("file:///srv/a%20b", "/srv/a b", None),
+    ("file:out", "out", None),
+    ("FILE://localhost/x", "/x", None),
+    ("C:\\Echange\\EBP", "C:\\Echange\\EBP", None),
+    ("ftp://host", "ftp://anonymous@host:21/", ("host", 21)),
+    ("ftp://me@host/in/", "ftp://me@host:21/in", ("host", 21)),
+    ("ftp://me@host:2121//srv/in", "ftp://me@host:2121//srv/in", ("host", 2121)),
+    ("ftp://me@host//", "ftp://me@host:21//", ("host", 21)),
+    ("ftp://host:21/in/a@b", "ftp://anonymous@host:21/in/a@b", ("host", 21)),
+    ("ftp://me%40shop.fr@host/d%C3%A9p%C3%B4t", "ftp://me@shop.fr@host:21/dépôt", ("host", 21)),
+    ("ftpes://me@host/in", "ftpes://me@host:21/in", ("host", 21)),
+    ("ftps://me@host/in", "ftps://me@host:990/in", ("host", 990)),
+    ("sftp://me@[::1]:22/in", "sftp://me@[::1]:22/in", ("::1", 22)),
+    ("SFTP://me@Host/In", "sftp://me@host:22/In", ("host", 22)),
+]
 
 
-@pytest.mark.parametrize(("url", "address", "name"), URLS)
-def test_sto_2_one_url_form_for_all(url: str, address: Address, name: str) -> None:
-    place = Place(url=url)
-    assert place.address == address
-    assert place.name == name
+@pytest.mark.parametrize(("url", "name", "server"), URLS)
+def test_sto_2_one_url_form_for_all(url: str, name: str, server: tuple[str, int] | None) -> None:
+    place = as_place(url)
+    assert (place.name, place.server) == (name, server)
+
+
+CLOUDS = [
+    {"url": "dropbox:/Photos/été", "app_key": "k", "refresh_token": "DROPBOX_TOKEN"},
+    {"url": "dropbox:/", "app_key": "k", "refresh_token": "DROPBOX_TOKEN"},
+    {"url": "pcloud:/Photos", "region": "eu", "access_token": "PCLOUD_TOKEN"},
+    {"url": "cloudinary://demo/shop", "api_key": "1", "api_secret": "CLOUDINARY_SECRET"},
+    {"url": "s3://bucket/in", "access_key_id": "A", "secret_access_key": "S3_SECRET"},
+]
+
+
+@pytest.mark.parametrize("table", CLOUDS, ids=lambda table: table["url"])
+def test_sto_2_clouds_have_the_same_form(table: dict[str, str]) -> None:
+    place = as_place(table)
+    assert place.url == table["url"]
+    assert place.name.startswith(table["url"])
+    assert list(place.secret_names.values()) == [value for value in table.values() if value.isupper() and "_" in value]
+    assert place.form.partition(":")[0] == table["url"].partition(":")[0]
+
+
+def test_sto_2_every_scheme_has_its_kind() -> None:
+    for scheme in BACKENDS:
+        kind = kind_of(scheme)
+        assert issubclass(kind, Place)
+        assert kind.__doc__
+        for option, field in kind.model_fields.items():
+            assert field.description or option == "url", f"{kind.__name__}.{option} is not explained"
 
 
 BAD_URLS = [
@@ -57,9 +91,14 @@ BAD_URLS = [
     "ftp://me%0d%0aPASS@host/in",
     "ftp://me@host/in\n",
     "ftp://[::1/in",
-    "ftps://me@host/in",
+    "ftpes://me@host/../in",
+    "ftps:///in",
     "http://host/in",
-    "s3://bucket",
+    "dropbox://host/in",
+    "dropbox:/in/../out",
+    "pcloud:/in?x",
+    "s3:///in",
+    "cloudinary:/in",
     "file://server/share",
     "file:///in?x",
     "file://",
@@ -69,7 +108,7 @@ BAD_URLS = [
 @pytest.mark.parametrize("url", BAD_URLS)
 def test_sto_2_a_wrong_url_is_refused_with_the_forms_that_are_right(url: str) -> None:
     with pytest.raises(BadPlace) as found:
-        Place(url=url)
+        as_place(url)
     assert found.value.code == "storage-bad-url"
     assert "sftp://" in found.value.todo("fr")
 
@@ -95,15 +134,11 @@ WITH_PASSWORD = [
 
 @pytest.mark.parametrize("url", WITH_PASSWORD)
 def test_sto_2_a_password_in_the_url_is_refused_and_not_repeated(url: str) -> None:
-    class Profile(BaseModel):
-        place: Place
-
-    for make in (lambda: Place(url=url), lambda: Profile.model_validate({"place": {"url": url}})):
-        with pytest.raises(BadPlace) as found:
-            make()
-        for text in (str(found.value), repr(found.value), found.value.text("fr"), found.value.todo("fr")):
-            assert "s3c" not in text
-            assert "1234" not in text
+    with pytest.raises(BadPlace) as found:
+        as_place(url)
+    for text in (str(found.value), repr(found.value), found.value.text("fr"), found.value.todo("fr")):
+        assert "s3c" not in text
+        assert "1234" not in text
     if url.partition("://")[2].count("@") == 1 and not url.endswith("s3cret/in"):
         assert found.value.code == "storage-password-in-url"
         assert 'password = "' in found.value.todo("en")
@@ -112,39 +147,44 @@ def test_sto_2_a_password_in_the_url_is_refused_and_not_repeated(url: str) -> No
 @given(st.text().map(lambda text: f"§{text}§"))
 def test_sto_2_no_password_whatever_is_in_it_gets_through(password: str) -> None:
     with pytest.raises(BadPlace) as found:
-        Place(url=f"ftp://me:{password}@host/in")
+        as_place(f"ftp://me:{password}@host/in")
     assert password not in str(found.value)
     assert "§" not in repr(found.value) + found.value.text("fr") + found.value.todo("fr")
 
 
 def test_sto_2_options_have_types_and_belong_to_their_kind() -> None:
-    place = Place(
-        url="sftp://me@host", host_key_fingerprint=FINGERPRINT + "=", key_file="key", password="SFTP_PASSWORD"
-    )
+    place = made("sftp://me@host", host_key_fingerprint=FINGERPRINT + "=", key_file="key", password="SFTP_PASSWORD")
     assert place.host_key_fingerprint == (FINGERPRINT,)
-    assert Place(url="sftp://me@host", host_key_fingerprint=[FINGERPRINT, FINGERPRINT]).host_key_fingerprint[1]
-    for wrong in ({"attempts": 0}, {"timeout_seconds": 0}, {"passive": "active"}, {"colour": "red"}, {"attempts": "x"}):
+    assert made("sftp://me@host", host_key_fingerprint=[FINGERPRINT, FINGERPRINT]).host_key_fingerprint[1]
+    for wrong in (
+        {"attempts": 0},
+        {"timeout_seconds": 0},
+        {"data_connections": "loud"},
+        {"colour": "red"},
+        {"attempts": "x"},
+    ):
         with pytest.raises(ValidationError):
-            Place(url="ftp://host", **wrong)
+            made("ftp://host", **wrong)
     for url, option in (
         ("ftp://host", {"key_file": "key"}),
-        ("sftp://me@host", {"passive": "pasv"}),
+        ("sftp://me@host", {"data_connections": "pasv"}),
         ("out", {"password": "FTP_PASSWORD"}),
         ("out", {"known_hosts": "known"}),
     ):
         with pytest.raises(BadPlace) as found:
-            Place(url=url, **option)
+            made(url, **option)
         assert found.value.code == "storage-option-of-other-kind"
         assert next(iter(option)) in found.value.text("fr")
     with pytest.raises(ValidationError):
         place.url = "other"
-    assert Place.model_validate(json.loads(place.model_dump_json())) == place
+    for other in (place, made("out"), made("ftps://me@host/in")):
+        assert as_place(json.loads(other.model_dump_json())) == other
 
 
 @pytest.mark.parametrize("wrong", ["MD5:aa:bb", "SHA256:short", "aa:bb:cc", FINGERPRINT[7:]])
 def test_sto_9_a_wrong_fingerprint_is_said(wrong: str) -> None:
     with pytest.raises(BadPlace) as found:
-        Place(url="sftp://me@host", host_key_fingerprint=wrong)
+        made("sftp://me@host", host_key_fingerprint=wrong)
     assert found.value.code == "storage-bad-fingerprint"
 
 
@@ -152,18 +192,18 @@ def test_sto_9_a_wrong_fingerprint_is_said(wrong: str) -> None:
 @pytest.mark.parametrize("wrong", ["s3cret!", "hunter2", "two words", "Pass_Word"])
 def test_sto_2_a_secret_in_place_of_its_name_is_refused_and_not_repeated(option: str, wrong: str) -> None:
     with pytest.raises(BadPlace) as found:
-        Place(url="sftp://me@host", **{option: wrong})
+        made("sftp://me@host", **{option: wrong})
     assert found.value.code == "storage-secret-name"
     assert wrong not in repr(found.value) + str(found.value)
 
 
 def test_sto_2_a_relative_folder_is_the_profiles(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    with open_place(Place(url="out"), base_folder=tmp_path) as storage:
+    with open_place(made("out"), base_folder=tmp_path) as storage:
         storage.put("a.txt", b"a")
-    with open_place(Place(url="file:out"), base_folder=tmp_path) as storage:
+    with open_place(made("file:out"), base_folder=tmp_path) as storage:
         assert storage.read("a.txt") == b"a"
-    with open_place(Place(url=(tmp_path / "out").as_uri()), base_folder=Path("/nowhere")) as storage:
+    with open_place(made((tmp_path / "out").as_uri()), base_folder=Path("/nowhere")) as storage:
         assert storage.read("a.txt") == b"a"
     assert (tmp_path / "out" / "a.txt").exists()
 
@@ -172,7 +212,7 @@ def test_sto_2_a_relative_folder_without_a_profile_is_here(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     for url in (".", "~"):
-        with open_place(Place(url=url)) as storage:
+        with open_place(made(url)) as storage:
             assert storage.list() == []
             assert isinstance(storage._inner, LocalStorage)
 
@@ -187,10 +227,10 @@ def secrets_file(tmp_path: Path) -> Path:
 
 def test_sto_2_an_ftp_place_is_opened(pyftpdlib: Server, secrets_file: Path) -> None:
     url = f"ftp://{USER}@127.0.0.1:{pyftpdlib.port}/{new_folder(pyftpdlib.folder)}"
-    with open_place(Place(url=url, password="FTP_PASSWORD"), secrets_file=secrets_file) as storage:
+    with open_place(made(url, password="FTP_PASSWORD"), secrets_file=secrets_file) as storage:
         assert storage.name == url
         assert storage.put("a", b"a").size == 1
-    assert PASSWORD not in repr(storage) + repr(vars(storage._inner)) + repr(Place(url=url, password="FTP_PASSWORD"))
+    assert PASSWORD not in repr(storage) + repr(vars(storage._inner)) + repr(made(url, password="FTP_PASSWORD"))
 
 
 def test_sto_2_an_sftp_place_is_opened(
@@ -203,7 +243,7 @@ def test_sto_2_an_sftp_place_is_opened(
     )
     monkeypatch.setenv("FTP_PASSWORD", PASSWORD)
     for trusted in ({"known_hosts": "known"}, {"host_key_fingerprint": server.host_key.fingerprint}):
-        place = Place(url=url, password="FTP_PASSWORD", **trusted)
+        place = made(url, password="FTP_PASSWORD", **trusted)
         with open_place(place, base_folder=secrets_file.parent, secrets_file=Path("/nowhere")) as storage:
             assert storage.put("a", b"a").size == 1
 
@@ -218,7 +258,7 @@ def test_sto_9_without_an_option_the_users_known_hosts_is_read(
     )
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("FTP_PASSWORD", PASSWORD)
-    with open_place(Place(url=f"sftp://{USER}@127.0.0.1:{server.port}", password="FTP_PASSWORD")):
+    with open_place(made(f"sftp://{USER}@127.0.0.1:{server.port}", password="FTP_PASSWORD")):
         pass
 
 
@@ -248,6 +288,17 @@ def test_sec_3_a_file_that_others_may_read_or_write_is_not_used(secrets_file: Pa
         secrets.resolve("FTP_PASSWORD", file=secrets_file)
     assert found.value.code == "storage-secrets-exposed"
     assert f"chmod 600 {secrets_file}" in found.value.todo("fr")
+
+
+def test_sto_2_a_secret_may_come_from_elsewhere_last_of_all(secrets_file: Path) -> None:
+    elsewhere = {"FTP_PASSWORD": "from elsewhere", "OTHER": "other"}
+    with secrets.also_from(elsewhere.get):
+        assert secrets.resolve("FTP_PASSWORD", file=secrets_file).get_secret_value() == PASSWORD
+        assert secrets.resolve("OTHER", file=secrets_file).get_secret_value() == "other"
+        with pytest.raises(BadPlace):
+            secrets.resolve("MISSING", file=secrets_file)
+    with pytest.raises(BadPlace):
+        secrets.resolve("OTHER", file=secrets_file)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from passerelle.storage.errors import (
     Unreachable,
     UntrustedHost,
 )
+from passerelle.storage.sftp_channel import Refused
 
 HOST_KEY = paramiko.ECDSAKey.generate()
 
@@ -65,10 +66,11 @@ FTP = [
     (IndexError("nothing there"), Unexpected, "storage-unexpected"),
 ]
 SFTP = [
-    (FileNotFoundError(errno.ENOENT, "No such file"), NotFound, "storage-not-found"),
-    (PermissionError(errno.EACCES, "Permission denied"), Denied, "storage-denied"),
-    (OSError("Failure"), Unexpected, "storage-unexpected"),
-    (OSError("Operation unsupported"), Unexpected, "storage-unexpected"),
+    (Refused(2, "No such file"), NotFound, "storage-not-found"),
+    (Refused(3, "Permission denied"), Denied, "storage-denied"),
+    (Refused(4, "Failure"), Unexpected, "storage-unexpected"),
+    (Refused(8, "Operation unsupported"), Unexpected, "storage-unexpected"),
+    (OSError("Socket is closed"), Unreachable, "storage-unreachable"),
     (OSError(errno.EHOSTUNREACH, "no way"), Unreachable, "storage-unreachable"),
     (socket.gaierror(socket.EAI_NONAME, "no such name"), Unreachable, "storage-unreachable"),
     (ConnectionResetError(errno.ECONNRESET, "reset"), Unreachable, "storage-unreachable"),
@@ -81,7 +83,6 @@ SFTP = [
     (paramiko.SSHException("Error reading SSH protocol banner"), Unreachable, "storage-unreachable"),
     (paramiko.ChannelException(2, "Connect failed"), Unreachable, "storage-unreachable"),
     (paramiko.SFTPError("Garbage packet received"), Unexpected, "storage-unexpected"),
-    (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), Unexpected, "storage-unexpected"),
 ]
 LOCAL = [
     (errno.ENOENT, NotFound, "storage-not-found"),
@@ -106,7 +107,7 @@ LOCAL = [
 
 @pytest.mark.parametrize(
     ("translate", "error", "kind", "code"),
-    [(ftp._translate, *case) for case in FTP]
+    [(ftp.replies.translate, *case) for case in FTP]
     + [(sftp._translate, *case) for case in SFTP]
     + [(local._translate, OSError(number, os.strerror(number)), kind, code) for number, kind, code in LOCAL],
     ids=lambda value: re.sub(r"fp=[^)]*", "", repr(value)) if isinstance(value, Exception) else None,
@@ -124,7 +125,7 @@ def test_sto_8_answers_are_told_by_their_consequence(
 
 
 def test_sto_8_an_answer_of_several_lines_is_kept_on_one() -> None:
-    assert ftp._translate(_reply("999"), "somewhere", "").detail == "999 said so in two lines"
+    assert ftp.replies.translate(_reply("999"), "somewhere", "").detail == "999 said so in two lines"
 
 
 def test_sto_8_words_of_the_other_side_cannot_play_with_the_terminal() -> None:

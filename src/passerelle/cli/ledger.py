@@ -11,6 +11,7 @@ import typer
 from passerelle.cli.session import failing, installation, language, say
 
 if TYPE_CHECKING:
+    from passerelle.ledger.entries import Pickup
     from passerelle.ledger.ledger import Ledger
     from passerelle.messages import Language
 
@@ -26,6 +27,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "effects": "Mises à jour de la boutique en attente",
         "leases": "Tâches en cours",
         "runs": "Dernières exécutions",
+        "pickups": "Fichiers relevés à ranger",
         "nothing": "rien",
         "attempts": "essais",
     },
@@ -36,6 +38,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "effects": "Shop updates still to do",
         "leases": "Tasks running",
         "runs": "Latest runs",
+        "pickups": "Picked-up files to put away",
         "nothing": "nothing",
         "attempts": "attempts",
     },
@@ -54,6 +57,59 @@ def status(url: Url = None, json: Annotated[bool, typer.Option("--json", help="P
             typer.echo(json_text.dumps(told, ensure_ascii=False, indent=2))
         else:
             say(_markdown(told, language()))
+
+
+@app.command()
+def pickups(
+    profile: Annotated[str | None, typer.Option("--profile", "-p", help="Of one profile only.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 100,
+    url: Url = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show the files picked up where they are put away: when, by which run, where they are. Fichiers relevés."""
+    with failing():
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            told = [_picked_up(one) for one in ledger.pickups(profile)[-last:]]
+        if json:
+            typer.echo(json_text.dumps(told, ensure_ascii=False, indent=2))
+        else:
+            typer.echo("\n".join(map(_pickup_line, told)) or _WORDS[language()]["nothing"])
+
+
+@app.command("forget-pickup")
+def forget_pickup(
+    path: Annotated[str, typer.Argument(help="Where the file lay, as `ledger pickups` names it.")],
+    profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
+    url: Url = None,
+) -> None:
+    """Forget that a file was picked up: put back as it was, it is read again. Oublier un fichier relevé."""
+    with failing():
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            count = ledger.forget_pickup(profile, path, by=getpass.getuser())
+        done = {
+            "fr": f"{count} fichier(s) oublié(s) : remis à sa place, {path} sera relu.",
+            "en": f"{count} file(s) forgotten: put back in its place, {path} is read again.",
+        }
+        typer.echo(done[language()])
+
+
+@app.command()
+def close(
+    orders: Annotated[list[str], typer.Argument(help="The orders as shop/id.")],
+    profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
+    url: Url = None,
+) -> None:
+    """Read files no longer again for refused orders, entered by hand or not wanted. Clore des commandes refusées."""
+    with failing():
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            count = ledger.close_records(profile, "order", orders, by=getpass.getuser())
+        typer.echo({"fr": f"{count} commande(s) close(s).", "en": f"{count} order(s) closed."}[language()])
 
 
 @app.command()
@@ -142,6 +198,7 @@ def _told(ledger: Ledger) -> dict[str, Any]:
             }
             for delivery in ledger.unfinished()
         ],
+        "pickups": [_picked_up(one) for one in ledger.pickups(state="taken")],
         "effects": ledger.pending_effects().groupby("profile").size().to_dict(),
         "leases": ledger.leases().to_dict("records"),
         "runs": [
@@ -157,6 +214,27 @@ def _told(ledger: Ledger) -> dict[str, Any]:
     }
 
 
+def _picked_up(pickup: Pickup) -> dict[str, Any]:
+    return {
+        "profile": pickup.profile,
+        "shop": pickup.shop,
+        "place": pickup.file.place,
+        "path": pickup.file.path,
+        "size": pickup.file.size,
+        "sha256": pickup.file.sha256,
+        "state": pickup.state,
+        "unreadable": pickup.is_unreadable,
+        "run": pickup.run_id,
+        "picked_at": pickup.picked_at.isoformat(timespec="seconds"),
+        "moved_to": pickup.moved_to,
+    }
+
+
+def _pickup_line(told: dict[str, Any]) -> str:
+    line = "{picked_at} · {profile}/{shop} · {place} · {path} · {state} · {run}".format(**told)
+    return f"{line} → {told['moved_to']}" if told["moved_to"] else line
+
+
 def _markdown(told: dict[str, Any], spoken: Language) -> str:
     words = _WORDS[spoken]
     sections = {
@@ -166,6 +244,7 @@ def _markdown(told: dict[str, Any], spoken: Language) -> str:
             + f"{row['prepared_at']}, {row['attempts']} {words['attempts']} {row['last_error']}".rstrip()
             for row in told["unfinished"]
         ],
+        "pickups": [_pickup_line(row) for row in told["pickups"]],
         "effects": [f"{profile}: {count}" for profile, count in told["effects"].items()],
         "leases": ["{profile}/{task} · {holder} ({host})".format(**row) for row in told["leases"]],
         "runs": ["{run} · {profile}/{task} · {state} · {started_at}".format(**row) for row in told["runs"]],

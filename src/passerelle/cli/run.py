@@ -34,6 +34,7 @@ def orders(
     Exit codes: 0 all well, 1 the run failed, 2 wrong usage or configuration, 3 finished with refused records.
     """
     with failing():
+        from passerelle.cli.transfers import shown_on_terminal  # noqa: PLC0415
         from passerelle.run.orders import Request, run_orders  # noqa: PLC0415
         from passerelle.run.summary import markdown  # noqa: PLC0415
 
@@ -44,7 +45,8 @@ def orders(
             until=until.date() if until else None,
             plan=plan,
         )
-        summary = run_orders(request, installation())
+        with shown_on_terminal() as progress:
+            summary = run_orders(request, installation(), progress)
         if json:
             typer.echo(summary.to_json())
         else:

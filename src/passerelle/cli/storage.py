@@ -1,149 +1,168 @@
-"""``passerelle storage``: see whether a place works, and what is there."""
+"""``passerelle storage``: see whether a place works, what is there, and let Passerelle into a cloud account."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from passerelle.cli.session import FAILED, failing, language
+from passerelle.cli.session import FAILED, failing, installation, language
 
 if TYPE_CHECKING:
-    from passerelle.storage.places import Place
+    from passerelle.storage.place import Place
 
-app = typer.Typer(no_args_is_help=True, help="Places of files: test, list. Emplacements : essayer, lister.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Places of files: test, list, log in. Emplacements : essayer, lister, autoriser.",
+)
 
-Url = Annotated[
+Where = Annotated[
     str,
     typer.Argument(
-        metavar="PLACE-URL", help="A folder, file:///path, ftp://user@host:21/folder or sftp://user@host:22/folder."
+        metavar="[PLACE]",
+        help="A folder or URL, such as sftp://user@host/folder or dropbox:/folder; with --profile, 'delivery' or the "
+        "name of a shop.",
     ),
 ]
-PasswordName = Annotated[str, typer.Option("--password", metavar="NAME", help="Name of the secret, not the secret.")]
-KeyFile = Annotated[Path | None, typer.Option("--key-file", help="SFTP: private key.")]
-PassphraseName = Annotated[
-    str, typer.Option("--key-passphrase", metavar="NAME", help="SFTP: name of the secret that opens the key.")
+FromProfile = Annotated[str, typer.Option("--profile", metavar="NAME", help="Take the place from this profile.")]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        metavar="NAME=VALUE",
+        help="An option of the place, as in a profile; a secret by its name, never its value. May be repeated.",
+    ),
 ]
-Agent = Annotated[bool, typer.Option("--agent", help="SFTP: also try the keys of the SSH agent.")]
-KnownHosts = Annotated[Path | None, typer.Option("--known-hosts", help="SFTP: host keys to trust.")]
-HostKeys = Annotated[
-    list[str] | None, typer.Option("--host-key-fingerprint", metavar="SHA256:…", help="SFTP: host key to trust.")
-]
-Passive = Annotated[
-    Literal["auto", "epsv", "pasv"], typer.Option("--passive", help="FTP: how data connections are asked for.")
-]
-Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=600, help="Seconds to wait for each answer.")]
-Attempts = Annotated[int, typer.Option("--attempts", min=1, max=10, help="How often to try when a fault may pass.")]
 
 
 @app.command("test")
 def try_place(
-    url: Url,
-    password: PasswordName = "",
-    key_file: KeyFile = None,
-    key_passphrase: PassphraseName = "",
-    agent: Agent = False,
-    known_hosts: KnownHosts = None,
-    host_keys: HostKeys = None,
-    passive: Passive = "auto",
-    timeout: Timeout = 30,
-    attempts: Attempts = 1,
+    place: Where = "",
+    option: Options = None,
+    profile: FromProfile = "",
     read_only: Annotated[bool, typer.Option("--read-only", help="Write no test file.")] = False,
 ) -> None:
-    """Say step by step what works at a place. Dire étape par étape ce qui marche.
+    """Say step by step what works at a place, or at all places of a profile. Dire étape par étape ce qui marche.
 
     Exit codes: 0 all of it works, 1 a step failed, 2 the address or an option is wrong.
     """
+    failed = False
     with failing():
-        from passerelle.messages import code  # noqa: PLC0415
-        from passerelle.storage.check import check_place  # noqa: PLC0415
-        from passerelle.storage.places import open_place  # noqa: PLC0415
-
-        place = _place(
-            url,
-            password,
-            key_file,
-            key_passphrase,
-            agent,
-            known_hosts,
-            host_keys,
-            passive,
-            timeout,
-            attempts,
-        )
-        spoken = language()
-        typer.echo(place.name)
-        failed = False
-        for step in check_place(place, open_place(place), write=not read_only):
-            failed = step.error is not None
-            typer.echo(f"  {'✗' if failed else '✓'} {code(step.code).text(spoken, detail=step.detail or '?')}")
-            if step.error:
-                typer.echo(f"    {step.error.text(spoken)}\n    {step.error.todo(spoken)}")
+        for tried, base in _places(place, profile, option or ()):
+            failed |= _try(tried, base, write=not read_only)
     raise typer.Exit(FAILED if failed else 0)
+
+
+def _try(place: Place, base: Path, *, write: bool) -> bool:
+    """Say the steps; tell whether one failed."""
+    from passerelle.messages import code  # noqa: PLC0415
+    from passerelle.storage.check import check_place  # noqa: PLC0415
+    from passerelle.storage.places import open_place  # noqa: PLC0415
+
+    spoken, once = language(), place.model_copy(update={"attempts": 1})
+    typer.echo(place.name)
+    for warning in place.warnings:
+        typer.echo(f"  ! {code(warning).text(spoken, where=place.name)}")
+    failed = False
+    for step in check_place(place, open_place(once, base_folder=base), write=write):
+        failed = step.error is not None
+        typer.echo(f"  {'✗' if failed else '✓'} {code(step.code).text(spoken, detail=step.detail or '?')}")
+        if step.error:
+            typer.echo(f"    {step.error.text(spoken)}\n    {step.error.todo(spoken)}")
+    return failed
 
 
 @app.command("ls")
 def ls(
-    url: Url,
+    place: Where = "",
     folder: Annotated[str, typer.Argument(help="A folder inside of the place.")] = "",
-    password: PasswordName = "",
-    key_file: KeyFile = None,
-    key_passphrase: PassphraseName = "",
-    agent: Agent = False,
-    known_hosts: KnownHosts = None,
-    host_keys: HostKeys = None,
-    passive: Passive = "auto",
-    timeout: Timeout = 30,
-    attempts: Attempts = 1,
+    option: Options = None,
+    profile: FromProfile = "",
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Also the folders below.")] = False,
 ) -> None:
     """List the files of a place: size, time (UTC), path. Lister les fichiers."""
     with failing():
         from passerelle.storage.errors import printable  # noqa: PLC0415
         from passerelle.storage.places import open_place  # noqa: PLC0415
 
-        place = _place(
-            url,
-            password,
-            key_file,
-            key_passphrase,
-            agent,
-            known_hosts,
-            host_keys,
-            passive,
-            timeout,
-            attempts,
-        )
-        with open_place(place) as storage:
-            entries = storage.list(folder)
-        for entry in sorted(entries, key=lambda entry: entry.path):
-            time = f"{entry.modified_utc:%Y-%m-%d %H:%M:%S}" if entry.modified_utc else "-"
-            typer.echo(f"{entry.size:>12}  {time:<19}  {printable(entry.path)}")
+        for listed, base in _places(place, profile, option or ()):
+            with open_place(listed, base_folder=base) as storage:
+                entries = storage.list(folder, recursive=recursive)
+            for entry in sorted(entries, key=lambda entry: entry.path):
+                time = f"{entry.modified_utc:%Y-%m-%d %H:%M:%S}" if entry.modified_utc else "-"
+                typer.echo(f"{entry.size:>12}  {time:<19}  {printable(entry.path)}")
 
 
-def _place(
-    url: str,
-    password: str,
-    key_file: Path | None,
-    key_passphrase: str,
-    agent: bool,
-    known_hosts: Path | None,
-    host_keys: list[str] | None,
-    passive: Literal["auto", "epsv", "pasv"],
-    timeout: float,
-    attempts: int,
-) -> Place:
-    from passerelle.storage.places import Place  # noqa: PLC0415
+@app.command()
+def login(
+    place: Where = "",
+    option: Options = None,
+    profile: FromProfile = "",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Where the browser comes back to, as registered; 0: any.")
+    ] = None,
+) -> None:
+    """Let Passerelle into a Dropbox or pCloud account, in the browser. Autoriser l'accès à un compte.
 
-    return Place(
-        url=url,
-        password=password,
-        key_file=key_file,
-        key_passphrase=key_passphrase,
-        agent=agent,
-        known_hosts=known_hosts,
-        host_key_fingerprint=tuple(host_keys or ()),
-        passive=passive,
-        timeout_seconds=timeout,
-        attempts=attempts,
-    )
+    The token is stored in the secrets file under the name that the place has for it; it is never shown.
+    """
+    with failing():
+        from passerelle.messages import code  # noqa: PLC0415
+        from passerelle.storage.errors import BadPlace  # noqa: PLC0415
+        from passerelle.storage.login import PORT, BrowserLogin, authorise  # noqa: PLC0415
+        from passerelle.storage.places import secrets_of  # noqa: PLC0415
+
+        spoken = language()
+        wanted = [one for one, _ in _places(place, profile, option or ()) if isinstance(one, BrowserLogin)]
+        if not wanted:
+            raise BadPlace(place or profile, code="storage-login-not-needed")
+        for one in wanted:
+            provider = one.provider(secrets_of())
+            typer.echo(code("storage-login-open").text(spoken, where=provider.name))
+            needed = authorise(provider, show=typer.echo, port=PORT if port is None else port)
+            typer.echo(code("storage-login-done").text(spoken, where=provider.name, detail=provider.secret_name))
+            for name, value in needed.items():
+                typer.echo(f'  {name} = "{value}"')
+
+
+def _places(place: str, profile: str, options: Sequence[str]) -> Iterator[tuple[Place, Path]]:
+    """Give the places meant, each with the folder that its relative paths are taken from."""
+    if not profile:
+        yield _given(place, options), Path()
+        return
+    from passerelle.profile.loader import load  # noqa: PLC0415
+    from passerelle.storage.errors import BadPlace  # noqa: PLC0415
+
+    loaded = load(profile, profiles_folder=installation().profiles)
+    named = {shop.name: shop.source.place for shop in loaded.profile.shops}
+    named["delivery"] = loaded.profile.delivery.place
+    if place and place not in named:
+        raise BadPlace(place, "", ", ".join(named), "storage-no-such-place")
+    for name in [place] if place else named:
+        yield named[name], loaded.folder
+
+
+def _given(place: str, options: Sequence[str]) -> Place:
+    """Read a place from the command line; an option that is repeated is a list."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from passerelle.storage.errors import BadPlace  # noqa: PLC0415
+    from passerelle.storage.places import as_place  # noqa: PLC0415
+
+    repeated: dict[str, list[str]] = defaultdict(list)
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise BadPlace("", "", name, "storage-bad-option")
+        repeated[name].append(value)
+    table: dict[str, object] = {"url": place}
+    table |= {name: values[0] if len(values) == 1 else values for name, values in repeated.items()}
+    try:
+        return as_place(table)
+    except ValidationError as error:
+        wrong = "; ".join(f"{one['loc'][0] if one['loc'] else '?'}: {one['msg']}" for one in error.errors())
+        raise BadPlace("", "", wrong, "storage-bad-option") from None

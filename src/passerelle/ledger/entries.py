@@ -15,6 +15,7 @@ from passerelle.model.table import Column, Table
 
 RunState = Literal["running", "prepared", "delivered", "nothing_to_do", "failed"]
 DeliveryState = Literal["prepared", "delivered", "abandoned"]
+PickupState = Literal["claimed", "taken", "moved"]
 
 RECORDS = Table(
     "exchanged records",
@@ -50,6 +51,17 @@ EFFECTS = Table(
         Column("record_key", "text", "the record concerned (order_key, customer_key …)"),
         Column("kind", "text", "what to do: set_status, set_tag, set_account …"),
         Column("value", "text", "the value to set"),
+    ),
+)
+
+ORIGINS = Table(
+    "origins",
+    "record that came in files which are put away afterwards (STO-6)",
+    (
+        Column("record_type", "text", "order, refund …"),
+        Column("record_key", "text", "its id, unique within profile and type"),
+        Column("run_id", "text", "the run that picked up the files with its newest content"),
+        Column("is_open", "flag", "those files are to be read again for it: it was refused and may be mended"),
     ),
 )
 
@@ -102,6 +114,9 @@ class Prepared:
         records: what the parcel carries (``RECORDS``); none of them is refused in ``outcomes``.
         accounts: accounts given, or whose particulars changed (``ACCOUNTS``).
         effects: what is to be done in the shop afterwards (``EFFECTS``).
+        origins: where the records came from that were read of files which are put away (``ORIGINS``).
+        taken: numbers of the files that the run claimed and has read, and whether each could not be read.
+        released: numbers of those that it claimed and leaves for another time.
         counts: the run's counts, as the journal shows them.
     """
 
@@ -110,6 +125,9 @@ class Prepared:
     records: pd.DataFrame = field(default_factory=RECORDS.empty)
     accounts: pd.DataFrame = field(default_factory=ACCOUNTS.empty)
     effects: pd.DataFrame = field(default_factory=EFFECTS.empty)
+    origins: pd.DataFrame = field(default_factory=ORIGINS.empty)
+    taken: Mapping[int, bool] = field(default_factory=dict)
+    released: frozenset[int] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
 
     def check(self) -> Prepared:
@@ -123,6 +141,7 @@ class Prepared:
         RECORDS.check(self.records)
         ACCOUNTS.check(self.accounts)
         EFFECTS.check(self.effects)
+        ORIGINS.check(self.origins)
         if tuple(self.outcomes.columns) != outcome.COLUMNS:
             raise TypeError(f"outcomes have the columns {outcome.COLUMNS}, not {tuple(self.outcomes.columns)}")
         if len(self.records) and self.parcel is None:
@@ -185,13 +204,60 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file as it was found where files are picked up; all of it together is its identity (STO-6).
+
+    Attributes:
+        place: the storage, without secret.
+        path: in the storage.
+        size: in bytes.
+        modified: when it was last changed, as ISO text; empty where the storage does not tell.
+        sha256: of its bytes, in hexadecimal.
+    """
+
+    place: str
+    path: str
+    size: int
+    modified: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pickup:
+    """A file of the ledger that was picked up and is put away afterwards.
+
+    Attributes:
+        number: its own, in the order they were picked up.
+        file: what it is.
+        profile: whose it is.
+        shop: of which shop it is.
+        run_id: the run that claimed it.
+        state: ``claimed`` by a run that reads it, ``taken`` once what was read is written, ``moved`` out of the way.
+        is_unreadable: something of it could not be read.
+        picked_at: when it was claimed.
+        moved_to: its path where it was put away; empty until then.
+    """
+
+    number: int
+    file: FoundFile
+    profile: str
+    shop: str
+    run_id: str
+    state: PickupState
+    is_unreadable: bool
+    picked_at: datetime
+    moved_to: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuditEntry:
     """What somebody made the ledger forget (ORD-9).
 
     Attributes:
-        action: ``forget`` or ``abandon``.
-        record_type: the records' type, or ``mark``.
-        detail: what the ledger knew of it: delivery, document number and content hash, or the mark's value.
+        action: ``forget``, ``abandon`` or ``close``.
+        record_type: the records' type, ``mark`` or ``file``.
+        detail: what the ledger knew of it: delivery, document number and content hash, the mark's value, the file, or
+            the run that picked the record's files up.
     """
 
     at: datetime

@@ -115,6 +115,12 @@ class AlreadyExchangedError(LedgerError):
     code = "ledger-already-exchanged"
 
 
+class PickupLostError(LedgerError):
+    """Another run has taken over files that this one had claimed: it was taken for dead."""
+
+    code = "ledger-pickup-lost"
+
+
 class UndeliveredError(LedgerError):
     """Records cannot be forgotten while their delivery is still to be sent."""
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -124,7 +124,7 @@ class Lease:
             if held is None:
                 connection.execute(sa.insert(leases), {"profile": self.profile, "task": self.task, **mine})
                 return
-            if now < held.expires_at and not _is_gone(held.host, held.pid, held.token):
+            if _lives(held, now):
                 raise BusyError(
                     profile=self.profile,
                     task=self.task,
@@ -143,6 +143,17 @@ class Lease:
                 return  # the run is told when it prepares
             except LedgerError:
                 _log.warning("the lease of %s/%s could not be renewed", self.profile, self.task, exc_info=True)
+
+
+def is_held(connection: sa.Connection, profile: str, task: str, now: datetime) -> bool:
+    """Tell whether a living process holds a task of a profile."""
+    held = connection.execute(sa.select(leases).where(leases.c.profile == profile, leases.c.task == task)).one_or_none()
+    return held is not None and _lives(held, now)
+
+
+def _lives(held: sa.Row[Any], now: datetime) -> bool:
+    """Tell whether a lease counts: it has not run out, and its holder is not known to be gone."""
+    return bool(now < held.expires_at) and not _is_gone(held.host, held.pid, held.token)
 
 
 def _is_gone(host: str, pid: int, token: str) -> bool:

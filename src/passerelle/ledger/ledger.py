@@ -16,7 +16,7 @@ Source: design.md decisions 5, 6; spec ORD-1, ORD-9, ORD-80, ORD-81, CUS-9, RUN-
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -29,9 +29,20 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from passerelle import outcome
-from passerelle.ledger import prepare, tables
+from passerelle.ledger import pickups, prepare, tables
 from passerelle.ledger.database import Database, open_database
-from passerelle.ledger.entries import ACCOUNTS, AuditEntry, Delivery, Prepared, Run, RunState, StoredFile
+from passerelle.ledger.entries import (
+    ACCOUNTS,
+    AuditEntry,
+    Delivery,
+    FoundFile,
+    Pickup,
+    PickupState,
+    Prepared,
+    Run,
+    RunState,
+    StoredFile,
+)
 from passerelle.ledger.errors import UndeliveredError, UnknownError, WrongStateError
 from passerelle.ledger.leases import Clock, Lease
 from passerelle.ledger.schema import (
@@ -43,10 +54,12 @@ from passerelle.ledger.schema import (
     files,
     leases,
     marks,
+    origins,
     outcomes,
     records,
     runs,
 )
+from passerelle.ledger.schema import pickups as picked_up
 from passerelle.messages import code
 
 _KEYS_AT_ONCE = 10_000
@@ -271,6 +284,7 @@ class Ledger:
             WrongStateError: the run is not running; it has prepared before.
             LeaseLostError: this ledger held the task, and another process has taken it over.
             AlreadyExchangedError: records were exchanged, or changed, since the run has read the ledger.
+            PickupLostError: files that it claimed were taken over by another run.
 
         Source: design.md decision 5; spec ORD-81.
         """
@@ -365,6 +379,106 @@ class Ledger:
             message = code("delivery-abandoned").text("fr", value=delivery_id)
             _change(connection, runs, run.number, state="failed", finished_at=now, message=message)
             return count
+
+    # Files picked up
+
+    def claim(self, run_id: str, shop: str, found: Sequence[FoundFile]) -> list[Pickup]:
+        """Claim files that lie where a shop leaves them, so that no other run reads them; twice is harmless.
+
+        Passed over are files that a living run has claimed, and those that were taken before: the latter are to be put
+        away (again). What a dead run had claimed of the same shop is claimed too, found or not.
+
+        Args:
+            run_id: the run; it is running.
+            shop: whose files they are.
+            found: their content is on our disk already.
+
+        Returns:
+            What the run has claimed of the shop: to be read, and named in ``Prepared.taken``.
+
+        Raises:
+            UnknownError: no such run.
+
+        Source: spec STO-6.
+        """
+        with self._database.writing() as connection:
+            return pickups.claim(connection, _row(connection, runs, run_id), shop, found, self._clock())
+
+    def pickups(
+        self, profile: str | None = None, *, run_id: str | None = None, state: PickupState | None = None
+    ) -> list[Pickup]:
+        """Give the files picked up where they are put away afterwards, oldest first."""
+        wanted = {picked_up.c.profile: profile, runs.c.run_id: run_id, picked_up.c.state: state}
+        which = sa.and_(sa.true(), *(column == value for column, value in wanted.items() if value is not None))
+        with self._database.reading() as connection:
+            return pickups.select(connection, which)
+
+    def put_away(self, moved: Mapping[int, str]) -> None:
+        """Write that files taken are out of the way, by their numbers, and where each is now."""
+        with self._database.writing() as connection:
+            for number, path in moved.items():
+                taken = (picked_up.c.number == number) & (picked_up.c.state == "taken")
+                connection.execute(sa.update(picked_up).where(taken).values(state="moved", moved_to=path))
+
+    def forget_pickup(self, profile: str, path: str, *, by: str) -> int:
+        """Forget that a file was taken, so that it is read again when it lies there again; audited.
+
+        Args:
+            profile: the profile.
+            path: where the file lay.
+            by: who wants it, for the audit.
+
+        Returns:
+            How many files of this path were forgotten.
+        """
+        this = (picked_up.c.profile == profile) & (picked_up.c.path == path) & (picked_up.c.state != "claimed")
+        noted = {"at": self._clock(), "actor": by, "profile": profile, "action": "forget", "record_type": "file"}
+        with self._database.writing() as connection:
+            found = pickups.select(connection, this)
+            for one in found:
+                detail = f"{one.file.place} {one.file.sha256} {one.run_id} {one.moved_to}"
+                connection.execute(sa.insert(audit), {**noted, "record": path, "detail": detail})
+            connection.execute(sa.delete(picked_up).where(this))
+            return len(found)
+
+    def open_origins(self, profile: str) -> pd.DataFrame:
+        """Give the records whose files are to be read again, as they were refused or are to be exchanged again.
+
+        Columns (text): record_type, record_key, run_id of the run that picked the files up.
+        """
+        query = sa.select(origins.c.record_type, origins.c.record_key, runs.c.run_id).join(runs)
+        return self._select(query.where(origins.c.profile == profile, origins.c.is_open).order_by(origins.c.record_key))
+
+    def close_records(self, profile: str, record_type: str, keys: Iterable[str], *, by: str) -> int:
+        """Have files no longer read again for records that were refused, as somebody dealt with them; audited.
+
+        Args:
+            profile: the profile.
+            record_type: their type.
+            keys: their keys; those that are not open are passed over.
+            by: who wants it, for the audit.
+
+        Returns:
+            How many were open.
+        """
+        noted = {"at": self._clock(), "actor": by, "profile": profile, "action": "close", "record_type": record_type}
+        this = (origins.c.profile == profile) & (origins.c.record_type == record_type) & origins.c.is_open
+        count = 0
+        with self._database.writing() as connection:
+            for key in sorted(set(keys)):
+                found = this & (origins.c.record_key == key)
+                run_id = connection.scalar(sa.select(runs.c.run_id).select_from(origins.join(runs)).where(found))
+                if run_id is not None:
+                    connection.execute(sa.insert(audit), {**noted, "record": key, "detail": run_id})
+                    count += connection.execute(sa.update(origins).where(found).values(is_open=False)).rowcount
+        return count
+
+    def needed_contents(self, profile: str) -> set[str]:
+        """Give the SHA-256 of the picked-up files whose content is still needed: not put away, or read again."""
+        awaited = sa.select(origins.c.run_number).where(origins.c.profile == profile, origins.c.is_open)
+        needed = (picked_up.c.state != "moved") | picked_up.c.run_number.in_(awaited)
+        with self._database.reading() as connection:
+            return {one.file.sha256 for one in pickups.select(connection, needed & (picked_up.c.profile == profile))}
 
     # What to do in the shop
 
@@ -472,6 +586,7 @@ class Ledger:
         query = sa.select(*(value.label(name) for name, value in row.items()))
         noted = query.select_from(records.join(deliveries)).where(which).order_by(records.c.record_key)
         connection.execute(sa.insert(audit).from_select(list(row), noted))
+        pickups.open_again(connection, which)
         return connection.execute(sa.delete(records).where(which)).rowcount
 
     # Marks

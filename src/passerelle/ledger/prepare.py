@@ -11,7 +11,7 @@ from datetime import datetime
 import pandas as pd
 import sqlalchemy as sa
 
-from passerelle.ledger import tables
+from passerelle.ledger import pickups, tables
 from passerelle.ledger.entries import Parcel, Prepared
 from passerelle.ledger.errors import AlreadyExchangedError, LedgerError, WrongStateError
 from passerelle.ledger.schema import accounts, deliveries, effects, files, outcomes, records, replaced
@@ -31,6 +31,7 @@ def write(connection: sa.Connection, run_number: int, profile: str, prepared: Pr
 
     Raises:
         WrongStateError: another run has prepared a delivery of this name.
+        PickupLostError: another run has taken over files that this one had claimed.
         NotAsReadError, sqlalchemy.exc.IntegrityError: see ``conflict`` for which record it is.
     """
     said = prepared.outcomes.assign(position=range(1, len(prepared.outcomes) + 1))
@@ -43,6 +44,9 @@ def write(connection: sa.Connection, run_number: int, profile: str, prepared: Pr
     _write_accounts(connection, run_number, profile, prepared.accounts)
     bound = {"run_number": run_number, "delivery_number": delivery_number, "state": "recorded"}
     tables.insert(connection, effects, prepared.effects, **bound)
+    pickups.take(connection, run_number, prepared.taken)
+    pickups.release(connection, run_number, prepared.released)
+    pickups.write_origins(connection, profile, prepared.origins)
 
 
 def say_of_records(connection: sa.Connection, run_number: int, delivery_number: int, name: str) -> None:

@@ -202,6 +202,39 @@ leases = sa.Table(
 )
 """Which process does a task of a profile now (RUN-6)."""
 
+pickups = sa.Table(
+    "pickups",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    _text("place"),
+    _text("path"),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    _text("modified"),
+    _text("sha256"),
+    _text("profile"),
+    _text("shop"),
+    sa.Column("run_number", sa.ForeignKey(runs.c.number), nullable=False, index=True),
+    *_state("claimed", "taken", "moved"),
+    sa.Column("is_unreadable", sa.Boolean, nullable=False),
+    sa.Column("picked_at", Moment, nullable=False),
+    _text("moved_to"),
+    sa.UniqueConstraint("place", "path", "size", "modified", "sha256"),
+    sa.Index(None, "profile", "state"),
+)
+"""A file picked up where it is put away afterwards: by which run; it is read once (STO-6)."""
+
+origins = sa.Table(
+    "origins",
+    metadata,
+    sa.Column("profile", sa.Text, primary_key=True),
+    sa.Column("record_type", sa.Text, primary_key=True),
+    sa.Column("record_key", sa.Text, primary_key=True),
+    sa.Column("run_number", sa.ForeignKey(runs.c.number), nullable=False),
+    sa.Column("is_open", sa.Boolean, nullable=False),
+    sa.Index(None, "profile", "is_open"),
+)
+"""Which run picked up the files with the newest content of a record, and whether they are to be read for it again."""
+
 audit = sa.Table(
     "audit",
     metadata,

@@ -24,7 +24,8 @@ from passerelle.profile.positions import Key
 from passerelle.profile.workbook import Mappings, read_mappings, shown_keys
 from passerelle.storage import secrets
 from passerelle.storage.errors import BadPlace
-from passerelle.storage.places import Place
+from passerelle.storage.local import LocalPlace
+from passerelle.storage.place import Place
 
 _NEEDED_MAPPINGS = ("statuses", "territories", "taxes", "payment_modes")
 """Every order asks these; carriers only one that is shipped, currencies only a foreign one, titles refuse nobody."""
@@ -267,16 +268,16 @@ def _places(loaded: LoadedProfile, secrets_file: Path | None) -> Outcomes:
         (("shops", number, "source", "place"), shop.source.place) for number, shop in enumerate(profile.shops)
     ]
     for key, place in [*places, (("delivery", "place"), profile.delivery.place)]:
-        for name in filter(None, (place.password, place.key_passphrase)):
+        for name in place.secret_names.values():
             try:
                 secrets.resolve(name, file=secrets_file)
             except BadPlace as error:
                 yield _said(loaded, "check-place", key, **_texts(error))
-        if place.address.scheme == "file":
-            folder = loaded.folder / Path(place.address.folder).expanduser()
+        if isinstance(place, LocalPlace):
+            folder = loaded.folder / place.folder
             if not folder.is_dir():
                 yield _said(loaded, "check-folder-missing", key, str(folder))
-        for file in filter(None, (place.key_file, place.known_hosts)):
+        for file in place.local_files.values():
             path = loaded.folder / file.expanduser()
             if not path.is_file():
                 yield _said(loaded, "check-file-missing", key, str(path))

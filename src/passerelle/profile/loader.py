@@ -9,6 +9,7 @@ import difflib
 import hashlib
 import re
 import tomllib
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -316,11 +317,11 @@ def _settings_at(key: Key) -> list[str]:
 
 
 def _resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """Follow a reference, and of alternatives take the table."""
+    """Follow a reference; of alternatives take the tables, all in one."""
     if "$ref" in node:
         return _resolved(_schema()["$defs"][node["$ref"].rpartition("/")[2]])
-    alternatives = [_resolved(one) for one in node.get("anyOf", ())]
-    return next((one for one in alternatives if "properties" in one), node)
+    tables = [_resolved(one).get("properties", {}) for one in node.get("anyOf", ())]
+    return {"properties": dict(ChainMap(*tables))} if any(tables) else node
 
 
 def _located(path: Path, lines: Mapping[Key, int], problems: list[_Problem]) -> pd.DataFrame:

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, ValidationInfo, ValidatorFunctionWrapHandler, WrapValidator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, PlainValidator, SerializeAsAny, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from passerelle.exchange.options import CustomerOptions, Options, OrderOptions
 from passerelle.messages import Language
-from passerelle.storage import places
+from passerelle.storage import place, places
 from passerelle.storage.errors import BadPlace
+from passerelle.storage.paths import is_good_name
 from passerelle.storage.publish import Collision
 
 Platform = Literal["prestashop", "woocommerce", "shopify"]
@@ -68,6 +70,12 @@ def _name(name: str) -> str:
     return name
 
 
+def _suffix(suffix: str) -> str:
+    if suffix and not is_good_name(f"x{suffix}"):
+        raise PydanticCustomError("profile-bad-suffix", "no suffix of a file name")
+    return suffix
+
+
 def _currency(code: str) -> str:
     if not re.fullmatch(_CURRENCY, code):
         raise PydanticCustomError("profile-bad-currency", "a currency is three capital letters")
@@ -87,14 +95,29 @@ def _schedule(text: str) -> str:
     return text
 
 
-def _place(given: Any, validate: ValidatorFunctionWrapHandler) -> places.Place:
+def _place(given: Any) -> place.Place:
     """Take a URL for a place that has no other options, and say what is wrong with one as of any other setting."""
+    if not isinstance(given, str | dict | place.Place):
+        raise PydanticCustomError("string_type", "Input should be a valid string")
     try:
-        return validate({"url": given} if isinstance(given, str) else given)  # type: ignore[no-any-return]
+        return places.as_place(given)
     except BadPlace as error:
         texts = {"reason_fr": error.text("fr"), "reason_en": error.text("en")}
         todo = {"todo_fr": error.todo("fr"), "todo_en": error.todo("en")}
         raise PydanticCustomError("profile-bad-place", "not a place", texts | todo) from None
+
+
+class _PlaceSchema:
+    """What may stand for a place: its URL, or a table with the options of its kind."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        tables = []
+        for kind in dict.fromkeys(places.kind_of(scheme) for scheme in places.BACKENDS):
+            table = handler(kind.__pydantic_core_schema__)
+            table["properties"]["url"]["description"] = kind.form
+            tables.append(table)
+        return {"anyOf": [{"type": "string"}, *tables]}
 
 
 def _filled(given: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -116,7 +139,7 @@ def _own_names(shops: tuple[Shop, ...]) -> tuple[Shop, ...]:
 Filled = (AfterValidator(_filled), Field(json_schema_extra={"minItems": 1}))
 ProfilePath = Annotated[Path, AfterValidator(_in_profile)]
 """A path; a relative one is taken from the folder of the profile's file."""
-Place = Annotated[places.Place, WrapValidator(_place, json_schema_input_type=str | places.Place)]
+Place = Annotated[SerializeAsAny[place.Place], PlainValidator(_place), _PlaceSchema]
 """A place, or its URL alone."""
 WindowsPath = Annotated[str, AfterValidator(_typed)]
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": _NAME})]
@@ -180,12 +203,38 @@ class Erp(Options):
 
 
 class Source(Options):
-    """Where a shop's exports are picked up."""
+    """Where a shop's exports are picked up, and what becomes of them there."""
 
     place: Place = Field(description="The place, as a URL or as a table.")
     files: Annotated[tuple[str, ...], *Filled] = Field(
         ("*",), description="Patterns of the names of the files that are taken."
     )
+    after: Literal["keep", "archive"] = Field(
+        "keep",
+        description="What becomes of files that were read. `keep`: they stay, the shop replaces them; every run reads "
+        "what is there. `archive`: each is read once and moved to `archive/YYYY/MM/DD/` of the place, one that cannot "
+        "be read to `error/YYYY/MM/DD/`.",
+    )
+    done_suffix: Annotated[str, AfterValidator(_suffix)] = Field(
+        "",
+        description="A file is taken only when another one of its name and this suffix lies beside it; the two are "
+        "moved together.",
+        examples=[".done"],
+    )
+    settled_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        0,
+        description="A file is taken when it has not changed for so many seconds; where files are moved, for 3 at "
+        "least, as the times that storages tell are coarse.",
+    )
+
+    @property
+    def settled(self) -> float:
+        """Seconds for which a file has not changed when it is taken.
+
+        One that is replaced in the second in which it was written, by one of its size, would be taken for itself when
+        it is moved.
+        """
+        return max(self.settled_seconds, 3) if self.after == "archive" else self.settled_seconds
 
 
 class Shop(Options):
@@ -210,6 +259,16 @@ class Delivery(Options):
     place: Place = Field(description="The place, as a URL or as a table.")
     collision: Collision = Field(
         "fail", description="What to do when a file of another content has the same name there."
+    )
+    read_back: bool = Field(
+        default=False,
+        description="Also read each file back before it gets its name, where the place computes no checksum.",
+    )
+    done_suffix: Annotated[str, AfterValidator(_suffix)] = Field(
+        "",
+        description="For a server that cannot rename: files go up under their names, and a file of this suffix beside "
+        "each says that it is whole.",
+        examples=[".done"],
     )
 
 

@@ -23,7 +23,7 @@ class Installation:
 
     Attributes:
         profiles: folder of the profiles (``PASSERELLE_PROFILES``, default ``profiles``).
-        state: folder of ledger, outbox and runs (``PASSERELLE_STATE``, default ``var``). Personal data lies here.
+        state: folder of ledger, inbox, outbox and runs (``PASSERELLE_STATE``, default ``var``); personal data.
         ledger_url: the ledger (``PASSERELLE_LEDGER``, default an SQLite file in ``state``).
         clock: gives the time in UTC.
     """
@@ -45,6 +45,10 @@ class Installation:
     def outbox(self) -> Path:
         """Files that wait for their delivery, kept afterwards."""
         return self.state / "outbox"
+
+    def inbox(self, profile: str) -> Path:
+        """Give the folder of what was picked up for a profile."""
+        return self.state / "inbox" / profile
 
     def run_folder(self, run_id: str) -> Path:
         """Give the folder of a run's reports."""

@@ -1,12 +1,12 @@
 """The nightly orders job, step by step: what the command and the flow both call.
 
     finish what earlier runs prepared → pick exports up → read → exchange → write → prepare (one transaction) →
-    publish → record delivered
+    publish → record delivered → put the exports away
 
 A crash between any two steps leaves a state from which the next run, or a retry of the same one, goes on: prepared
 deliveries are finished with their very bytes before anything new is read.
 
-Source: design.md decisions 5 and 6; spec ORD-1, ORD-81, STO-4, STO-5, REL-1, RUN-4.
+Source: design.md decisions 5 and 6; spec ORD-1, ORD-81, STO-4, STO-5, STO-6, REL-1, RUN-4.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ from passerelle.run import folder
 from passerelle.run.counting import amount_text, summarised
 from passerelle.run.erp_files import ZIP_NAME, ErpFiles, write_erp_files
 from passerelle.run.errors import RunError
-from passerelle.run.exports import read_shop
+from passerelle.run.inbox import Inbox
 from passerelle.run.installation import Installation
+from passerelle.run.intake import Intake
 from passerelle.run.summary import State, Summary
 from passerelle.storage.places import open_place
+from passerelle.storage.progress import Progress
 from passerelle.storage.publish import OutFile, publish
 
 TASK = "orders"
@@ -100,19 +102,24 @@ class Request:
         return window(self.period or loaded.profile.orders.period, today, last_import)
 
 
-def run_orders(request: Request, installation: Installation) -> Summary:
+def run_orders(request: Request, installation: Installation, progress: Progress | None = None) -> Summary:
     """Do the whole job, as the command does.
+
+    Args:
+        request: what is asked.
+        installation: where.
+        progress: told how far the delivery is.
 
     Raises:
         ProfileError, RunError, StorageError, LedgerError, FormatError: the run failed; it can be run again.
     """
-    with open_job(request, installation) as job:
+    with open_job(request, installation, progress) as job:
         earlier = job.deliver_earlier()
         return with_earlier(job.deliver(job.prepare()), earlier)
 
 
 @contextmanager
-def open_job(request: Request, installation: Installation) -> Iterator[OrdersJob]:
+def open_job(request: Request, installation: Installation, progress: Progress | None = None) -> Iterator[OrdersJob]:
     """Load the profile, open the ledger, and hold the task of the profile for this process.
 
     Raises:
@@ -121,7 +128,7 @@ def open_job(request: Request, installation: Installation) -> Iterator[OrdersJob
     """
     loaded = load(request.profile, profiles_folder=installation.profiles)
     with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
-        job = OrdersJob(request, installation, loaded, ledger)
+        job = OrdersJob(request, installation, loaded, ledger, progress)
         if not job.works:
             yield job
             return
@@ -137,8 +144,16 @@ def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
 class OrdersJob:
     """One run of the orders job; its steps in their order. Use ``open_job``."""
 
-    def __init__(self, request: Request, installation: Installation, loaded: LoadedProfile, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        request: Request,
+        installation: Installation,
+        loaded: LoadedProfile,
+        ledger: Ledger,
+        progress: Progress | None = None,
+    ) -> None:
         self._request = request
+        self._progress = progress
         self._installation = installation
         self._loaded = loaded
         self._profile = loaded.profile
@@ -152,6 +167,8 @@ class OrdersJob:
     def deliver_earlier(self) -> list[str]:
         """Finish what earlier runs prepared, with the very same bytes, before anything new is read.
 
+        What they read and did not put away is put away then.
+
         Returns:
             Names of the deliveries finished.
 
@@ -163,6 +180,7 @@ class OrdersJob:
         waiting = [each for each in self._ledger.unfinished(self._profile.name) if each.run_id != self._request.run_id]
         for delivery in waiting:
             self._publish(delivery)
+        self._intake().put_away()
         return [delivery.delivery_id for delivery in waiting]
 
     def prepare(self) -> Summary:
@@ -178,7 +196,7 @@ class OrdersJob:
         if self._profile.paused:
             return Summary(self._request.run_id, self._profile.name, self._profile.language, "paused")
         if self._request.plan:
-            return self._summary("", self._made(), "planned")
+            return self._summary("", self._made(self._intake()), "planned")
         asked = self._request.run_id or None
         run_id = self._ledger.start_run(self._profile.name, TASK, self._parameters(), run_id=asked)
         if self._ledger.run(run_id).state != "running":
@@ -190,7 +208,7 @@ class OrdersJob:
             raise
 
     def deliver(self, summary: Summary) -> Summary:
-        """Publish what the run prepared, and record that it arrived.
+        """Publish what the run prepared, record that it arrived, and put away what was read.
 
         Raises:
             StorageError: the place does not take it; it stays prepared and the next run, or a retry, finishes it.
@@ -198,6 +216,8 @@ class OrdersJob:
         for delivery in self._ledger.unfinished(self._profile.name):
             if delivery.run_id == summary.run_id:
                 self._publish(delivery)
+        if self.works:
+            self._intake().put_away()
         return summary
 
     def _publish(self, delivery: Delivery) -> None:
@@ -213,6 +233,9 @@ class OrdersJob:
                     delivery.manifest_name,
                     folder=delivery.folder,
                     collision=self._profile.delivery.collision,
+                    read_back=self._profile.delivery.read_back,
+                    done_suffix=self._profile.delivery.done_suffix,
+                    progress=self._progress,
                 )
         except Exception as error:
             self._ledger.delivery_failed(delivery.delivery_id, str(error))
@@ -227,7 +250,8 @@ class OrdersJob:
 
     def _prepared(self, run_id: str) -> Summary:
         """Put the files and reports on disk, then write the ledger."""
-        made = self._made()
+        intake = self._intake(run_id)
+        made = self._made(intake)
         home = self._installation.run_folder(run_id)
         reports = folder.write_reports(home, made.outcomes, made.exchange.reconciliation)
         if made.exchange.new_values:
@@ -248,13 +272,20 @@ class OrdersJob:
                 records=_records(made.exchange),
                 accounts=ACCOUNTS.conform(made.exchange.accounts),
                 effects=EFFECTS.conform(made.exchange.effects.rename(columns={"order_key": "record_key"})),
+                origins=intake.origins(made.outcomes, made.today),
+                taken=intake.taken,
+                released=intake.released,
                 counts=summary.counts,
             ),
         )
         self._ledger.set_mark(self._profile.name, LAST_IMPORT, made.today.isoformat())
         return summary
 
-    def _made(self) -> _Made:
+    def _intake(self, run_id: str = "") -> Intake:
+        inbox = Inbox(self._installation.inbox(self._profile.name))
+        return Intake(self._loaded, inbox, self._ledger, run_id)
+
+    def _made(self, intake: Intake) -> _Made:
         """Pick up, read, exchange, write: everything before the first effect."""
         profile, ledger = self._profile, self._ledger
         today = self._installation.today(profile.time_zone)
@@ -268,7 +299,7 @@ class OrdersJob:
         tables, wrong_mappings = read_mappings(profile.mappings)
         if (wrong_mappings["state"] == "failed").any():
             raise ProfileError(wrong_mappings, profile.language)
-        sales = join_orders([read_shop(shop, self._loaded) for shop in profile.shops])
+        sales = join_orders([intake.read(shop) for shop in profile.shops])
         exchange = exchange_orders(
             sales,
             Context(

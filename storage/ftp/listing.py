@@ -15,12 +15,13 @@ Kind = Literal["file", "folder", "link", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of a listing; ``name`` has one character per byte."""
+    """One line of a listing; ``name`` has one character per byte; ``unique`` is the same for a folder and its links."""
 
     name: str
     kind: Kind
     size: int | None = None
     modified_utc: datetime | None = None
+    unique: str = ""
 
 
 # Between the rights and the size stand links, owner and group, which may have blanks or be left out.
@@ -48,6 +49,7 @@ def mlsd(line: str) -> Listed | None:
         "file" if kind == "file" else "folder" if kind == "dir" else "link" if "link" in kind else "other",
         int(size) if size.isdecimal() else None,
         _utc(facts.get("modify", "")),
+        facts.get("unique", ""),
     )
 
 
