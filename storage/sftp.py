@@ -65,7 +65,7 @@ from passerelle.storage.errors import (
 from passerelle.storage.local_files import opened_to_fetch, opened_to_send
 from passerelle.storage.paths import clean_folder, clean_path, is_good_name, join, parent
 from passerelle.storage.place import Place, Secret, SecretName, ServerAddress, server_address
-from passerelle.storage.sftp_channel import BLOCK, WINDOW, Attributes, Conversation, Refused, SftpChannel, attributes
+from passerelle.storage.sftp_channel import WINDOW, Attributes, Conversation, Refused, SftpChannel, attributes
 from passerelle.storage.ssh import SshLogin
 
 _T = TypeVar("_T")
@@ -544,15 +544,16 @@ class SftpStorage:
             yield from self._check_space(sftp, path, size - begin, refused)
             raise
         try:
-            known = yield from sftp.store(handle, begin, self._pieces(source, path, size - begin), over)
+            block = yield from sftp.block(size - begin)
+            known = yield from sftp.store(handle, begin, self._pieces(source, path, size - begin, block), over)
         except Refused as refused:
             yield from self._check_space(sftp, path, size - begin, refused)
             raise
         return _entry(path, known)
 
-    def _pieces(self, source: BinaryIO, path: str, left: int) -> Iterator[bytes]:
+    def _pieces(self, source: BinaryIO, path: str, left: int, block: int) -> Iterator[bytes]:
         while left:
-            piece = source.read(min(BLOCK, left))
+            piece = source.read(min(block, left))
             if not piece:
                 raise Unexpected(self.name, path, f"- {left}", "storage-local-changed")
             left -= len(piece)

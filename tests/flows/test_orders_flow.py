@@ -61,6 +61,14 @@ class Up:
         )
         return str(run["id"])
 
+    def keep_secret(self, name: str, value: str) -> None:
+        """Do what the UI does for a new Secret block."""
+        kind = self._api.get("/block_types/slug/secret").raise_for_status().json()["id"]
+        wanted = {"block_type_id": {"any_": [kind]}}
+        schema = self.call("POST", "/block_schemas/filter", block_schemas=wanted)[0]["id"]
+        document = {"block_type_id": kind, "block_schema_id": schema, "name": name, "data": {"value": value}}
+        self.call("POST", "/block_documents/", **document)
+
     def retry(self, run_id: str) -> None:
         """Do what the button Retry of the UI does."""
         state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
@@ -100,7 +108,7 @@ def up(tmp_path, samples, ftp) -> Iterator[Up]:
             "--port",
             str(port),
         ],
-        env={**os.environ, "TEST_FTP": ftp.password, "PREFECT_RUNNER_POLL_FREQUENCY": "1"},
+        env={**os.environ, "PREFECT_RUNNER_POLL_FREQUENCY": "1"},
         stdout=log,
         stderr=subprocess.STDOUT,
     )
@@ -116,6 +124,7 @@ def up(tmp_path, samples, ftp) -> Iterator[Up]:
                     return False
 
             until(deployed, START, "passerelle up did not deploy the profile")
+            running.keep_secret("test-ftp", ftp.password)
             yield running
     finally:
         process.send_signal(signal.SIGINT)
@@ -154,6 +163,6 @@ def test_run_4_sto_5_a_run_that_could_not_deliver_is_retried_and_sends_once(up, 
 
     artifacts = up.call("POST", "/artifacts/filter", limit=50)
     keys = {artifact["key"] for artifact in artifacts}
-    assert {"orders-test", "orders-test-counts", "orders-test-zip"} <= keys
+    assert {"orders-test", "orders-test-counts", "orders-test-zip", "orders-test-transfer"} <= keys
     table = next(artifact for artifact in artifacts if artifact["key"] == "orders-test-counts")
     assert json.loads(table["data"])[0]["written"] == 51

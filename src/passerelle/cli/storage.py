@@ -83,15 +83,25 @@ def ls(
     option: Options = None,
     profile: FromProfile = "",
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Also the folders below.")] = False,
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Only what changed since the last time, with the folders below (Dropbox).")
+    ] = False,
 ) -> None:
-    """List the files of a place: size, time (UTC), path. Lister les fichiers."""
+    """List the files of a place: size, time (UTC), path; - before what is gone. Lister les fichiers."""
     with failing():
+        from passerelle.storage.cursors import changed  # noqa: PLC0415
         from passerelle.storage.errors import printable  # noqa: PLC0415
         from passerelle.storage.places import open_place  # noqa: PLC0415
 
         for listed, base in _places(place, profile, option or ()):
             with open_place(listed, base_folder=base) as storage:
-                entries = storage.list(folder, recursive=recursive)
+                if changes:
+                    found = changed(storage, folder, installation().state / "cursors")
+                    gone, entries = found.gone, list(found.entries)
+                else:
+                    gone, entries = (), storage.list(folder, recursive=recursive)
+            for path in gone:
+                typer.echo(f"{'-':>12}  {'-':<19}  {printable(path)}")
             for entry in sorted(entries, key=lambda entry: entry.path):
                 time = f"{entry.modified_utc:%Y-%m-%d %H:%M:%S}" if entry.modified_utc else "-"
                 typer.echo(f"{entry.size:>12}  {time:<19}  {printable(entry.path)}")
