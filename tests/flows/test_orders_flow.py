@@ -19,8 +19,8 @@ import pytest
 from builders import installed
 from ftp_server import FtpServer
 
-START = timedelta(seconds=150)
-END = timedelta(seconds=120)
+START = timedelta(seconds=300)
+END = timedelta(seconds=300)
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
