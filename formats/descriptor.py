@@ -13,7 +13,7 @@ import importlib
 import pkgutil
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -89,6 +89,8 @@ class Field:
         width: characters it takes in a fixed layout.
         align: side it stands at in a fixed layout.
         pad: character that fills its width.
+        constant: the text that every row has, instead of a column of the table; None: it is taken from there.
+        description_fr: what it holds, in French, for the pages that integrators read.
     """
 
     name: str
@@ -119,6 +121,8 @@ class Field:
     width: int
     align: Literal["left", "right"]
     pad: str
+    constant: str | None
+    description_fr: str
 
     @property
     def in_utc(self) -> bool:
@@ -157,7 +161,9 @@ class Descriptor:
         quoting: which cells are written in quotes: ``all``, ``data`` (all but the header), ``needed`` or ``none``.
         kind_field: name of the field that tells the kind of a record, when the file has several.
         fields: in the order they stand in the file.
-        settings: the values that a profile may override, by name.
+        offered: constants without a value: the file gets their column once a profile gives them one. An empty column
+            would empty what the other side has there.
+        settings: the values that a profile may override, by name; a constant is the setting of its field's name.
         table: the canonical table its sources belong to; empty: its own.
         joined: canonical tables joined to it, by the prefix of their columns.
     """
@@ -178,6 +184,7 @@ class Descriptor:
     quoting: Quoting
     kind_field: str
     fields: tuple[Field, ...]
+    offered: tuple[Field, ...]
     settings: Mapping[str, str]
     table: str
     joined: Mapping[str, str]
@@ -230,7 +237,7 @@ def build(document: Section, *, settings: Mapping[str, object] | None = None) ->
         DescriptorError: with every mistake of the file.
     """
     scope = Scope()
-    declared = Entry(document, "", scope).entry("passerelle").mapping("settings")
+    declared = _settings(document, scope)
     for name, value in (settings or {}).items():
         if name not in declared:
             known = ", ".join(sorted(declared)) or "none"
@@ -255,6 +262,17 @@ def extend(document: Section, load: Callable[[str], Section]) -> Section:
     return merged(load(base), document) if isinstance(base, Scalar) and base else document
 
 
+def _settings(document: Section, scope: Scope) -> dict[str, str]:
+    """Give the settings that a descriptor file declares, and the constants of its fields, by name."""
+    resource = Entry(document, "", scope)
+    scope.settings = declared = resource.entry("passerelle").mapping("settings")
+    for entry in resource.entry("schema").entries("fields"):
+        extension = entry.entry("passerelle")
+        if extension.has("constant") and not extension.has("source"):
+            declared[entry.text("name")] = extension.text("constant")
+    return declared
+
+
 @cache
 def model_tables() -> Mapping[str, Table]:
     """Give every canonical table by its name."""
@@ -270,18 +288,21 @@ def _descriptor(document: Section, scope: Scope) -> Descriptor:
     resource = Entry(document, "", scope)
     resource.ignore("$schema", "profile", "type", "scheme", "mediatype", "sources", "licenses", "version")
     extension = resource.entry("passerelle")
-    extension.ignore("extends")
+    extension.ignore("extends", "settings")
     dialect = resource.entry("dialect")
     schema = resource.entry("schema")
     table, joined = _tables(extension)
     layout = extension.choice("layout", LAYOUTS, "delimited")
     origin = extension.text("origin")
     missing = tuple(resource.texts("missingValues")) + tuple(schema.texts("missingValues", ("",)))
-    fields: list[Field] = []
+    every: list[Field] = []
     for entry in schema.entries("fields"):
-        one = _field(entry, layout, origin, missing, fields[-1].end if fields else 0)
+        one = _field(entry, layout, origin, missing, every[-1].end if every else 0)
+        if one.constant is not None:
+            every.append(replace(one, constant=scope.settings[one.name]))
+            continue
         column = _model_column(entry, one, table, joined)
-        fields.append(one if one.description or column is None else replace(one, description=column.meaning))
+        every.append(one if one.description or column is None else replace(one, description=column.meaning))
     descriptor = Descriptor(
         name=resource.mandatory("name"),
         title=resource.text("title"),
@@ -298,14 +319,15 @@ def _descriptor(document: Section, scope: Scope) -> Descriptor:
         layout=layout,
         quoting=extension.choice("quoting", QUOTINGS, "needed" if layout == "delimited" else "none"),
         kind_field=extension.text("kind_field"),
-        fields=tuple(fields),
-        settings=extension.mapping("settings"),
+        fields=tuple(one for one in every if one.constant != "" or layout == "fixed"),
+        offered=tuple(one for one in every if one.constant == "" and layout != "fixed"),
+        settings=_settings(document, Scope()),
         table=table,
         joined=joined,
         document=document,
     )
     resource.choice("format", ("csv", "txt", "fixed"), "csv")
-    _check_fields(schema, descriptor)
+    _check_fields(schema, descriptor, every)
     _check_kinds(extension, descriptor)
     _check_marks(dialect, descriptor)
     for entry in (resource, extension, dialect, schema):
@@ -348,6 +370,8 @@ def _field(entry: Entry, layout: Layout, origin: str, missing: tuple[str, ...], 
         width=extension.count("width", minimum=1) or 0,
         align=extension.choice("align", ("left", "right"), "right" if kind in {"number", "integer"} else "left"),
         pad=_character(extension, "pad", " "),
+        constant=_constant(extension),
+        description_fr=extension.text("description_fr"),
     )
     if layout == "fixed" and not result.width:
         extension.wrong("width", "is missing: every field of a fixed layout has one")
@@ -356,6 +380,12 @@ def _field(entry: Entry, layout: Layout, origin: str, missing: tuple[str, ...], 
     for one in (entry, extension, constraints):
         one.close()
     return result
+
+
+def _constant(extension: Entry) -> str | None:
+    """Give the text that every row has; a source, which a descriptor puts over it, is taken instead."""
+    constant = extension.text("constant") if extension.has("constant") else None
+    return None if extension.has("source") else constant
 
 
 def _form(extension: Entry) -> tuple[str, ...]:
@@ -449,26 +479,26 @@ def _model_column(entry: Entry, one: Field, table: str, joined: Mapping[str, str
     return column
 
 
-def _check_fields(schema: Entry, descriptor: Descriptor) -> None:
+def _check_fields(schema: Entry, descriptor: Descriptor, every: Sequence[Field]) -> None:
     if not descriptor.fields:
         schema.wrong("fields", "a format has at least one field")
     met: set[str] = set()
-    for one, entry in zip(descriptor.fields, schema.entries("fields"), strict=True):
+    for one, entry in zip(every, schema.entries("fields"), strict=True):
         if one.name in met:
             entry.wrong("name", f"two fields are named {one.name}")
         if one.source == "line":
             entry.wrong("name", "the source line is the reader's own: the line of the file")
         met.add(one.name)
     if descriptor.header:
-        _check_labels(schema, descriptor)
+        _check_labels(schema, descriptor, every)
     if descriptor.layout == "fixed":
         _check_positions(schema, descriptor)
 
 
-def _check_labels(schema: Entry, descriptor: Descriptor) -> None:
+def _check_labels(schema: Entry, descriptor: Descriptor, every: Sequence[Field]) -> None:
     bare = "" if descriptor.quoting in {"all", "needed"} else (descriptor.delimiter or ",") + descriptor.quote
     owners: dict[str, str] = {}
-    for one, entry in zip(descriptor.fields, schema.entries("fields"), strict=True):
+    for one, entry in zip(every, schema.entries("fields"), strict=True):
         if set(one.title) & {*bare, "\r", "\n"} or not _encodable(one.title, descriptor.encoding):
             entry.wrong("title", f"a header of this dialect and encoding cannot hold {one.title!r}")
         for label in (one.title, *one.aliases):

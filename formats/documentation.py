@@ -32,6 +32,7 @@ def page(descriptor: Descriptor) -> str:
         _settings(descriptor),
         "## Columns",
         _columns(descriptor),
+        _offered(descriptor),
         descriptor.notes.strip(),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -76,9 +77,11 @@ def _properties(descriptor: Descriptor) -> list[tuple[str, str]]:
 
 
 def _settings(descriptor: Descriptor) -> str:
-    if not descriptor.settings:
+    constants = {one.name for one in (*descriptor.fields, *descriptor.offered) if one.constant is not None}
+    settings = {name: value for name, value in descriptor.settings.items() if name not in constants}
+    if not settings:
         return ""
-    rows = [(f"`{name}`", f"`{value}`" if value else "empty") for name, value in descriptor.settings.items()]
+    rows = [(f"`{name}`", f"`{value}`" if value else "empty") for name, value in settings.items()]
     return "## Settings\n\nA profile may give other values.\n\n" + _table(("Setting", "Default"), rows)
 
 
@@ -92,6 +95,17 @@ def _columns(descriptor: Descriptor) -> str:
         row[1:1] = [f"{one.start}-{one.end}"] * is_fixed + [", ".join(one.kinds) or "all"] * has_kinds
         rows.append([*row, *in_file(one)[:1]] if one.examples else [*row, ""])
     return _table(heads, rows)
+
+
+def _offered(descriptor: Descriptor) -> str:
+    if not descriptor.offered:
+        return ""
+    rows = [(f"`{one.title}`", f"`{one.name}`", one.description, _length(one)) for one in descriptor.offered]
+    return (
+        "## Columns that a profile may add\n\n"
+        "Each has the same text on every row, given as the setting of that name; "
+        "without it the file lacks the column.\n\n" + _table(("Column", "Setting", "Holds", "Length"), rows)
+    )
 
 
 def _holds(one: Field) -> str:

@@ -41,6 +41,8 @@ def in_file(one: Field) -> list[str]:
     Raises:
         DescriptorError: an example cannot be read.
     """
+    if one.constant is not None:
+        return [one.constant]
     return [str(text) for text in render(one, _values(one, one.examples)).to_pylist()]
 
 

@@ -113,7 +113,9 @@ def write(
         DescriptorError: see ``Descriptor.configured``.
     """
     descriptor = descriptor.configured(settings)
-    lacking = [one.source for one in descriptor.fields if one.required and one.source not in table]
+    lacking = [
+        one.source for one in descriptor.fields if one.required and one.constant is None and one.source not in table
+    ]
     if lacking:
         raise TypeError(f"format {descriptor.name} needs columns that the table lacks: {', '.join(lacking)}")
     records = _records(descriptor, table, record_column)
@@ -148,11 +150,11 @@ def _cells(block: _Block) -> dict[str, pa.Array]:
     """Make the texts of all fields, and say what is wrong with them."""
     cells: dict[str, pa.Array] = {}
     for one in block.descriptor.fields:
-        if one.source not in block.table:
+        values = block.table.get(one.source) if one.constant is None else None
+        if values is None and not one.constant:
             cells[one.name] = pa.repeat(pa.scalar("", pa.large_string()), len(block.table))
             continue
-        values = block.table[one.source]
-        texts = _rendered(one, values)
+        texts = _constants(block, one) if values is None else _rendered(one, values)
         if one.rows == "first":
             texts = pc.if_else(pa.array(block.first), texts, _nothing(one))
         applies = pc.is_in(cells[block.descriptor.kind_field], pa.array(one.kinds, texts.type)) if one.kinds else None
@@ -160,12 +162,16 @@ def _cells(block: _Block) -> dict[str, pa.Array]:
             texts = pc.if_else(applies, texts, "")
         if one.type in {"string", "boolean"}:
             texts = _cut(block, one, _in_marks(block.descriptor, _in_characters(block, one, texts)))
-        for problem in text_problems(one, texts) + range_problems(one, values):
+        for problem in text_problems(one, texts) + ([] if values is None else range_problems(one, values)):
             where = problem.where if applies is None else problem.where & mask(applies)
             block.refused |= where
             block.tell(problem.code, one, where, texts, **problem.params)
         cells[one.name] = texts
     return cells
+
+
+def _constants(block: _Block, one: Field) -> pa.Array:
+    return pa.repeat(pa.scalar(one.constant, pa.large_string()), len(block.table))
 
 
 def _rendered(one: Field, values: pd.Series) -> pa.Array:

@@ -4,15 +4,19 @@ Every amount, unit price, quantity, exchange rate and tax rate of a table is an 
 (``SCALE`` decimals): 12.34 EUR is 12_340_000, 20 % is 20_000_000, 1.5 pieces is 1_500_000. No binary float is
 involved anywhere. Magnitudes below nine million millions (9.2e12) are representable.
 
-The only rounding is half up, away from zero (ROUND_HALF_UP): what French practice and EN 16931 expect.
+What we compute is rounded half up, away from zero (ROUND_HALF_UP): what French practice and EN 16931 expect. The other
+modes are there for what a shop computed.
 
-Source: design.md decision 2; spec INV-1, ORD-11, ORD-26.
+``decimals`` is one number for all, or one per row: an amount has the decimals of its currency.
+
+Source: design.md decision 2; spec INV-1, ORD-11, ORD-26; user-asks A1, A23.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +29,8 @@ ONE = 10**SCALE
 """One unit (one euro, one piece, one percent) in millionths."""
 
 Ints = npt.NDArray[np.int64]
+RoundingMode = Literal["half-up", "half-down", "half-even", "half-odd", "up", "down"]
+"""How what lies between two numbers is rounded; up is away from zero, down towards it."""
 _NUMBER = r"^[+-]?[0-9]{1,12}(\.[0-9]{0,12})?$"
 _READ_SCALE = 12
 
@@ -70,11 +76,22 @@ def parse(text: pd.Series) -> tuple[pd.Series, pd.Series]:
     return pd.Series(column, index=text.index), pd.Series(np.asarray(wrong), index=text.index)
 
 
-def to_text(values: pd.Series, decimals: int, mark: str = ".") -> pd.Series:
+def to_text(values: pd.Series, decimals: npt.ArrayLike, mark: str = ".") -> pd.Series:
     """Write a column with exactly ``decimals`` decimals, rounded half up; missing becomes the empty text.
 
     No exponent, no thousands separator; zero has no sign.
     """
+    if np.ndim(decimals) == 0:
+        return _to_text(values, int(np.asarray(decimals)), mark)
+    each = np.asarray(decimals, dtype=np.int64)
+    written = pd.Series("", values.index, dtype="str")
+    for one in np.unique(each):
+        rows = np.flatnonzero(each == one)
+        written.iloc[rows] = _to_text(values.iloc[rows], int(one), mark).to_numpy()
+    return written
+
+
+def _to_text(values: pd.Series, decimals: int, mark: str) -> pd.Series:
     missing = values.isna().to_numpy()
     numbers = rounded_half_up(values.fillna(0).to_numpy(dtype=np.int64), decimals) // 10 ** (SCALE - decimals)
     if decimals:
@@ -92,40 +109,64 @@ def shortest(value: int) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def rounded_half_up(values: npt.ArrayLike, decimals: int) -> Ints:
+def smallest(decimals: npt.ArrayLike) -> Ints:
+    """Give the smallest amount that so many decimals can tell: a cent for two."""
+    units: Ints = 10 ** (SCALE - np.asarray(decimals, dtype=np.int64))
+    return units
+
+
+def rounded_half_up(values: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Round millionths to ``decimals`` decimals, half away from zero; the result stays in millionths."""
     numbers = np.asarray(values, dtype=np.int64)
-    unit = 10 ** (SCALE - decimals)
-    rounded: Ints = np.sign(numbers) * ((np.abs(numbers) + unit // 2) // unit * unit)
-    return rounded
+    unit = smallest(decimals)
+    result: Ints = np.sign(numbers) * ((np.abs(numbers) + unit // 2) // unit * unit)
+    return result
 
 
-def product(left: npt.ArrayLike, right: npt.ArrayLike, decimals: int) -> Ints:
+def rounded(values: npt.ArrayLike, decimals: npt.ArrayLike, mode: RoundingMode) -> Ints:
+    """Round millionths to ``decimals`` decimals in a mode of its own; the result stays in millionths."""
+    numbers = np.asarray(values, dtype=np.int64)
+    unit = smallest(decimals)
+    whole, rest = np.divmod(np.abs(numbers), unit)
+    is_half, is_more, is_odd = 2 * rest == unit, 2 * rest > unit, whole % 2 == 1
+    away = {
+        "half-up": is_more | is_half,
+        "half-down": is_more,
+        "half-even": is_more | (is_half & is_odd),
+        "half-odd": is_more | (is_half & ~is_odd),
+        "up": rest > 0,
+        "down": np.zeros_like(is_more),
+    }[mode]
+    result: Ints = np.sign(numbers) * (whole + away) * unit
+    return result
+
+
+def product(left: npt.ArrayLike, right: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Multiply two columns (price × quantity), rounded half up to ``decimals`` decimals."""
     return _ratio(left, right, ONE, decimals)
 
 
-def tax(base: npt.ArrayLike, rate: npt.ArrayLike, decimals: int) -> Ints:
+def tax(base: npt.ArrayLike, rate: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Give the tax on a base excluding tax; ``rate`` in percent, rounded half up."""
     return _ratio(base, rate, 100 * ONE, decimals)
 
 
-def quotient(value: npt.ArrayLike, divisor: npt.ArrayLike, decimals: int) -> Ints:
+def quotient(value: npt.ArrayLike, divisor: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Divide two columns (amount ÷ quantity), rounded half up; a divisor of zero gives zero."""
     return _ratio(value, ONE, np.asarray(divisor, dtype=np.int64), decimals)
 
 
-def excluding(including: npt.ArrayLike, rate: npt.ArrayLike, decimals: int) -> Ints:
+def excluding(including: npt.ArrayLike, rate: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Take the tax out of an amount including it; ``rate`` in percent, rounded half up."""
     return _ratio(including, 100 * ONE, 100 * ONE + np.asarray(rate, dtype=np.int64), decimals)
 
 
-def including(excluding: npt.ArrayLike, rate: npt.ArrayLike, decimals: int) -> Ints:
+def including(excluding: npt.ArrayLike, rate: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Add the tax to an amount excluding it; ``rate`` in percent, rounded half up."""
     return _ratio(excluding, 100 * ONE + np.asarray(rate, dtype=np.int64), 100 * ONE, decimals)
 
 
-def allocate(totals: npt.ArrayLike, weights: npt.ArrayLike, groups: npt.ArrayLike, decimals: int) -> Ints:
+def allocate(totals: npt.ArrayLike, weights: npt.ArrayLike, groups: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Split one total per group over its rows in proportion to their weights, so that the parts add up exactly.
 
     Largest remainder: every row gets its share cut to ``decimals``, the units left over go to the rows with the
@@ -135,14 +176,14 @@ def allocate(totals: npt.ArrayLike, weights: npt.ArrayLike, groups: npt.ArrayLik
         totals: of each row, the total of its group, a multiple of the unit; may be negative.
         weights: not negative. A group whose weights are all zero gives everything to its first row.
         groups: of each row, the group it belongs to.
-        decimals: decimals of the parts.
+        decimals: decimals of the parts; the same for all rows of a group.
 
     Returns:
         The part of each row, in millionths.
 
     Source: spec ORD-26.
     """
-    unit = 10 ** (SCALE - decimals)
+    unit = smallest(decimals)
     frame = pd.DataFrame(
         {
             "group": np.asarray(groups),
@@ -178,17 +219,17 @@ def split(total: int, weights: Sequence[int], decimals: int) -> list[int]:
     return [int(part) for part in allocate([total] * count, list(weights), [0] * count, decimals)]
 
 
-def _ratio(value: npt.ArrayLike, factor: npt.ArrayLike, divisor: npt.ArrayLike, decimals: int) -> Ints:
+def _ratio(value: npt.ArrayLike, factor: npt.ArrayLike, divisor: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Give value × factor ÷ divisor, rounded half up, without a 64-bit overflow on the way."""
     a, b, c = np.broadcast_arrays(
         np.asarray(value, dtype=np.int64), np.asarray(factor, dtype=np.int64), np.asarray(divisor, dtype=np.int64)
     )
     sign = np.sign(a) * np.sign(b) * np.sign(c)  # a divisor of zero gives zero
     a, b, c = np.abs(a), np.abs(b), np.where(c == 0, 1, np.abs(c))
-    unit = 10 ** (SCALE - decimals)
-    largest = 2 * (int(a.max(initial=0)) * int(b.max(initial=0)) + int(c.max(initial=1)) * unit)
+    unit = smallest(decimals)
+    largest = 2 * (int(a.max(initial=0)) * int(b.max(initial=0)) + int(c.max(initial=1)) * int(unit.max(initial=1)))
     if largest > np.iinfo(np.int64).max:
-        a, b, c = a.astype(object), b.astype(object), c.astype(object)
+        a, b, c, unit = (numbers.astype(object) for numbers in (a, b, c, unit))
     units = (2 * a * b + c * unit) // (2 * c * unit)
     result: Ints = np.asarray(sign * units * unit, dtype=np.int64)
     return result

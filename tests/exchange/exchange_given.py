@@ -17,6 +17,7 @@ import pandas as pd
 
 from passerelle import money, outcome
 from passerelle.exchange import lines, vat
+from passerelle.exchange.changes import Sent
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
 from passerelle.exchange.mappings import MAPPINGS
 from passerelle.exchange.options import CustomerOptions, OrderOptions
@@ -36,6 +37,8 @@ SPECIAL_ARTICLES = {
     "fee": "FRAIS",
     "discount": "REMISE",
 }
+UNCHECKED = {"unknown_rate": "accept", "untaxed_without_number": "accept"}
+"""What a profile says for ``vat`` that takes any rate anywhere."""
 ROWS: dict[str, list[tuple[str, ...]]] = {
     "statuses": [("*", "yes", "invoice", "")],
     "territories": [("*", "*", "FRANCE")],
@@ -270,6 +273,8 @@ def context(
     accounts: pd.DataFrame | None = None,
     exchanged: pd.DataFrame | None = None,
     days: Window | None = None,
+    erp_documents: pd.DataFrame | None = None,
+    sent: Sent | None = None,
     special_articles: dict[str, str] | None = None,
     **options: Any,
 ) -> Context:
@@ -291,6 +296,8 @@ def context(
         exchanged=exchanged_before() if exchanged is None else exchanged,
         days=days or Window(),
         today=TODAY,
+        erp_documents=erp_documents,
+        sent=sent,
     )
 
 
@@ -326,7 +333,8 @@ def row(made: Exchange, code: str) -> dict[str, Any]:
 def priced(*parts: Part, **options: Any) -> pd.DataFrame:
     """Send article lines through the rules of prices alone."""
     wanted = OrderOptions.model_validate(options)
-    sold, _ = lines.with_articles(sales(order("1", *parts)).lines, None, wanted)
+    told_lines = sales(order("1", *parts)).lines.assign(decimals=2)
+    sold, _ = lines.with_articles(told_lines, None, wanted)
     sold = vat.completed(sold.assign(vat_code="V"), [("net_excl", "net_incl"), ("gross_excl", "gross_incl")])
     return lines.priced(lines.article_lines(sold, wanted), wanted)
 

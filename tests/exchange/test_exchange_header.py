@@ -33,7 +33,7 @@ DATES = {"created_at": at("2026-11-18 23:30"), "invoiced_at": at("2026-11-19 08:
 def people(*orders):
     """Give orders with their buyer's names, as the templates want them."""
     names = pd.DataFrame([{name: one.buyer.get(name, "") for name in NAMES} for one in orders], dtype="str")
-    return pd.concat([sales(*orders).orders, names], axis=1)
+    return pd.concat([sales(*orders).orders, names], axis=1).assign(part="")
 
 
 def numbered(*orders, kinds=None, **options):

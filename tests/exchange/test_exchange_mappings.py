@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from exchange_given import (
     ROWS,
+    UNCHECKED,
     address,
     articles,
     charge,
@@ -24,7 +25,7 @@ from exchange_given import (
     short,
 )
 
-from passerelle.exchange import lines, vat
+from passerelle.exchange import lines, territory, vat
 from passerelle.exchange.mappings import MAPPINGS, find
 from passerelle.exchange.options import OrderOptions
 from passerelle.outcome import message
@@ -133,7 +134,7 @@ class TestOrd40Territories:
     ROWS = (("FR", "*", "FRANCE", "EXO"), ("CA", "QC", "QUEBEC"), ("CA", "*", "EXPORT"), ("*", "*", "CEE", "INTRA"))
 
     def territories(self, *orders, **options):
-        made = exchanged(*orders, mappings={"territories": self.ROWS}, **options)
+        made = exchanged(*orders, mappings={"territories": self.ROWS}, vat=UNCHECKED, **options)
         return dict(zip(made.documents["shop_order"], made.documents["territory"], strict=True))
 
     def sold(self, order_id, *places, rate="20"):
@@ -169,7 +170,8 @@ class TestOrd40Territories:
 
     def test_a_country_that_is_not_mapped_refuses_and_is_new(self):
         rows = {"territories": [("FR", "*", "FRANCE")]}
-        made = exchanged(self.sold("1", address(country="BE")), self.sold("2", address(country="be")), mappings=rows)
+        orders = [self.sold("1", address(country="BE")), self.sold("2", address(country="be"))]
+        made = exchanged(*orders, mappings=rows, vat=UNCHECKED)
         assert said(made) == ["unmapped-territory"] * 2
         assert made.new_values["territories"]["country"].tolist() == ["BE"]
 
@@ -178,9 +180,11 @@ class TestOrd41Taxes:
     def codes(self, *parts, rows=None, articles=None, **options):
         """Give what the rule alone says of an order's parts, and the VAT codes of its lines and charges."""
         given, wanted = sales(order("1", *parts)), OrderOptions.model_validate(options)
-        countries = vat.country_of_sale(given.orders, given.addresses)
-        sold, _ = lines.with_articles(given.lines, articles, wanted)
-        coded = vat.coded(sold, given.charges, countries, mapping("taxes", *(rows or ROWS["taxes"])), wanted)
+        places = territory.of_sale(given.orders, given.addresses, mapping("vat_zones"))
+        sold, _ = lines.with_articles(given.lines.assign(decimals=2), articles, wanted)
+        coded = vat.coded(
+            sold, given.charges.assign(decimals=2), places, mapping("taxes", *(rows or ROWS["taxes"])), wanted
+        )
         return coded, [*coded.lines["vat_code"], *coded.charges["vat_code"]]
 
     def test_name_rate_and_country_give_the_vat_code(self):

@@ -28,13 +28,15 @@ def codes(demo, **options) -> list[str]:
     return [code for code, _, _ in said(demo, **options)]
 
 
-ALWAYS = ["check-article-not-set-yet"] * 3
-"""Of the demo: shipping at several rates, gift wrapping and fees have no article."""
+ALWAYS = ["check-article-not-set-yet"] * 4
+"""Of the demo: shipping at several rates, gift wrapping, fees and amounts refunded have no article."""
 
 
 @pytest.fixture
 def complete(demo):
-    demo.replace('rounding = "ECART"', 'rounding = "ECART"\nshipping = "PORT"\nwrapping = "DIVERS"\nfee = "DIVERS"')
+    special = ("shipping", "PORT"), ("wrapping", "DIVERS"), ("fee", "DIVERS"), ("misc", "DIVERS")
+    written = "\n".join(f'{name} = "{article}"' for name, article in (("rounding", "ECART"), *special))
+    demo.replace('rounding = "ECART"', written)
     return demo
 
 
@@ -46,7 +48,7 @@ def test_ord_28_remarks_do_not_fail(demo):
     outcomes = check(demo.load())
     assert outcomes["code"].tolist() == ALWAYS
     assert set(outcomes["state"]) == {"succeeded"}
-    assert message(outcomes.iloc[0].to_dict(), "fr") == (
+    assert message(outcomes.iloc[1].to_dict(), "fr") == (
         "orders.special_articles.wrapping (ligne 19) n'est pas réglé : "
         "une commande qui aura un emballage cadeau sera refusée."
     )
@@ -86,6 +88,7 @@ def test_ord_28_all_that_is_missing_is_named_at_once(demo):
 def test_ord_28_an_option_needs_its_special_article(complete, option, name):
     complete.replace("[orders]", f"[orders]\n{option}")
     complete.replace('rounding = "ECART"\nshipping = "PORT"', "")
+    complete.replace('misc = "DIVERS"', "")
     expected = {
         ("check-article-not-set", f"orders.special_articles.{name}"),
         ("check-article-not-set", "orders.special_articles.rounding"),

@@ -59,7 +59,7 @@ def test_pro_2_check_prints_remarks_and_ends_well(demo, passerelle):
     assert result.exit_code == 0
     assert "- orders.special_articles.fee (ligne 19) n'est pas réglé" in result.output
     assert "  → Donnez la référence de cet article" in result.output
-    assert result.output.splitlines()[-1] == "Profil demo : 0 manque(s), 3 remarque(s)."
+    assert result.output.splitlines()[-1] == "Profil demo : 0 manque(s), 4 remarque(s)."
 
 
 def test_ord_28_check_prints_what_is_missing_and_ends_with_2(demo, passerelle, monkeypatch):
@@ -70,7 +70,7 @@ def test_ord_28_check_prints_what_is_missing_and_ends_with_2(demo, passerelle, m
     monkeypatch.setenv("PASSERELLE_LANG", "en")
     result = passerelle("check", "demo")
     assert f"✗ The folder {demo.folder / 'out'} (delivery.place, line 15) does not exist." in result.output
-    assert result.output.splitlines()[-1] == "Profile demo: 1 missing, 3 remark(s)."
+    assert result.output.splitlines()[-1] == "Profile demo: 1 missing, 4 remark(s)."
 
 
 @pytest.mark.parametrize("command", ["check", "show", "refresh"])

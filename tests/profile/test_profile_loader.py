@@ -191,8 +191,8 @@ def test_pro_1_an_unknown_setting_names_the_nearest(demo):
             "profile-not-possible",
             "platform",
             (
-                "shops[1].platform ne peut pas être « prestashops » ; possible : prestashop, woocommerce, shopify. "
-                "Le plus proche est « prestashop »."
+                "shops[1].platform ne peut pas être « prestashops » ; possible : prestashop, woocommerce, shopify, "
+                "magento, bigcommerce, wix. Le plus proche est « prestashop »."
             ),
         ),
         ('place = "in"', 'place = "in"\nfiles = []', "profile-empty-list", "files", "shops[1].source.files est vide."),
@@ -257,7 +257,8 @@ def test_pro_1_an_unknown_setting_names_the_nearest(demo):
             "[orders]\nreference = 'Web %OI %XX'",
             "profile-unknown-template-code",
             "%XX",
-            "orders.reference : le code %XX n'existe pas ; codes possibles : %OI, %OR, %IN, %CF, %CL, %CO, %PM, %SH.",
+            "orders.reference : le code %XX n'existe pas ; "
+            "codes possibles : %OI, %OR, %IN, %CF, %CL, %CO, %PM, %SH, %RI.",
         ),
         (
             "[orders]",
@@ -266,7 +267,7 @@ def test_pro_1_an_unknown_setting_names_the_nearest(demo):
             "%ZZ",
             (
                 "orders.settlements.label : le code %ZZ n'existe pas ; "
-                "codes possibles : %OI, %OR, %IN, %CF, %CL, %CO, %PM, %SH."
+                "codes possibles : %OI, %OR, %IN, %CF, %CL, %CO, %PM, %SH, %RI."
             ),
         ),
         (

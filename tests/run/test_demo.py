@@ -51,6 +51,7 @@ def test_ebp_1_the_demonstration_leaves_all_kinds_of_documents(shown):
         "Orders.txt",
         "Delivery Notes.txt",
         "Invoices.txt",
+        "Credit Notes.txt",
         "Batch.txt",
     ]
     assert files["Batch.txt"].decode("cp1252").splitlines()[0] == (

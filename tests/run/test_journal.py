@@ -102,7 +102,7 @@ def test_ord_1_since_the_last_import_and_its_forgetting(at):
     first = run_orders(Request("test", period="since-last-import"), at)
     assert first.written + first.failed + first.ignored == first.read == 5
     second = run_orders(Request("test", period="since-last-import"), at)
-    assert {reason.code for reason in second.reasons} == {"outside-period", "refund-not-exchanged"}
+    assert {reason.code for reason in second.reasons} == {"outside-period", "refund-outside-period"}
     assert "oublié" in passerelle(at, "ledger", "forget-mark", "-p", "test")
     third = run_orders(Request("test", period="since-last-import"), at)
     assert "already-exchanged" in {reason.code for reason in third.reasons}

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import demo, ledger, profile, run, storage, up
+from passerelle.cli import demo, ebp, ledger, profile, run, storage, up
 from passerelle.cli.format import app as format_app
 from passerelle.cli.session import remember
 
@@ -50,5 +50,6 @@ run.register(app)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.add_typer(format_app, name="format")
+app.add_typer(ebp.app, name="ebp")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(storage.app, name="storage")

@@ -130,6 +130,28 @@ def accounts(
     )
 
 
+def on_marketplace_account(
+    imposed: pd.DataFrame, orders: pd.DataFrame, parties: pd.DataFrame, options: CustomerOptions
+) -> pd.DataFrame:
+    """Give orders of marketplaces their account: the marketplace's buyers are not ours (CUS-7).
+
+    Not those of buyers in one of our own groups, nor where an account is imposed already.
+
+    Args:
+        imposed: ``customer_account`` of each order, empty where it is the buyer's own; row for row as ``orders``.
+        orders: the orders.
+        parties: the buyers.
+        options: which payment modes are a marketplace's, on which account.
+    """
+    if not options.marketplace_account:
+        return imposed
+    groups = parties.drop_duplicates("customer_key").set_index("customer_key")["customer_group"]
+    own = orders["customer_key"].map(groups).isin(options.own_groups)
+    sold_there = orders["payment_mode"].str.casefold().isin([mode.casefold() for mode in options.marketplaces])
+    free = (sold_there & ~own).to_numpy() & (imposed["customer_account"] == "").to_numpy()
+    return imposed.assign(customer_account=imposed["customer_account"].where(~free, options.marketplace_account))
+
+
 def _all_buyers(orders: pd.DataFrame, parties: pd.DataFrame) -> pd.DataFrame:
     """Give every order a buyer: one that the shop does not tell is blank."""
     lacking = orders.loc[~texts.among(orders["customer_key"], parties["customer_key"]), ["customer_key", "shop"]]

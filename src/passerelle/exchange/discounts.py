@@ -10,7 +10,7 @@ import pandas as pd
 
 from passerelle import money
 from passerelle.exchange import mappings, texts
-from passerelle.exchange.lines import CENTS, missing_article
+from passerelle.exchange.lines import missing_article
 from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.vat import GROUP
 
@@ -25,12 +25,12 @@ def spread(allowances: pd.DataFrame, lines: pd.DataFrame, charges: pd.DataFrame)
 
     Args:
         allowances: document level allowances.
-        lines: article lines with rate, VAT code, ``net_excl`` and ``net_incl``.
-        charges: charges with rate, VAT code, ``amount_excl`` and ``amount_incl``.
+        lines: article lines with rate, VAT code, ``net_excl``, ``net_incl`` and ``decimals``.
+        charges: charges with rate, VAT code, ``amount_excl``, ``amount_incl`` and ``decimals``.
 
     Returns:
         One row per order, rate and VAT code that a discount falls on: ``GROUP``, ``amount_excl``, ``amount_incl``
-        (positive, two decimals), ``label``.
+        (positive, at the currency's decimals), ``label``, ``decimals``.
     """
     reduced = lines[texts.among(lines["order_key"], allowances["order_key"])]
     goods = _bases(reduced, "net_excl", "net_incl")
@@ -41,7 +41,9 @@ def spread(allowances: pd.DataFrame, lines: pd.DataFrame, charges: pd.DataFrame)
         [_parts(allowances[~on_shipping], goods), _parts(allowances[on_shipping], shipping)], ignore_index=True
     )
     groups = parts.groupby(GROUP, sort=False)
-    merged = groups[["amount_excl", "amount_incl"]].sum().reset_index()
+    merged = groups.agg(
+        amount_excl=("amount_excl", "sum"), amount_incl=("amount_incl", "sum"), decimals=("decimals", "first")
+    ).reset_index()
     named = parts.assign(group=groups.ngroup()).drop_duplicates(["group", "label"])
     merged["label"] = texts.by_group(named["label"], named["group"], " + ")
     return merged[(merged["amount_excl"] != 0) | (merged["amount_incl"] != 0)].reset_index(drop=True)
@@ -77,7 +79,9 @@ def discount_lines(
 
 def _bases(rows: pd.DataFrame, excl: str, incl: str) -> pd.DataFrame:
     """Sum what is not negative by order, rate and VAT code: the weights of the spreading."""
-    bases = rows.groupby(GROUP, sort=False, as_index=False).agg(base_excl=(excl, "sum"), base_incl=(incl, "sum"))
+    bases = rows.groupby(GROUP, sort=False, as_index=False).agg(
+        base_excl=(excl, "sum"), base_incl=(incl, "sum"), decimals=("decimals", "first")
+    )
     for column in ("base_excl", "base_incl"):
         bases[column] = bases[column].fillna(0).astype("int64").clip(lower=0)
     return bases
@@ -87,15 +91,15 @@ def _parts(allowances: pd.DataFrame, bases: pd.DataFrame) -> pd.DataFrame:
     """Split each allowance over the bases of its order."""
     numbered = allowances.assign(allowance=range(len(allowances)))
     rows = numbered.merge(bases, on="order_key")
-    rate = rows["tax_rate"].to_numpy(dtype=np.int64)
+    rate, decimals = rows["tax_rate"].to_numpy(dtype=np.int64), rows["decimals"]
     given = {}
     for side in ("excl", "incl"):
         total = rows[f"amount_{side}"]
-        given[side] = money.allocate(total.fillna(0), rows[f"base_{side}"], rows["allowance"], CENTS)
+        given[side] = money.allocate(total.fillna(0), rows[f"base_{side}"], rows["allowance"], decimals)
         rows[f"told_{side}"] = total.notna()
-    from_incl = money.excluding(given["incl"], rate, CENTS)
-    from_excl = money.including(given["excl"], rate, CENTS)
+    from_incl = money.excluding(given["incl"], rate, decimals)
+    from_excl = money.including(given["excl"], rate, decimals)
     return rows.assign(
         amount_excl=np.where(rows["told_excl"], given["excl"], from_incl),
         amount_incl=np.where(rows["told_incl"], given["incl"], from_excl),
-    )[[*GROUP, "amount_excl", "amount_incl", "label"]]
+    )[[*GROUP, "amount_excl", "amount_incl", "label", "decimals"]]

@@ -10,9 +10,9 @@ from datetime import date
 import pandas as pd
 
 from passerelle import outcome
-from passerelle.exchange import reference
+from passerelle.exchange import reference, texts
 from passerelle.exchange.options import CustomerOptions, OrderOptions
-from passerelle.model.documents import CUSTOMERS, DOCUMENT_KINDS
+from passerelle.model.documents import CREDIT_NOTE, CUSTOMERS, DOCUMENT_KINDS
 
 NUMBER_LENGTH = 24
 """EBP keeps 30 characters of a number, but only 24 of it in credit notes: longer ones are refused (facts §2.3)."""
@@ -82,7 +82,7 @@ def chosen_addresses(sides: pd.DataFrame, kinds: pd.Series, options: OrderOption
         options: the choice per kind.
     """
     chosen = sides.copy()
-    for kind in DOCUMENT_KINDS:
+    for kind in (*DOCUMENT_KINDS, CREDIT_NOTE):
         rows = (kinds == kind).to_numpy()
         if not rows.any():
             continue
@@ -100,7 +100,8 @@ def numbers(orders: pd.DataFrame, kinds: pd.Series, options: OrderOptions) -> tu
     """Write number, reference and custom field of each document by the templates (ORD-13 to ORD-15).
 
     Args:
-        orders: the orders with the buyer's names.
+        orders: the orders with the buyer's names and ``refund_id`` (empty but for a refund), and ``part`` (what tells
+            the documents of one order apart; else empty).
         kinds: the document kind, same index.
         options: the templates.
 
@@ -108,14 +109,18 @@ def numbers(orders: pd.DataFrame, kinds: pd.Series, options: OrderOptions) -> tu
         ``document_number``, ``reference``, ``shop_order``; the outcomes of orders whose number is empty, too long, or
         that another order of the run has too: the rows of a document are told apart by its number.
     """
+    number = reference.fill(options.number, orders)
+    given_back = kinds == CREDIT_NOTE
+    if given_back.any():
+        number = number.where(~given_back, reference.fill(options.credit_note_number, orders))
+    number = number.where(number == "", number + orders["part"])
     written = pd.DataFrame(
         {
-            "document_number": reference.fill(options.number, orders),
+            "document_number": number,
             "reference": reference.fill(options.reference, orders),
             "shop_order": reference.fill(options.shop_order, orders),
         }
     )
-    number = written["document_number"]
     twice = pd.DataFrame({"number": number, "kind": kinds}).duplicated(keep=False)
     said = [
         outcome.said(
@@ -144,6 +149,26 @@ def numbers(orders: pd.DataFrame, kinds: pd.Series, options: OrderOptions) -> tu
         )
     ]
     return written, outcome.together(said)
+
+
+def notes(orders: pd.DataFrame, messages: pd.DataFrame, options: OrderOptions) -> pd.Series:
+    """Give each document's notes: no message of the order, its first one, or all of them (ORD-6); same index.
+
+    Args:
+        orders: the orders; ``note`` is their first message, where it is filled.
+        messages: their further messages, oldest first.
+        options: which of them.
+    """
+    if options.messages == "none":
+        return pd.Series("", orders.index, dtype="str")
+    if options.messages == "first":
+        messages = messages.drop_duplicates("order_key")
+    further = texts.by_group(messages["text"], messages["order_key"], "\n").reindex(orders["order_key"])
+    further = further.fillna("").astype("str").set_axis(orders.index)
+    first = orders["note"]
+    if options.messages == "first":
+        return first.where(first != "", further)
+    return first.where((first == "") | (further == ""), first + "\n") + further
 
 
 def dates(orders: pd.DataFrame, today: date, options: OrderOptions) -> tuple[pd.Series, pd.DataFrame]:
@@ -177,7 +202,7 @@ def customer_rows(
     is_company = (company != "") | (buyer["siret"] != "") | (buyer["vat_number"] != "")
     own_name = display_name(buyer.assign(company=company))
     name = own_name.where(own_name != "", place["billing_name"])
-    return CUSTOMERS.conform(
+    return _as_written(
         pd.DataFrame(
             {
                 "customer_key": documents["customer_key"],
@@ -188,11 +213,12 @@ def customer_rows(
                 "title": documents["customer_title"],
                 "name": name,
                 "family": options.family,
+                "price_category": options.group,
                 "state": options.active_state,
                 "language": buyer["language"],
                 **{column: place[column] for column in place},
                 "accounting_account": documents["accounting_account"],
-                "territory": documents["territory"],
+                "territory": documents["territory"] if options.take_territory else "",
                 "siren": buyer["siren"],
                 "vat_number": buyer["vat_number"],
                 "notes": buyer["notes"],
@@ -201,5 +227,44 @@ def customer_rows(
                 "email": buyer["email"],
             },
             index=documents.index,
-        )
+        ),
+        options,
     )
+
+
+def updates_addresses(options: CustomerOptions) -> bool:
+    """Tell whether orders update the addresses of customers that the ERP has (CUS-4)."""
+    return options.update_billing_address or options.update_delivery_address
+
+
+def updated_addresses(customers: pd.DataFrame, options: CustomerOptions) -> pd.DataFrame:
+    """Give the latest addresses of customers that the ERP has, the one that is not to be updated left out (CUS-4).
+
+    Args:
+        customers: ``CUSTOMERS`` of their documents, oldest first.
+        options: which addresses are updated.
+    """
+    latest = customers.drop_duplicates("customer_code", keep="last", ignore_index=True)
+    updated = {"billing_": options.update_billing_address, "delivery_": options.update_delivery_address}
+    left_out = tuple(side for side, is_updated in updated.items() if not is_updated)
+    blank = ["family", *(name for name in CUSTOMERS.names if name.startswith(left_out))]
+    return CUSTOMERS.conform(latest.assign(**dict.fromkeys(blank, "")))
+
+
+def _as_written(customers: pd.DataFrame, options: CustomerOptions) -> pd.DataFrame:
+    """Give names and addresses in the form that the profile wants: without accents, in capitals (CUS-4)."""
+    addresses = [
+        name
+        for name in customers
+        if name.startswith(("billing_", "delivery_")) and not name.endswith(("_email", "_country"))
+    ]
+    written = CUSTOMERS.conform(customers)
+    if options.strip_accents:
+        for name in ("name", *addresses):
+            if name in written:
+                written[name] = texts.without_accents(written[name])
+    capitals = ["name"] * options.upper_case_name + addresses * options.upper_case_addresses
+    for name in capitals:
+        if name in written:
+            written[name] = written[name].str.upper()
+    return written

@@ -16,6 +16,8 @@ from passerelle.model.documents import ARTICLES, DOCUMENT_LINES
 CENTS = 2
 """Decimals of amounts in the ERP's documents."""
 
+_SPECIAL = {"shipping": "shipping", "wrapping": "wrapping", "fee": "fee", "refund": "misc"}
+"""The special article of each kind of charge."""
 _COLUMNS = [
     "order_key",
     "kind",
@@ -26,6 +28,7 @@ _COLUMNS = [
     "vat_code",
     "net",
     "gross",
+    "decimals",
     "tracking_number",
 ]
 
@@ -108,7 +111,7 @@ def article_lines(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     side = "incl" if options.includes_tax else "excl"
     return lines.assign(
         kind="article",
-        net=money.rounded_half_up(lines[f"net_{side}"].fillna(0), CENTS),
+        net=money.rounded_half_up(lines[f"net_{side}"].fillna(0), lines["decimals"]),
         gross=lines[f"gross_{side}"].fillna(lines[f"net_{side}"]).fillna(0).astype("int64"),
     )[[*_COLUMNS]]
 
@@ -125,8 +128,8 @@ def charge_lines(charges: pd.DataFrame, options: OrderOptions) -> tuple[pd.DataF
     side = "incl" if options.includes_tax else "excl"
     written = charges[~in_footer(charges, options)]
     special = options.special_articles
-    references = {"shipping": special.shipping, "wrapping": special.wrapping, "fee": special.fee}
-    amount = money.rounded_half_up(written[f"amount_{side}"].fillna(0), CENTS)
+    references = {name: getattr(special, article) for name, article in _SPECIAL.items()}
+    amount = money.rounded_half_up(written[f"amount_{side}"].fillna(0), written["decimals"])
     priced = written.assign(
         article=written["kind"].map(references).astype("str"),
         quantity=money.ONE,
@@ -136,7 +139,7 @@ def charge_lines(charges: pd.DataFrame, options: OrderOptions) -> tuple[pd.DataF
     )[[*_COLUMNS]]
     priced = priced[priced["net"] != 0]
     lacking = priced[priced["article"] == ""]
-    said = [missing_article(rows["order_key"], str(kind)) for kind, rows in lacking.groupby("kind")]
+    said = [missing_article(rows["order_key"], _SPECIAL[str(kind)]) for kind, rows in lacking.groupby("kind")]
     return priced, outcome.together(said)
 
 
@@ -150,10 +153,13 @@ def in_footer(charges: pd.DataFrame, options: OrderOptions) -> pd.Series:
 
 
 def footer_shipping(charges: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
-    """Give the footer's shipping by order: ``shipping_excl``, ``shipping_incl``, ``tax_rate``, ``vat_code`` (ORD-24).
+    """Give the footer's shipping by order (ORD-24).
 
     The footer holds an amount excluding tax; with prices including tax it keeps as many decimals as prices do, so that
     the ERP comes back to the amount the shop charged.
+
+    Returns:
+        ``shipping_excl``, ``shipping_incl``, ``tax_rate``, ``vat_code``, ``decimals`` by order key.
     """
     footer = charges[in_footer(charges, options)]
     by_order = footer.groupby("order_key").agg(
@@ -161,15 +167,17 @@ def footer_shipping(charges: pd.DataFrame, options: OrderOptions) -> pd.DataFram
         amount_incl=("amount_incl", "sum"),
         tax_rate=("tax_rate", "first"),
         vat_code=("vat_code", "first"),
+        decimals=("decimals", "first"),
     )
+    decimals = by_order["decimals"]
     rate = by_order["tax_rate"].to_numpy(dtype=np.int64)
     if options.includes_tax:
-        charged = money.rounded_half_up(by_order["amount_incl"], CENTS)
-        excl = money.excluding(charged, rate, options.price_decimals)
+        charged = money.rounded_half_up(by_order["amount_incl"], decimals)
+        excl = money.excluding(charged, rate, _price_decimals(decimals, options))
     else:
-        excl = money.rounded_half_up(by_order["amount_excl"], CENTS)
-    return by_order.assign(shipping_excl=excl, shipping_incl=money.including(excl, rate, CENTS))[
-        ["shipping_excl", "shipping_incl", "tax_rate", "vat_code"]
+        excl = money.rounded_half_up(by_order["amount_excl"], decimals)
+    return by_order.assign(shipping_excl=excl, shipping_incl=money.including(excl, rate, decimals))[
+        ["shipping_excl", "shipping_incl", "tax_rate", "vat_code", "decimals"]
     ]
 
 
@@ -178,28 +186,30 @@ def priced(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
 
     The unit price is the net amount over the quantity at the price decimals (ORD-11), never the shop's displayed price;
     a discount is kept per unit beside the gross price, or folded in (ORD-23). The ERP's net amount is
-    quantity × (unit price − discount) to the cent: with few price decimals it may differ from the shop's, and the
-    Écart line then says so.
+    quantity × (unit price − discount) at the currency's decimals: with few price decimals it may differ from the
+    shop's, and the Écart line then says so.
 
     Returns:
-        Lines with the columns of ``DOCUMENT_LINES`` but ``document_key`` and ``position``, and ``order_key``.
+        Lines with the columns of ``DOCUMENT_LINES`` but ``document_key`` and ``position``, with ``order_key`` and
+        ``decimals``.
     """
     quantity = lines["quantity"].to_numpy(dtype=np.int64)
     rate = lines["tax_rate"].to_numpy(dtype=np.int64)
-    decimals = options.price_decimals
-    net_unit = money.quotient(lines["net"], quantity, decimals)
-    gross_unit = money.quotient(lines["gross"], quantity, decimals)
+    of_amounts = lines["decimals"]
+    of_prices = _price_decimals(of_amounts, options)
+    net_unit = money.quotient(lines["net"], quantity, of_prices)
+    gross_unit = money.quotient(lines["gross"], quantity, of_prices)
     reduced = (np.abs(gross_unit) > np.abs(net_unit)) & (options.line_discounts == "keep")
     unit = np.where(reduced, gross_unit, net_unit)
     discount = unit - net_unit
-    net = money.product(net_unit, quantity, CENTS)
+    net = money.product(net_unit, quantity, of_amounts)
     if options.includes_tax:
-        incl, excl = unit, money.excluding(unit, rate, decimals)
-        net_incl, net_excl = net, money.excluding(net, rate, CENTS)
-        discount_excl = money.excluding(discount, rate, decimals)
+        incl, excl = unit, money.excluding(unit, rate, of_prices)
+        net_incl, net_excl = net, money.excluding(net, rate, of_amounts)
+        discount_excl = money.excluding(discount, rate, of_prices)
     else:
-        excl, incl = unit, money.including(unit, rate, decimals)
-        net_excl, net_incl = net, money.including(net, rate, CENTS)
+        excl, incl = unit, money.including(unit, rate, of_prices)
+        net_excl, net_incl = net, money.including(net, rate, of_amounts)
         discount_excl = discount
     result = lines.assign(
         unit_price_excl=excl,
@@ -209,4 +219,10 @@ def priced(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
         net_excl=net_excl,
         net_incl=net_incl,
     )
-    return result[["order_key", *[name for name in DOCUMENT_LINES.names if name in result]]]
+    return result[["order_key", "decimals", *[name for name in DOCUMENT_LINES.names if name in result]]]
+
+
+def _price_decimals(of_amounts: pd.Series, options: OrderOptions) -> money.Ints:
+    """Give the decimals of unit prices (ORD-11): never fewer than amounts have, or a price could not be an amount."""
+    decimals: money.Ints = np.maximum(of_amounts.to_numpy(dtype=np.int64), options.price_decimals)
+    return decimals

@@ -51,7 +51,7 @@ def look_up(
     Args:
         orders: the orders.
         payments: their payments.
-        countries: country and state of the sale by order key.
+        countries: where each order is sold to, by order key (``territory.of_sale``).
         taxed: by order key, whether any VAT was charged.
         tables: rows of the mappings by name; one that is lacking is empty.
         options: the profile's defaults and own currency.

@@ -6,6 +6,8 @@ with the fewest ``*`` wins, then the one whose first keys are exact. Else the pr
 the record is refused. The value ``#ignore`` ignores the record. Values met for the first time are listed, never
 invented.
 
+VAT rates and zones have dates and post codes, which ``find`` knows nothing of: see ``oss`` and ``territory``.
+
 Source: spec 00-overview (mapping), ORD-2, ORD-26, ORD-40 to 45, CUS-8.
 """
 
@@ -161,6 +163,35 @@ DISCOUNT_ARTICLES = MappingTable(
     (_column("article", "Article remise", "Discount article", required=True),),
     "missing-special-article",
 )
+VAT_RATES = MappingTable(
+    "vat_rates",
+    "Taux de TVA",
+    "VAT rates of a country or zone and since when, beside those the program knows (ORD-41)",
+    (
+        _column("country", "Pays ou zone (code)", "Country or zone (code)"),
+        _column("tax_rate", "Taux %", "Rate %"),
+        _column("valid_from", "À partir du", "From"),
+    ),
+    (
+        _column("rate_kind", "Nature du taux", "Kind of rate", required=True),
+        _column("valid_to", "Jusqu'au", "Until"),
+    ),
+    "unknown-vat-rate",
+)
+VAT_ZONES = MappingTable(
+    "vat_zones",
+    "Zones de TVA",
+    "Country and start of the post code to the zone of VAT, beside those the program knows (ORD-40)",
+    (
+        _column("country", "Pays (code ISO)", "Country (ISO code)"),
+        _column("postcode", "Début du code postal", "Post code"),
+    ),
+    (
+        _column("zone", "Zone (code)", "Zone (code)", required=True),
+        _column("vat_country", "Pays de TVA (vide : hors UE)", "Country of VAT (empty: outside the EU)"),
+    ),
+    "unmapped-territory",
+)
 MAPPINGS: dict[str, MappingTable] = {
     mapping.name: mapping
     for mapping in (
@@ -172,6 +203,8 @@ MAPPINGS: dict[str, MappingTable] = {
         CURRENCIES,
         TITLES,
         DISCOUNT_ARTICLES,
+        VAT_RATES,
+        VAT_ZONES,
     )
 }
 

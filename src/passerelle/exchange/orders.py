@@ -12,29 +12,40 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 
 from passerelle import money, outcome
 from passerelle.exchange import (
+    changes,
+    currencies,
     customers,
+    deliveries,
     discounts,
     documents,
+    effects,
+    erp_documents,
+    grouping,
     limits,
     lines,
     lookups,
+    oss,
+    packs,
     reconciliation,
+    refunds,
     rounding,
     selection,
     settlements,
+    territory,
     texts,
     vat,
 )
 from passerelle.exchange.mappings import MAPPINGS
 from passerelle.exchange.options import CustomerOptions, OrderOptions
 from passerelle.model.documents import CUSTOMERS, DOCUMENT_LINES, DOCUMENTS
-from passerelle.model.orders import SalesOrders
+from passerelle.model.orders import SalesOrders, join_orders
 
 _ORDER_WITHIN_AN_ORDER = {
     "orders": "order_key",
@@ -46,6 +57,7 @@ _ORDER_WITHIN_AN_ORDER = {
     "refunds": "refund_id",
     "refund_lines": "line_id",
     "addresses": "kind",
+    "messages": "position",
 }
 """By what the rows of one order stand in order."""
 _OF_CUSTOMER = [
@@ -72,10 +84,12 @@ class Context:
         articles: the ERP's articles; ``None`` without an extract.
         erp_customers: the ERP's customers; ``None`` without an extract.
         accounts: what the ledger remembers of accounts (``customers.ACCOUNT_COLUMNS``).
-        exchanged: what the ledger knows of orders: ``record_key``, ``content_hash``, ``document_number``,
+        exchanged: what the ledger knows of orders and refunds: ``record_key``, ``content_hash``, ``document_number``,
             ``file_name``.
         days: the days whose orders are exchanged.
         today: the day of the run in the profile's time zone.
+        erp_documents: the ERP's sales documents; ``None`` without an extract.
+        sent: what was sent of orders exchanged before, to reverse it (ORD-61); ``None``: nobody knows.
     """
 
     orders: OrderOptions
@@ -87,6 +101,8 @@ class Context:
     exchanged: pd.DataFrame
     days: selection.Window
     today: date
+    erp_documents: pd.DataFrame | None = None
+    sent: changes.Sent | None = None
 
     def __post_init__(self) -> None:
         """Make a mapping that the profile lacks an empty one."""
@@ -106,7 +122,12 @@ class Exchange:
         settlements: ``SETTLEMENTS`` of the documents.
         accounts: accounts to remember (``customers.ACCOUNT_COLUMNS``).
         outcomes: what was said of orders and refunds; an order of which nothing is said became a document.
-        contents: content hash of the exchanged orders by order key.
+        contents: what makes two versions of the same order or refund, by its key; an order that is reversed only has
+            the content ``changes.CANCELLED``.
+        replaced: by order key, the content that a new one takes the place of (ORD-61).
+        sources: ``record_key``, ``document_key``: which orders and refunds each document is made of. An order with
+            several delivery addresses has several documents (ORD-73), a grouped document several orders (ORD-70).
+        parents: by document key of a credit note, the order it belongs to.
         effects: ``order_key``, ``kind``, ``value``: what is to be done in the shop afterwards (ORD-80).
         new_values: by mapping, keys that were met and that it has no row for (ORD-45).
         reconciliation: shop totals against the documents'.
@@ -120,26 +141,44 @@ class Exchange:
     accounts: pd.DataFrame
     outcomes: pd.DataFrame
     contents: pd.Series
+    replaced: pd.Series
+    sources: pd.DataFrame
+    parents: pd.Series
     effects: pd.DataFrame
     new_values: dict[str, pd.DataFrame]
     reconciliation: reconciliation.Reconciliation
 
     def without(self, order_keys: set[str]) -> Exchange:
-        """Take some orders out with all that only they need; what was said of them stays."""
-        gone = self.documents["document_key"].isin(order_keys)
-        kept = self.documents[~gone].reset_index(drop=True)
+        """Take some orders out with all that only they need; their credit notes wait, what was said stays."""
+        held = refunds.waiting(self.parents, order_keys)
+        order_keys = order_keys | set(held["record"])
+        gone = set(self.sources.loc[self.sources["record_key"].isin(order_keys), "document_key"])
+        kept = self.documents[~self.documents["document_key"].isin(gone)].reset_index(drop=True)
         return replace(
             self,
             documents=kept,
-            lines=_rows_without(self.lines, "document_key", order_keys),
+            lines=_rows_without(self.lines, "document_key", gone),
             customers=_rows_of(self.customers, kept["customer_code"]),
             addresses=_rows_of(self.addresses, kept["customer_code"]),
-            settlements=_rows_without(self.settlements, "document_key", order_keys),
+            settlements=_rows_without(self.settlements, "document_key", gone),
             accounts=_rows_of(self.accounts, kept["customer_code"]),
             contents=self.contents.drop(labels=list(order_keys & set(self.contents.index))),
+            replaced=self.replaced.drop(labels=list(order_keys & set(self.replaced.index))),
+            sources=_rows_without(self.sources, "document_key", gone),
+            parents=self.parents.drop(labels=list(order_keys & set(self.parents.index))),
+            outcomes=outcome.together([self.outcomes[~self._says_reversed(order_keys)], held]),
             effects=_rows_without(self.effects, "order_key", order_keys),
-            reconciliation=self.reconciliation.without(order_keys),
+            reconciliation=self.reconciliation.without(gone),
         )
+
+    def _says_reversed(self, order_keys: set[str]) -> pd.Series:
+        return (self.outcomes["code"] == "document-reversed") & self.outcomes["record"].isin(order_keys)
+
+    def of_records(self, outcomes: pd.DataFrame) -> pd.DataFrame:
+        """Say of the orders and refunds what was said of their documents, once each."""
+        met = outcomes.merge(self.sources, left_on="record", right_on="document_key")
+        told = met.assign(record=met["record_key"], record_type="order")[list(outcome.COLUMNS)]
+        return refunds.named(told.drop_duplicates(ignore_index=True), self.parents.index)
 
 
 def _rows_of(accounts: pd.DataFrame, codes: pd.Series) -> pd.DataFrame:
@@ -151,42 +190,60 @@ def _rows_without(table: pd.DataFrame, column: str, gone: set[str]) -> pd.DataFr
 
 
 def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
-    """Make ERP documents of shop orders.
+    """Make ERP documents of shop orders and of their refunds.
 
-    Every order of ``sales`` ends as a document or with an outcome that says why not; every refund is said.
+    Every order and every refund of ``sales`` ends as a document or with an outcome that says why not.
     """
     options = context.orders
-    refunds = _refunds(sales)
-    sales, contents, status, said = _selected(sales, context)
-    orders = sales.orders
-    countries = vat.country_of_sale(orders, sales.addresses)
+    of_run, contents, changed, status, said = _selected(sales, context)
+    is_grouped = grouping.wanted(of_run.orders, of_run.parties, options.grouping)
+    together = of_run.orders.loc[is_grouped, "order_key"]
+    credit, problems = _credit_notes(sales, of_run.orders["order_key"], outcome.together(said), context)
+    said += problems
+    parted = deliveries.parted(of_run, together, options)
+    sales = _without(join_orders([parted.sales, credit.sales]), pd.Series(dtype="str"))
+    orders = currencies.charged(sales.orders, options)
+    by_record = pd.concat([status.answers, credit.answers])
+    answers = by_record.loc[parted.of_orders(orders["order_key"])]
+    answers.index = pd.Index(orders["order_key"])
+    countries = territory.of_sale(orders, sales.addresses, context.mappings["vat_zones"])
 
     coded, problems = _coded(sales, countries, context)
     said += problems
     rates = pd.concat([part[["order_key", "tax_rate"]] for part in (coded.lines, coded.charges)])
-    taxed = rates.groupby("order_key")["tax_rate"].max() > 0
+    taxed = credit.taxed.combine_first(rates.groupby("order_key")["tax_rate"].max() > 0)
+    # What a refund gives back was charged at the rates of its order's day.
+    checked = oss.checked(parted.sales, countries, rates, context.mappings["vat_rates"], options.vat)
     looked = lookups.look_up(orders, sales.payments, countries, taxed, context.mappings, options)
+    imposed = customers.on_marketplace_account(looked.payment, orders, sales.parties, context.customers)
+    imposed = grouping.on_account(imposed, orders, sales.parties, options.grouping)
     account = customers.accounts(
-        orders, sales.parties, looked.payment, context.erp_customers, context.accounts, context.customers
+        orders, sales.parties, imposed, context.erp_customers, context.accounts, context.customers
     )
     civility, no_civility, new_titles = lookups.titles(orders, account.buyers, context.mappings["titles"], options)
     people = _with_names(orders, account.buyers, sales.addresses).set_index("order_key", drop=False)
-    numbered, number_problems = documents.numbers(people, status.answers["document_kind"], options)
+    version = changed.version.reindex(parted.of_orders(orders["order_key"])).fillna("").to_numpy()
+    people = people.assign(
+        notes=documents.notes(orders, sales.messages, options).to_numpy(),
+        part=("-" + parted.number.astype("str")).reindex(people.index).fillna("") + version,
+        refund_id=credit.refunds.set_index("refund_key")["refund_id"].reindex(people.index).fillna(""),
+    )
+    numbered, number_problems = documents.numbers(people, answers["document_kind"], options)
     dated, date_problems = documents.dates(people, context.today, options)
-    said += [looked.outcomes, account.outcomes, no_civility, number_problems, date_problems, _unpaid(orders, options)]
+    said += [checked.outcomes, looked.outcomes, account.outcomes, no_civility, number_problems, date_problems]
 
     priced = _priced(sales, coded, context)
-    said += priced.outcomes
+    said += [_unpaid(orders, options), *priced.outcomes]
     # Of an order that is refused anyway the totals say nothing.
     computed = _rounded(orders, priced, outcome.refused(outcome.together(said)), options)
     said.append(computed.outcomes)
 
     sides = documents.addresses_by_order(orders, sales.addresses, account.buyers)
-    chosen = documents.chosen_addresses(sides, status.answers["document_kind"], options)
+    chosen = documents.chosen_addresses(sides, answers["document_kind"], options)
     header = pd.concat(
         [
             _header(people, account, context),
-            status.answers[["document_kind", "document_state", "status_after"]],
+            answers[["document_kind", "document_state", "status_after"]],
             numbered,
             _amounts(priced.shipping, computed.breakdown, people.index),
             chosen[[name for name in chosen if name in DOCUMENTS.names]],
@@ -201,10 +258,9 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
         shipping_code=looked.shipping_code,
         settlement_mode=looked.payment["settlement_mode"],
     )
-    goes_out = ~texts.among(header["document_key"], outcome.refused(outcome.together(said)))
-    sequence = header.loc[goes_out, ["document_date", "document_key"]].sort_values(["document_date", "document_key"])
-    header = header.loc[sequence.index].reset_index(drop=True)
-    keys = header["document_key"]
+    said = [parted.said(outcome.together(said))]
+    of_this_run = credit.parents[texts.among(credit.parents, of_run.orders["order_key"])]
+    said.append(refunds.waiting(of_this_run, outcome.refused(outcome.together(said))))
     made = settlements.settlements(
         people.reset_index(drop=True),
         sales.payments,
@@ -213,47 +269,171 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
         context.today,
         options,
     )
-    made = made[texts.among(made["document_key"], keys)].reset_index(drop=True)
+    made["amount"] = made["amount"].mask(texts.among(made["document_key"], credit.parents.index), -made["amount"])
+    alone = _Documents(
+        header,
+        computed.lines,
+        computed.breakdown,
+        computed.gap,
+        people["charged_total"],
+        made,
+        _shop_amounts(coded, priced.discounts),
+        header[["document_key"]].assign(record_key=parted.of_orders(header["document_key"])),
+    ).without(outcome.refused(outcome.together(said)))
+    out, problems_of_groups = _grouped(alone, people, together, context)
+    said.append(problems_of_groups)
+    header, keys = out.header, out.header["document_key"]
     needed, addresses = _customers(header, account, sides, context)
-    unknown = {"statuses": status.unknown, "taxes": coded.unknown, "titles": new_titles, **looked.unknown}
-    return Exchange(
-        documents=DOCUMENTS.conform(_with_deposits(header, made, options)),
-        lines=_numbered_lines(computed.lines, keys),
+    sold = coded.lines[["article"]].assign(record_key=parted.of_orders(coded.lines["order_key"]))
+    unknown = {
+        "statuses": status.unknown,
+        "taxes": coded.unknown,
+        "vat_rates": checked.unknown,
+        "titles": new_titles,
+        **looked.unknown,
+    }
+    made = Exchange(
+        documents=DOCUMENTS.conform(_with_deposits(header, out.settlements, options)),
+        lines=_numbered_lines(out.lines, keys),
         customers=needed,
         addresses=addresses,
-        settlements=made,
+        settlements=out.settlements,
         accounts=account.created[texts.among(account.created["customer_key"], header["customer_key"])].reset_index(
             drop=True
         ),
-        outcomes=outcome.together([*said, refunds]),
-        contents=contents.reindex(keys),
-        effects=_effects(header),
+        outcomes=refunds.named(outcome.together(said), credit.parents.index),
+        contents=pd.concat([contents, credit.refunds.set_index("refund_key")["content"]]).reindex(
+            pd.Index(out.sources["record_key"].unique())
+        ),
+        sources=out.sources,
+        replaced=changed.replaced.iloc[:0],
+        parents=credit.parents[texts.among(credit.parents.index.to_series(), keys)],
+        effects=effects.of_documents(header, out.sources, by_record["status_after"], sold, options.afterwards),
         new_values={name: values for name, values in unknown.items() if len(values)},
-        reconciliation=reconciliation.reconcile(
-            header,
-            people["charged_total"],
-            _shop_amounts(coded, priced.discounts),
-            computed.breakdown[texts.among(computed.breakdown["order_key"], keys)],
-            computed.gap,
+        reconciliation=reconciliation.reconcile(header, out.charged, out.shop_amounts, out.breakdown, out.gap),
+    )
+    return _with_reversals(made, changed.entered(out.sources["record_key"]))
+
+
+def _with_reversals(made: Exchange, changed: changes.Changes) -> Exchange:
+    """Add the credit notes that reverse what was exchanged before (ORD-61)."""
+    if changed.replaced.empty:
+        return made
+    documents = pd.concat([made.documents, DOCUMENTS.conform(changed.documents)])
+    sources = changed.documents[["order_key", "document_key"]].rename(columns={"order_key": "record_key"})
+    cancelled = changed.replaced.index.difference(made.contents.index)
+    theirs = changed.reconciliation
+    return replace(
+        made,
+        documents=documents.sort_values(["document_date", "document_key"], ignore_index=True),
+        lines=pd.concat([made.lines, changed.lines], ignore_index=True),
+        settlements=pd.concat([made.settlements, changed.settlements], ignore_index=True),
+        outcomes=outcome.together([made.outcomes, changed.remarks]),
+        contents=pd.concat([made.contents, pd.Series(changes.CANCELLED, cancelled, dtype="str")]),
+        replaced=changed.replaced,
+        sources=pd.concat([made.sources, sources], ignore_index=True),
+        reconciliation=reconciliation.Reconciliation(
+            pd.concat([made.reconciliation.documents, theirs.documents], ignore_index=True),
+            pd.concat([made.reconciliation.parts, theirs.parts], ignore_index=True),
         ),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """Documents that go out, before they are written; all tables are by document key.
+
+    ``charged`` is what the shop charged, ``gap`` what the Écart lines carry, ``sources`` as in ``Exchange``.
+    """
+
+    header: pd.DataFrame
+    lines: pd.DataFrame
+    breakdown: pd.DataFrame
+    gap: pd.Series
+    charged: pd.Series
+    settlements: pd.DataFrame
+    shop_amounts: pd.DataFrame
+    sources: pd.DataFrame
+
+    def without(self, records: set[str]) -> _Documents:
+        """Leave out the documents of some orders and refunds; the others are sorted by date and key."""
+        gone = set(self.sources.loc[texts.among(self.sources["record_key"], records), "document_key"])
+        header = self.header[~texts.among(self.header["document_key"], gone)]
+        sequence = header[["document_date", "document_key"]].sort_values(["document_date", "document_key"])
+        keys = sequence["document_key"]
+        return replace(
+            self,
+            header=header.loc[sequence.index].reset_index(drop=True),
+            breakdown=self.breakdown[texts.among(self.breakdown["order_key"], keys)],
+            settlements=self.settlements[texts.among(self.settlements["document_key"], keys)].reset_index(drop=True),
+            sources=self.sources[texts.among(self.sources["document_key"], keys)].reset_index(drop=True),
+        )
+
+
+def _grouped(
+    alone: _Documents, people: pd.DataFrame, order_keys: pd.Series, context: Context
+) -> tuple[_Documents, pd.DataFrame]:
+    """Put the orders together that become one document (ORD-70), and say of them what is wrong with it.
+
+    What each order lost or gained by rounding was within the ceiling; what their sum does is nobody's error.
+    """
+    options = context.orders
+    is_member = texts.among(alone.header["document_key"], order_keys)
+    if not is_member.any():
+        return alone, outcome.none()
+    taken = context.exchanged["document_number"]
+    groups = grouping.grouped(alone.header[is_member], people, alone.lines, alone.settlements, taken, options)
+    unlimited = options.model_copy(update={"rounding_ceiling": Decimal(limits.LARGEST_AMOUNT)})
+    heads = groups.header.rename_axis("order_key").reset_index()
+    computed = _rounded(heads, _Priced(groups.lines, groups.shipping, pd.DataFrame(), []), set(), unlimited)
+    rest = alone.without(set(groups.document_of.index))
+    sources = groups.document_of.rename("document_key").rename_axis("record_key").reset_index()
+    said = outcome.together([groups.outcomes, computed.outcomes])
+    said = said.merge(sources, left_on="record", right_on="document_key")
+    said = said.assign(record=said["record_key"])[list(outcome.COLUMNS)]
+    document_of = alone.shop_amounts["order_key"].map(groups.document_of)
+    both = _Documents(
+        header=pd.concat(
+            [
+                rest.header,
+                groups.header.assign(**_amounts(groups.shipping, computed.breakdown, groups.header.index)),
+            ],
+            ignore_index=True,
+        ),
+        lines=pd.concat([rest.lines, computed.lines], ignore_index=True),
+        breakdown=pd.concat([rest.breakdown, computed.breakdown], ignore_index=True),
+        gap=pd.concat([alone.gap, computed.gap]),
+        charged=pd.concat([alone.charged, groups.header["charged_total"]]),
+        settlements=pd.concat([rest.settlements, groups.settlements], ignore_index=True),
+        shop_amounts=alone.shop_amounts.assign(order_key=document_of.fillna(alone.shop_amounts["order_key"])),
+        sources=pd.concat([rest.sources, sources], ignore_index=True),
+    )
+    return both.without(outcome.refused(said)), said
+
+
 def _selected(
     sales: SalesOrders, context: Context
-) -> tuple[SalesOrders, pd.Series, selection.ByStatus, list[pd.DataFrame]]:
+) -> tuple[SalesOrders, pd.Series, changes.Changes, selection.ByStatus, list[pd.DataFrame]]:
     """Keep the orders of the period, not exchanged before, with a selected status and numbers that can be true.
 
     An order whose status is not mapped stays for now: its other problems are wanted too.
     """
-    left_out = selection.outside(sales.orders, context.days, context.orders).sort_values("record", ignore_index=True)
+    left_out = selection.outside(sales.orders, context.days, context.orders)
+    inside = sales.orders[~texts.among(sales.orders["order_key"], left_out["record"])]
+    beyond = selection.beyond_limits(inside, context.days, context.today, context.orders)
+    left_out = outcome.together([left_out, beyond]).sort_values(["record", "code"], ignore_index=True)
     of_period = _without(sales, left_out["record"])
     contents = selection.content_hashes(of_period)
-    before = selection.exchanged_before(contents, context.exchanged)
-    fresh = of_period.orders[~texts.among(of_period.orders["order_key"], before["record"])].reset_index(drop=True)
-    status = selection.by_status(fresh, context.mappings["statuses"], context.orders)
+    changed = changes.found(of_period, contents, context.exchanged, context.sent, context.today, context.orders)
+    in_erp = _in_erp(of_period, context)
+    exchanged = pd.concat([changed.left_out.to_series(), in_erp.loc[in_erp["state"] == "ignored", "record"]])
+    fresh = of_period.orders[~texts.among(of_period.orders["order_key"], exchanged)].reset_index(drop=True)
+    status = selection.by_status(fresh, context.mappings["statuses"], context.orders).as_invoices(changed.again)
     unselected = status.outcomes.loc[status.outcomes["state"] == "ignored", "record"]
-    gone = pd.concat([before["record"], unselected])
+    chosen = fresh[~texts.among(fresh["order_key"], unselected)]
+    is_grouped = grouping.wanted(chosen, of_period.parties, context.orders.grouping)
+    waiting = grouping.of_unfinished_days(chosen, is_grouped, context.today)
+    gone = pd.concat([exchanged, unselected, waiting["record"]])
     wild = limits.out_of_range(of_period)
     wild = wild[~texts.among(wild["record"], gone)]
     gone = pd.concat([gone, wild["record"]])
@@ -262,9 +442,18 @@ def _selected(
     return (
         kept,
         contents,
+        changed,
         selection.ByStatus(answers, status.outcomes, status.unknown),
-        [sales.outcomes, left_out, before, status.outcomes, wild],
+        [sales.outcomes, left_out, changed.outcomes, in_erp, status.outcomes, waiting, wild, _undeliverable(kept)],
     )
+
+
+def _in_erp(sales: SalesOrders, context: Context) -> pd.DataFrame:
+    """Say which orders the ERP has (ORD-63, ORD-81)."""
+    buyers = sales.parties.drop_duplicates("customer_key").set_index("customer_key")
+    people = _with_names(sales.orders, buyers, sales.addresses)
+    known = pd.Index(context.exchanged["record_key"])
+    return erp_documents.linked(people, known, context.erp_documents, context.orders)
 
 
 def _without(sales: SalesOrders, gone: pd.Series) -> SalesOrders:
@@ -293,11 +482,15 @@ def _ranked(table: pd.DataFrame, column: str, keys: pd.Index, within: str) -> pd
 
 def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tuple[vat.Coded, list[pd.DataFrame]]:
     """Give lines and charges their article, VAT rate and VAT code (ORD-20, ORD-41)."""
-    sold = lines.deliverable(sales.lines)
-    empty = sales.orders.loc[~texts.among(sales.orders["order_key"], sold["order_key"]), "order_key"]
-    nothing = outcome.said("no-deliverable-line", empty, record_type="order", stage="exchange")
+    decimals = currencies.decimals(sales.orders.set_index("order_key")["currency"], context.orders)
+    sold, charged = (
+        rows.assign(decimals=decimals.reindex(rows["order_key"]).to_numpy(dtype=np.int64))
+        for rows in (
+            packs.written(lines.deliverable(sales.lines), context.orders),
+            lines.charged(sales.charges),
+        )
+    )
     with_articles, unknown_articles = lines.with_articles(sold, context.articles, context.orders)
-    charged = lines.charged(sales.charges)
     coded = vat.coded(with_articles, charged, countries, context.mappings["taxes"], context.orders)
     completed = vat.Coded(
         lines=vat.completed(coded.lines, [("net_excl", "net_incl"), ("gross_excl", "gross_incl")]),
@@ -305,7 +498,31 @@ def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tup
         outcomes=coded.outcomes,
         unknown=coded.unknown,
     )
-    return completed, [nothing, unknown_articles, coded.outcomes]
+    return completed, [unknown_articles, coded.outcomes]
+
+
+def _undeliverable(sales: SalesOrders) -> pd.DataFrame:
+    """Say which orders have no line to deliver (ORD-8)."""
+    sold = lines.deliverable(sales.lines)
+    empty = sales.orders.loc[~texts.among(sales.orders["order_key"], sold["order_key"]), "order_key"]
+    return outcome.said("no-deliverable-line", empty, record_type="order", stage="exchange")
+
+
+def _credit_notes(
+    sales: SalesOrders, fresh: pd.Series, said: pd.DataFrame, context: Context
+) -> tuple[refunds.CreditNotes, list[pd.DataFrame]]:
+    """Make sales of the refunds that become credit notes (ORD-61)."""
+    sales = sales.only(set(sales.refunds["order_key"]))
+    sound, wild = refunds.sound(sales)
+    chosen, left_out = refunds.selected(sound, context.exchanged, fresh, said, context.days, context.orders)
+    parents = sound.only(set(chosen["order_key"]))
+    places = territory.of_sale(parents.orders, parents.addresses, context.mappings["vat_zones"])
+    coded, _ = _coded(parents, places, context)
+    credit = refunds.credit_notes(chosen, parents, coded)
+    rateless = coded.outcomes[coded.outcomes["code"] == "unknown-tax-rate"]
+    beyond = limits.out_of_range(credit.sales)
+    refused = [refunds.of_refunds(rateless, chosen), refunds.named(beyond, beyond["record"])]
+    return credit.without(outcome.refused(outcome.together(refused))), [wild, left_out, *refused]
 
 
 def _unpaid(orders: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
@@ -313,16 +530,15 @@ def _unpaid(orders: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     if not options.paid_in_full:
         return outcome.none()
     paid = orders["paid_total"].fillna(0).astype("int64")
-    cents = (money.rounded_half_up(amounts, lines.CENTS) for amounts in (paid, orders["charged_total"]))
-    wrong = orders[np.not_equal(*cents)]
+    wrong = orders[paid != orders["charged_total"]]
     return outcome.said(
         "not-paid-in-full",
         wrong["order_key"],
         record_type="order",
         stage="exchange",
         field="paid_total",
-        value=money.to_text(paid[wrong.index], lines.CENTS),
-        charged=money.to_text(wrong["charged_total"], lines.CENTS),
+        value=money.to_text(paid[wrong.index], wrong["decimals"]),
+        charged=money.to_text(wrong["charged_total"], wrong["decimals"]),
         currency=wrong["currency"],
     )
 
@@ -377,7 +593,7 @@ def _rounded(orders: pd.DataFrame, priced: _Priced, refused: set[str], options: 
     computed = rounding.breakdown(priced.lines, priced.shipping, options)
     by_key = orders[~texts.among(orders["order_key"], refused)].set_index("order_key")
     gap = rounding.gaps(by_key["charged_total"], computed)
-    added, problems = rounding.rounding_lines(gap, by_key["charged_total"], by_key["currency"], options)
+    added, problems = rounding.rounding_lines(gap, by_key, options)
     if added.empty:
         return _Computed(priced.lines, gap, computed, problems)
     document_lines = pd.concat([priced.lines, lines.priced(added, options)], ignore_index=True)
@@ -405,7 +621,7 @@ def _header(people: pd.DataFrame, account: customers.Accounts, context: Context)
             "includes_tax": options.includes_tax,
             "currency": people["currency"],
             "currency_rate": _own_rate(people, options),
-            "notes": people["note"],
+            "notes": people["notes"],
             "representative": context.customers.representative,
         },
         index=people.index,
@@ -452,23 +668,30 @@ def _customers(
     """Give the customers to write, and their addresses (CUS-5, INV-2).
 
     Those are the accounts of this run's documents that the ERP's extract does not have; accounts shared by several
-    buyers are the profile's own and never written from an order.
+    buyers are the profile's own and never written from an order. Of those that the extract has the addresses alone are
+    written, if the profile updates them (CUS-4).
     """
-    written = header["own_account"].astype("bool")
+    own = header["own_account"].astype("bool")
+    known = pd.Series(data=False, index=header.index)
     if context.erp_customers is not None:
-        written &= ~texts.among(header["customer_code"], context.erp_customers["customer_code"])
-    rows = documents.customer_rows(header.loc[written, _OF_CUSTOMER], account.buyers, sides, context.customers)
-    rows = rows.sort_values("customer_code", kind="stable", ignore_index=True)
+        known |= texts.among(header["customer_code"], context.erp_customers["customer_code"])
+    written = own & (~known | documents.updates_addresses(context.customers))
+    met = header.loc[written, _OF_CUSTOMER].assign(is_known=known[written])
+    rows = documents.customer_rows(met, account.buyers, sides, context.customers)
+    rows = rows.assign(is_known=met["is_known"]).sort_values("customer_code", kind="stable", ignore_index=True)
+    new, old = (CUSTOMERS.conform(part) for part in (rows[~rows["is_known"]], rows[rows["is_known"]]))
+    new, old = new.reset_index(drop=True), documents.updated_addresses(old, context.customers)
     places = [name for name in CUSTOMERS.names if name.startswith(("billing_", "delivery_"))]
+    addresses = pd.concat([new.drop_duplicates(["customer_code", *places]), old], ignore_index=True)
     return (
-        rows.drop_duplicates("customer_code", ignore_index=True),
-        rows.drop_duplicates(["customer_code", *places], ignore_index=True),
+        new.drop_duplicates("customer_code", ignore_index=True),
+        addresses.sort_values("customer_code", kind="stable", ignore_index=True),
     )
 
 
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
     """Sort the lines by document, articles first, and number them."""
-    kinds = ["article", "wrapping", "fee", "shipping", "discount", "rounding"]
+    kinds = ["article", "refund", "wrapping", "fee", "shipping", "discount", "rounding"]
     document = pd.Index(keys).get_indexer(document_lines["order_key"])
     rank = pd.Index(kinds).get_indexer(document_lines["kind"])
     kept = document_lines.take(np.lexsort((rank, document))[np.count_nonzero(document < 0) :]).reset_index(drop=True)
@@ -478,33 +701,10 @@ def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFra
 
 def _shop_amounts(coded: vat.Coded, spread: pd.DataFrame) -> pd.DataFrame:
     """Give the shop's own figures by order and rate: lines and charges, less discounts."""
-    by = ["order_key", "tax_rate", "amount_excl", "amount_incl"]
+    by = ["order_key", "tax_rate", "amount_excl", "amount_incl", "decimals"]
     sold = coded.lines.rename(columns={"net_excl": "amount_excl", "net_incl": "amount_incl"})[by]
     reduced = spread[by].assign(amount_excl=-spread["amount_excl"], amount_incl=-spread["amount_incl"])
     amounts = pd.concat([sold, coded.charges[by], reduced], ignore_index=True)
     for column in ("amount_excl", "amount_incl"):
-        amounts[column] = money.rounded_half_up(amounts[column].fillna(0), lines.CENTS)
+        amounts[column] = money.rounded_half_up(amounts[column].fillna(0), amounts["decimals"])
     return amounts.groupby(["order_key", "tax_rate"], as_index=False)[["amount_excl", "amount_incl"]].sum()
-
-
-def _refunds(sales: SalesOrders) -> pd.DataFrame:
-    """Say of each refund that it is not exchanged: credit notes are another step (ORD-61).
-
-    Also of an order that was exchanged before: that is when most refunds come.
-    """
-    refunds = sales.refunds.sort_values(["order_key", "refund_id"])
-    return outcome.said(
-        "refund-not-exchanged",
-        refunds["order_key"] + "#" + refunds["refund_id"],
-        record_type="refund",
-        stage="exchange",
-        value=money.to_text(refunds["amount_incl"].fillna(refunds["amount_excl"]), lines.CENTS),
-    )
-
-
-def _effects(header: pd.DataFrame) -> pd.DataFrame:
-    """Give what is to be done in the shop: set the status that the status table names (ORD-2, ORD-80)."""
-    wanted = header[header["status_after"] != ""]
-    return pd.DataFrame(
-        {"order_key": wanted["document_key"], "kind": "set-status", "value": wanted["status_after"]}
-    ).reset_index(drop=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from passerelle import money
 from passerelle.exchange import texts
+from passerelle.model.documents import CREDIT_NOTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Reconciliation:
         documents: ``order_key``, ``document_kind``, ``document_number``, ``currency``, ``shop_total``, ``file_total``,
             ``rounding`` (what the Écart line carries), ``difference`` (0 for every document that goes out).
         parts: the same by ``order_key``, ``currency`` and ``tax_rate``: ``shop_base``, ``shop_tax``, ``file_base``,
-            ``file_tax``.
+            ``file_tax``; negative of a credit note.
     """
 
     documents: pd.DataFrame
@@ -64,7 +64,7 @@ def reconcile(
 
     Args:
         documents: the documents that go out.
-        charged: the shop's total by order key.
+        charged: the shop's total by order key, at the currency's decimals.
         shop_amounts: the shop's own amounts by ``order_key``, ``tax_rate``: ``amount_excl``, ``amount_incl`` (lines
             and charges, less discounts).
         breakdown: the ERP's VAT breakdown of the documents, Écart line included.
@@ -72,7 +72,7 @@ def reconcile(
     """
     keys = documents["document_key"]
     totals = breakdown.groupby("order_key")["total"].sum()
-    shop_total = pd.Series(money.rounded_half_up(charged.reindex(keys), 2), keys)
+    shop_total = charged.reindex(keys).astype("int64")
     file_total = totals.reindex(keys).fillna(0).astype("int64")
     compared = pd.DataFrame(
         {
@@ -94,5 +94,9 @@ def reconcile(
         [shop.groupby(by)[["shop_base", "shop_tax"]].sum(), files.groupby(by)[["file_base", "file_tax"]].sum()], axis=1
     )
     parts = parts.fillna(0).astype("int64").sort_index().reset_index()
-    parts.insert(1, "currency", parts["order_key"].map(documents.set_index("document_key")["currency"]))
+    by_key = documents.set_index("document_key")
+    parts.insert(1, "currency", parts["order_key"].map(by_key["currency"]))
+    given_back = parts["order_key"].map(by_key["document_kind"]) == CREDIT_NOTE
+    amounts = ["shop_base", "shop_tax", "file_base", "file_tax"]
+    parts[amounts] = parts[amounts].mask(given_back, -parts[amounts])
     return Reconciliation(compared, parts)

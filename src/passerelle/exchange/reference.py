@@ -18,6 +18,7 @@ CODES: Mapping[str, str] = {
     "%CO": "company",
     "%PM": "payment_mode",
     "%SH": "shop",
+    "%RI": "refund_id",
 }
 """The template codes and the columns they stand for."""
 

@@ -1,12 +1,12 @@
 """Which orders a run exchanges: period, status, and what was exchanged before.
 
-Source: spec ORD-1, ORD-2, ORD-4, ORD-8, ORD-81.
+Source: spec ORD-1 to ORD-5, ORD-8, ORD-81.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pandas as pd
@@ -20,6 +20,8 @@ from passerelle.model.documents import DOCUMENT_KINDS
 from passerelle.model.orders import SalesOrders
 
 DATE_COLUMNS = {"created": "created_at", "updated": "updated_at", "invoiced": "invoiced_at"}
+DEFAULT_MAX_AGE = 90
+"""Days after which an order is too old, where the period does not say how far back it goes (ORD-5)."""
 YES = ("oui", "yes", "1", "vrai", "true", "x")
 
 _CONTENT = {
@@ -34,10 +36,26 @@ _CONTENT = {
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The days that select orders, both included; a missing end is open."""
+    """The days that select orders, both included; a missing end is open.
+
+    Attributes:
+        first: the first day.
+        last: the last day.
+        is_unbounded: the period does not say how far back it goes (ORD-5).
+    """
 
     first: date | None = None
     last: date | None = None
+    is_unbounded: bool = field(default=False, compare=False)
+
+    def holds(self, dates: pd.Series) -> pd.Series:
+        """Tell which dates lie on these days; a missing date lies on none, unless both ends are open."""
+        inside = dates.notna() | (self == Window())
+        if self.first is not None:
+            inside &= dates >= pd.Timestamp(self.first)
+        if self.last is not None:
+            inside &= dates < pd.Timestamp(self.last) + pd.Timedelta(days=1)
+        return inside
 
 
 def window(period: Period, today: date, last_import: date | None = None) -> Window:
@@ -61,7 +79,7 @@ def window(period: Period, today: date, last_import: date | None = None) -> Wind
         "this-year": Window(today.replace(month=1, day=1), today),
         "last-year": Window(date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)),
         "all": Window(),
-        "since-last-import": Window(last_import, None),
+        "since-last-import": Window(last_import, None, is_unbounded=True),
     }
     return windows[period]
 
@@ -73,15 +91,7 @@ def _months_before(day: date, months: int) -> date:
 
 def outside(orders: pd.DataFrame, days: Window, options: OrderOptions) -> pd.DataFrame:
     """Say which orders the period leaves out (ORD-1, ORD-4); an order without that date is left out too."""
-    dates = orders[DATE_COLUMNS[options.date]]
-    inside = dates.notna()
-    if days.first is not None:
-        inside &= dates >= pd.Timestamp(days.first)
-    if days.last is not None:
-        inside &= dates < pd.Timestamp(days.last) + pd.Timedelta(days=1)
-    if days == Window():
-        inside |= True
-    left = orders[~inside]
+    left = orders[~days.holds(orders[DATE_COLUMNS[options.date]])]
     return outcome.said(
         "outside-period",
         left["order_key"],
@@ -91,6 +101,39 @@ def outside(orders: pd.DataFrame, days: Window, options: OrderOptions) -> pd.Dat
         first=str(days.first or "…"),
         last=str(days.last or "…"),
     )
+
+
+def beyond_limits(orders: pd.DataFrame, days: Window, today: date, options: OrderOptions) -> pd.DataFrame:
+    """Say which orders are of another store view (ORD-3), too old, or have too low an id (ORD-5).
+
+    An order of a shop that has one store view only is of all of them; an id that is no number has no minimum.
+    """
+    shop = orders["shop"]
+    stores = texts.among(orders["store"], options.stores) | texts.among(shop + "/" + orders["store"], options.stores)
+    other_store = (orders["store"] != "") & ~stores & bool(options.stores)
+    age = (DEFAULT_MAX_AGE if days.is_unbounded else 0) if options.max_age_days is None else options.max_age_days
+    oldest = pd.Timestamp(today - timedelta(days=age))
+    too_old = (orders["created_at"] < oldest) & (age > 0)
+    ids = pd.to_numeric(orders["order_id"].where(orders["order_id"].str.fullmatch("[0-9]{1,18}"), "")).astype("Int64")
+    minimum = shop.map({name: options.minimum_ids.get(name, options.minimum_id) for name in shop.unique()})
+    too_low = (ids < minimum.astype("Int64")).fillna(value=False)
+    said = [
+        outcome.said(
+            code,
+            orders.loc[rows, "order_key"],
+            record_type="order",
+            stage="select",
+            field=field_name,
+            value=values[rows],
+            **params,
+        )
+        for code, field_name, rows, values, params in (
+            ("store-not-selected", "store", other_store, orders["store"], {}),
+            ("order-too-old", "created_at", too_old, orders["created_at"].dt.strftime("%Y-%m-%d"), {"days": age}),
+            ("order-id-too-low", "order_id", too_low, orders["order_id"], {"minimum": minimum[too_low]}),
+        )
+    ]
+    return outcome.together(said)
 
 
 def content_hashes(sales: SalesOrders) -> pd.Series:
@@ -150,6 +193,15 @@ class ByStatus:
     answers: pd.DataFrame
     outcomes: pd.DataFrame
     unknown: pd.DataFrame
+
+    def as_invoices(self, order_keys: pd.Index) -> ByStatus:
+        """Make invoices of some orders whatever their status: they take the place of invoices (ORD-61)."""
+        if order_keys.empty:
+            return self
+        answers = self.answers.copy()
+        answers.loc[order_keys] = ""
+        answers.loc[order_keys, "document_kind"] = "invoice"
+        return ByStatus(answers, self.outcomes[~texts.among(self.outcomes["record"], order_keys)], self.unknown)
 
 
 def by_status(orders: pd.DataFrame, table: pd.DataFrame, options: OrderOptions) -> ByStatus:

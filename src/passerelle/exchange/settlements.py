@@ -1,6 +1,6 @@
 """Settlements of the documents; on an order document they are its deposit.
 
-Source: spec ORD-42, ORD-50, ORD-52; facts ebp.md §1.1: EBP's wizard imports no settlements by themselves.
+Source: spec ORD-42, ORD-50 to ORD-52; facts ebp.md §1.1: EBP's wizard imports no settlements by themselves.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money
-from passerelle.exchange import reference, texts
+from passerelle.exchange import currencies, reference, texts
 from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.selection import YES
 from passerelle.model.documents import SETTLEMENTS
@@ -65,12 +65,45 @@ def settlements(
             "document_key": rows["order_key"],
             "position": rows["position"],
             "settled_at": dates.fillna(rows["created_at"]),
-            "amount": money.rounded_half_up(rows["amount"], 2),
+            "amount": money.rounded_half_up(rows["amount"], currencies.decimals(rows["currency"], options)),
             "label": reference.fill(options.settlements.label, rows),
             **{name: answers[name] for name in _FROM_MAPPING},
         }
     )
-    return SETTLEMENTS.conform(made.reset_index(drop=True))
+    booked = SETTLEMENTS.conform(made.reset_index(drop=True))
+    if not options.settlements.difference:
+        return booked
+    left_out = payments.loc[of_payment.index[~of_payment.index.isin(rows.index)], "order_key"]
+    differences = _differences(booked, orders[~texts.among(orders["order_key"], left_out)], options)
+    both = pd.concat([booked, differences], ignore_index=True)
+    return both.sort_values("document_key", kind="stable", ignore_index=True)
+
+
+def _differences(made: pd.DataFrame, orders: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
+    """Give a settlement of what the settlements lack or exceed of the total, up to the ceiling (ORD-51).
+
+    An order without any settlement is unpaid: it has no difference.
+
+    Args:
+        made: the settlements.
+        orders: the orders of which all payments became settlements.
+        options: the ceiling in units of a currency with two decimals, and how a difference is booked.
+    """
+    by_order = made.groupby("document_key")
+    paid, last = by_order["amount"].sum(), by_order.tail(1).set_index("document_key")
+    settled = orders[texts.among(orders["order_key"], paid.index)].set_index("order_key", drop=False)
+    decimals = currencies.decimals(settled["currency"], options)
+    rest = pd.Series(money.rounded_half_up(settled["charged_total"], decimals), settled.index)
+    rest = rest - paid.reindex(settled.index)
+    cents = money.of(options.settlements.difference_ceiling) // 10 ** (money.SCALE - currencies.USUAL)
+    ceiling = cents * 10 ** (money.SCALE - decimals)
+    rest = rest[(rest != 0) & (rest.abs() <= ceiling)]
+    before = last.reindex(rest.index)
+    label = reference.fill(options.settlements.difference_label, settled.loc[rest.index])
+    difference = before.assign(document_key=rest.index, amount=rest, label=label, position=before["position"] + 1)
+    if mode := options.settlements.difference_mode:
+        difference = difference.assign(settlement_mode=mode)
+    return SETTLEMENTS.conform(difference.reset_index(drop=True))
 
 
 def deposits(made: pd.DataFrame, documents: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
@@ -93,7 +126,8 @@ def deposits(made: pd.DataFrame, documents: pd.DataFrame, options: OrderOptions)
     rate = orders["currency_rate"].reindex(summed.index)
     currency = orders["currency"].reindex(summed.index)
     foreign = currency != options.currency
-    converted = money.quotient(summed["amount"], rate.fillna(0).to_numpy(dtype=np.int64), 2)
+    own_decimals = currencies.of(options.currency, options)
+    converted = money.quotient(summed["amount"], rate.fillna(0).to_numpy(dtype=np.int64), own_decimals)
     return summed.assign(
         deposit_amount=np.where(foreign, converted, summed["amount"]),
         deposit_currency_amount=summed["amount"].astype("Int64").where(foreign),

@@ -25,6 +25,15 @@ def replaced(texts: pd.Series, pattern: str, text: str) -> pd.Series:
     return pd.Series(written.to_pandas(), dtype="str").set_axis(texts.index)
 
 
+def without_accents(texts: pd.Series) -> pd.Series:
+    """Give texts without accents and cedillas, ``œ`` and ``æ`` as two letters, same index; other letters stay."""
+    spelled = replaced(replaced(texts, "œ", "oe"), "æ", "ae")
+    spelled = replaced(replaced(spelled, "Œ", "OE"), "Æ", "AE")
+    bare = pc.replace_substring_regex(pc.utf8_normalize(pa.array(spelled, _TEXT), "NFD"), r"[\x{300}-\x{36F}]", "")
+    whole = pc.utf8_normalize(bare, "NFC")
+    return pd.Series(whole.to_pandas(), dtype="str").set_axis(texts.index)
+
+
 def side_by_side(cells: pd.DataFrame, separator: str) -> pd.Series:
     """Join the texts of each row, same index; without any column they are empty."""
     if cells.columns.empty:

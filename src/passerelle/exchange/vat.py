@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money, outcome
-from passerelle.exchange import mappings
+from passerelle.exchange import mappings, territory
 from passerelle.exchange.options import OrderOptions
 
 GROUP = ["order_key", "tax_rate", "vat_code"]
@@ -27,18 +27,6 @@ class Coded:
     charges: pd.DataFrame
     outcomes: pd.DataFrame
     unknown: pd.DataFrame
-
-
-def country_of_sale(orders: pd.DataFrame, addresses: pd.DataFrame) -> pd.DataFrame:
-    """Give country and state by order: of the delivery address, else of the billing address.
-
-    Returns:
-        ``country`` and ``state`` indexed by order key, empty where the order has neither address.
-    """
-    places = addresses[["order_key", "country", "state"]]
-    ranked = places.assign(rank=(addresses["kind"] != "delivery").astype("int64") + 2 * (places["country"] == ""))
-    first = ranked.sort_values("rank", kind="stable").drop_duplicates("order_key").set_index("order_key")
-    return first[["country", "state"]].reindex(orders["order_key"]).fillna("").astype("str")
 
 
 def completed(amounts: pd.DataFrame, columns: list[tuple[str, str]]) -> pd.DataFrame:
@@ -82,7 +70,7 @@ def coded(
         {
             "tax_name": parts["tax_name"].where(parts["tax_name"] != "", names),
             "tax_rate": _percent(parts["tax_rate"]),
-            "country": countries["country"].reindex(parts["order_key"]).to_numpy(),
+            "country": territory.asked(countries, table).reindex(parts["order_key"]).to_numpy(),
         }
     )
     told = parts["tax_rate"].notna()
@@ -122,7 +110,7 @@ def territories(
 
     Args:
         orders: the orders.
-        countries: country and state by order key.
+        countries: where each order is sold to, by order key (``territory.of_sale``).
         taxed: by order key, whether any VAT was charged.
         table: rows of the mapping.
         options: whether the state counts.
@@ -130,15 +118,16 @@ def territories(
     Returns:
         Territory by order key; outcomes; new values.
     """
-    asked = countries.loc[orders["order_key"]].reset_index(drop=True).set_axis(orders.index)
+    known = countries.loc[orders["order_key"]]
+    asked = pd.DataFrame({"country": territory.asked(known, table), "state": known["state"]}).set_axis(orders.index)
     if not options.state_in_territory:
         asked = asked.assign(state="")
         table = table[table["state"].isin(["", mappings.ANY])].assign(state="")
     found = mappings.find(mappings.TERRITORIES, table, asked, options.defaults.get("territories"))
     with_tax = taxed.reindex(orders["order_key"]).fillna(value=False).astype(bool).set_axis(orders.index)
     untaxed = found.answers["without_tax"].where(found.answers["without_tax"] != "", found.answers["with_tax"])
-    territory = found.answers["with_tax"].where(with_tax, untaxed).set_axis(orders["order_key"])
-    return territory, mappings.refusals(mappings.TERRITORIES, found, asked, orders["order_key"]), found.unknown
+    answer = found.answers["with_tax"].where(with_tax, untaxed).set_axis(orders["order_key"])
+    return answer, mappings.refusals(mappings.TERRITORIES, found, asked, orders["order_key"]), found.unknown
 
 
 def _charge_rates(lines: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
@@ -150,13 +139,17 @@ def _charge_rates(lines: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
     if open_.empty:
         return charges
     rates = lines.loc[lines["tax_rate"].notna(), ["order_key", "tax_rate"]].drop_duplicates()
-    tried = open_.reset_index()[["index", "order_key", "amount_excl", "amount_incl"]].merge(rates, on="order_key")
+    tried = open_.reset_index()[["index", "order_key", "amount_excl", "amount_incl", "decimals"]].merge(
+        rates, on="order_key"
+    )
     told = tried["amount_incl"].to_numpy(dtype=np.int64)
     computed = money.including(
-        tried["amount_excl"].to_numpy(dtype=np.int64), tried["tax_rate"].to_numpy(dtype=np.int64), 2
+        tried["amount_excl"].to_numpy(dtype=np.int64),
+        tried["tax_rate"].to_numpy(dtype=np.int64),
+        tried["decimals"],
     )
     tried["distance"] = np.abs(computed - told)
-    near = tried[tried["distance"] <= money.ONE // 100].sort_values(["distance", "tax_rate"])
+    near = tried[tried["distance"] <= money.smallest(tried["decimals"])].sort_values(["distance", "tax_rate"])
     near = near.drop_duplicates("index").set_index("index")
     charges.loc[near.index, "tax_rate"] = near["tax_rate"]
     return charges

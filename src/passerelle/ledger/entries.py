@@ -49,7 +49,7 @@ EFFECTS = Table(
     "change to make in the shop once the delivery has arrived (ORD-80)",
     (
         Column("record_key", "text", "the record concerned (order_key, customer_key …)"),
-        Column("kind", "text", "what to do: set_status, set_tag, set_account …"),
+        Column("kind", "text", "what to do: set-status, mark-exported, set-account … (passerelle.exchange.effects)"),
         Column("value", "text", "the value to set"),
     ),
 )

@@ -507,6 +507,23 @@ class Ledger:
         )
         return self._select(query if profile is None else query.where(runs.c.profile == profile))
 
+    def latest_effects(self, profile: str, kinds: Iterable[str]) -> pd.DataFrame:
+        """Give the latest effect of some kinds that each record got, done or still to do (ORD-82).
+
+        Those of abandoned deliveries are never done and do not count.
+
+        Columns (text): record_key, kind, value.
+        """
+        abandoned = sa.select(deliveries.c.number).where(deliveries.c.state == "abandoned")
+        counts = effects.c.delivery_number.is_(None) | effects.c.delivery_number.not_in(abandoned)
+        query = (
+            sa.select(effects.c.record_key, effects.c.kind, effects.c.value)
+            .join(runs, effects.c.run_number == runs.c.number)
+            .where(runs.c.profile == profile, effects.c.kind.in_(list(kinds)), counts)
+            .order_by(effects.c.number)
+        )
+        return self._select(query).drop_duplicates("record_key", keep="last", ignore_index=True)
+
     def effects_done(self, numbers: Iterable[int]) -> None:
         """Write that effects are done, by their numbers (column ``effect`` of ``pending_effects``)."""
         done = sa.update(effects).where(effects.c.number == sa.bindparam("effect")).values(state="done")

@@ -10,6 +10,9 @@ from __future__ import annotations
 from passerelle.model.table import Column, Table
 
 DOCUMENT_KINDS = ("quote", "order", "delivery_note", "invoice")
+"""What an order can become."""
+CREDIT_NOTE = "credit_note"
+"""What a refund becomes."""
 
 
 def _address(prefix: str, whose: str) -> tuple[Column, ...]:
@@ -37,8 +40,8 @@ DOCUMENTS = Table(
     "documents",
     "sales document",
     (
-        Column("document_key", "text", "the order it comes from (order_key)"),
-        Column("document_kind", "text", "quote, order, delivery_note or invoice"),
+        Column("document_key", "text", "the order it comes from (order_key); the refund's key for a credit note"),
+        Column("document_kind", "text", "quote, order, delivery_note, invoice or credit_note"),
         Column(
             "document_number",
             "text",
@@ -96,7 +99,7 @@ DOCUMENT_LINES = Table(
     (
         Column("document_key", "text", "the document"),
         Column("position", "integer", "rank in the document, from 1"),
-        Column("kind", "text", "article, shipping, wrapping, fee, discount or rounding"),
+        Column("kind", "text", "article, shipping, wrapping, fee, refund, discount or rounding"),
         Column("article", "text", "the ERP's article reference (BT-155)"),
         Column("label", "text", "description (BT-153)"),
         Column("quantity", "quantity", "quantity (BT-129)"),
@@ -124,6 +127,7 @@ CUSTOMERS = Table(
         Column("title", "text", "civility"),
         Column("name", "text", "name: company, or last and first name"),
         Column("family", "text", "customer family"),
+        Column("price_category", "text", "customer group (CUS-4): the ERP's price category"),
         Column("state", "text", "Statut: active customer, in the ERP's words"),
         Column("language", "text", "ISO 639-1 code"),
         *_address("billing", "billing"),
@@ -146,7 +150,7 @@ SETTLEMENTS = Table(
         Column("document_key", "text", "the document"),
         Column("position", "integer", "rank within the document, from 1"),
         Column("settled_at", "date", "date"),
-        Column("amount", "amount", "amount in the document's currency"),
+        Column("amount", "amount", "amount in the document's currency; negative when money is given back"),
         Column("label", "text", "label by the template (ORD-50)"),
         Column("settlement_mode", "text", "the ERP's settlement mode"),
         Column("payment_means", "text", "the ERP's payment means"),

@@ -9,7 +9,7 @@ Source: design.md decisions 1, 8, 9; spec 10-orders.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -78,6 +78,8 @@ ORDER_LINES = Table(
         ),
         Column("tax_name", "text", "the shop's own name or id of the tax, as the tax mapping names it"),
         Column("tracking_number", "text", "lot or serial number, where the shop has one"),
+        Column("parent_line_id", "text", "line of the pack (bundle) that this one is a component of; else empty"),
+        Column("address_id", "text", "delivery address that it goes to, where the order has several; else empty"),
     ),
 )
 
@@ -87,12 +89,13 @@ ORDER_CHARGES = Table(
     (
         _KEY,
         Column("position", "integer", "rank within the order, from 1"),
-        Column("kind", "text", "shipping, wrapping or fee"),
+        Column("kind", "text", "shipping, wrapping or fee; in a credit note also refund"),
         Column("label", "text", "charge reason (BT-104)"),
         Column("amount_excl", "amount", "charge amount (BT-99), excluding VAT", optional=True),
         Column("amount_incl", "amount", "the same including VAT", optional=True),
         Column("tax_rate", "rate", "VAT rate in percent (BT-103); missing: the shop does not tell", optional=True),
         Column("tax_name", "text", "the shop's own name or id of the tax"),
+        Column("address_id", "text", "delivery address that it is for, where the order has several and it is for one"),
     ),
 )
 
@@ -210,6 +213,18 @@ ADDRESSES = Table(
         Column("mobile", "text", "mobile phone"),
         Column("email", "text", "e-mail"),
         Column("vat_number", "text", "VAT number held by the address"),
+        Column("address_id", "text", "the shop's id of it, where an order has several to deliver to; else empty"),
+    ),
+)
+
+MESSAGES = Table(
+    "messages",
+    "message of an order, beyond its note, that buyer and shop both read",
+    (
+        _KEY,
+        Column("position", "integer", "rank within the order, from 1: oldest first"),
+        Column("written_at", "date", "when it was written"),
+        Column("text", "text", "the message"),
     ),
 )
 
@@ -232,6 +247,7 @@ class SalesOrders:
     parties: pd.DataFrame
     addresses: pd.DataFrame
     outcomes: pd.DataFrame
+    messages: pd.DataFrame = field(default_factory=MESSAGES.empty)
 
     def check(self) -> SalesOrders:
         """Give itself back if every table has its declared columns and types.
@@ -271,7 +287,17 @@ TABLES: dict[str, Table] = {
     "refund_lines": REFUND_LINES,
     "parties": PARTIES,
     "addresses": ADDRESSES,
+    "messages": MESSAGES,
 }
+
+
+def refund_keys(refunds: pd.DataFrame) -> pd.Series:
+    """Give the record key of each refund, which is also that of the credit note made of it.
+
+    Args:
+        refunds: rows with ``order_key`` and ``refund_id``.
+    """
+    return refunds["order_key"] + "/refund-" + refunds["refund_id"]
 
 
 def no_orders(outcomes: pd.DataFrame | None = None) -> SalesOrders:
@@ -286,10 +312,6 @@ def join_orders(parts: list[SalesOrders]) -> SalesOrders:
         return no_orders()
     if len(parts) == 1:
         return parts[0]
-    joined = {
-        field.name: pd.concat([getattr(part, field.name) for part in parts], ignore_index=True)
-        for field in fields(SalesOrders)
-        if field.name != "outcomes"
-    }
+    joined = {name: pd.concat([getattr(part, name) for part in parts], ignore_index=True) for name in TABLES}
     joined["parties"] = joined["parties"].drop_duplicates("customer_key", ignore_index=True)
     return SalesOrders(**joined, outcomes=together(part.outcomes for part in parts))

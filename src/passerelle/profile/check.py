@@ -40,6 +40,7 @@ _ORDERS = {
     "discount": ("une remise", "a discount"),
     "wrapping": ("un emballage cadeau", "gift wrapping"),
     "fee": ("des frais", "a fee"),
+    "misc": ("un remboursement sans article (lui seul)", "a refund without article (that alone)"),
 }
 """What an order has that needs its special article whatever the options."""
 _SHOWN_VALUES = 5
@@ -251,7 +252,12 @@ def _unknown_accounts(loaded: LoadedProfile, rows: Mappings, customers: pd.DataF
     options = loaded.profile.customers
     known = {"", IGNORE, *customers["customer_code"]}
     single = options.account.single if options.account.mode == "single" else ""
-    shared = {("customers", "account", "single"): single, ("customers", "guest_account"): options.guest_account}
+    shared: dict[Key, str] = {
+        ("customers", "account", "single"): single,
+        ("customers", "guest_account"): options.guest_account,
+        ("customers", "marketplace_account"): options.marketplace_account,
+        ("orders", "grouping", "account"): loaded.profile.orders.grouping.account,
+    }
     for key, account in shared.items():
         if account not in known:
             yield _said(loaded, "check-account-unknown", key, account)

@@ -24,7 +24,7 @@ from passerelle.storage.errors import BadPlace
 from passerelle.storage.paths import is_good_name
 from passerelle.storage.publish import Collision
 
-Platform = Literal["prestashop", "woocommerce", "shopify"]
+Platform = Literal["prestashop", "woocommerce", "shopify", "magento", "bigcommerce", "wix"]
 Setting = str | int | bool
 
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
@@ -156,6 +156,21 @@ class Extracts(Options):
         description="Customer extract, of the format `ebp/customers_extract`. Without it, customers that the ERP "
         "has are only found when the ledger knows them.",
     )
+    documents: ProfilePath | None = Field(
+        None,
+        description="Extract of the sales documents, of the format `ebp/sales_documents`: an order that the ERP has is "
+        "not sent, whatever the ledger knows (ORD-81), and several invoices of one order are named (ORD-63).",
+    )
+    vat_codes: ProfilePath | None = Field(None, description="VAT codes, `ebp/vat_codes`: for `ebp import-check`.")
+    settlement_modes: ProfilePath | None = Field(
+        None, description="Settlement modes, `ebp/settlement_modes`; likewise."
+    )
+    payment_means: ProfilePath | None = Field(None, description="Payment means, `ebp/payment_means`; likewise.")
+    shipping: ProfilePath | None = Field(None, description="Shipping modes, `ebp/shipping`; likewise.")
+    countries: ProfilePath | None = Field(None, description="Countries, `ebp/countries`; likewise.")
+    customer_families: ProfilePath | None = Field(
+        None, description="Customer families, `ebp/customer_families`; likewise."
+    )
 
 
 class Import(Options):
@@ -166,7 +181,7 @@ class Import(Options):
 
 
 class Imports(Options):
-    """The import of each file, in EBP's own words; the categories of quotes and delivery notes are guesses."""
+    """The import of each file, in EBP's words; the categories of quotes, delivery and credit notes are guesses."""
 
     customers: Import = Import(category="Customers", name="Passerelle Customers")
     addresses: Import = Import(category="Customers", name="Passerelle Customers Addresses")
@@ -174,6 +189,7 @@ class Imports(Options):
     orders: Import = Import(category="SaleOrders", name="Passerelle Orders")
     delivery_notes: Import = Import(category="SaleDeliveryOrders", name="Passerelle Delivery Notes")
     invoices: Import = Import(category="SaleInvoices", name="Passerelle Invoices")
+    credit_notes: Import = Import(category="SaleCreditMemos", name="Passerelle Credit Notes")
 
 
 class Batch(Options):

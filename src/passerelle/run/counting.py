@@ -20,6 +20,7 @@ def summarised(
     run_id: str,
     profile: Profile,
     orders: pd.DataFrame,
+    refunds: pd.DataFrame,
     exchange: Exchange,
     outcomes: pd.DataFrame,
     *,
@@ -32,6 +33,7 @@ def summarised(
         run_id: the run.
         profile: its profile.
         orders: all orders read.
+        refunds: all refunds read: ``refund_key``, ``currency``, ``amount_incl``.
         exchange: the documents that go out.
         outcomes: all that was said.
         state: what became of the run.
@@ -40,6 +42,8 @@ def summarised(
     of_orders = outcomes[outcomes["record_type"] == "order"]
     keys = list(dict.fromkeys([*orders["order_key"], *of_orders["record"]]))
     final = outcome.final_states(of_orders, keys)
+    of_refunds = outcomes[outcomes["record_type"] == "refund"]
+    back = outcome.final_states(of_refunds, dict.fromkeys([*refunds["refund_key"], *of_refunds["record"]]))
     roundings = exchange.reconciliation.documents["rounding"]
     return Summary(
         run_id=run_id,
@@ -55,7 +59,9 @@ def summarised(
         customers=len(exchange.customers),
         roundings=int((roundings != 0).sum()),
         largest_rounding=amount_text(roundings.abs().max() if len(roundings) else 0),
-        balances=_balances(orders, final),
+        balances=_balances(orders.set_index("order_key"), "charged_total", final),
+        refunds_failed=int((back == "failed").sum()),
+        refund_balances=_balances(refunds.set_index("refund_key"), "amount_incl", back),
         rates=_rates(exchange),
         reasons=_reasons(outcomes, profile.language),
         new_values={MAPPINGS[name].fr: len(rows) for name, rows in exchange.new_values.items()},
@@ -65,17 +71,17 @@ def summarised(
 
 def _unread(outcomes: pd.DataFrame) -> int:
     """Count files and rows that were refused as such: their records are not known."""
-    refused = outcomes[(outcomes["state"] == "failed") & (outcomes["record_type"] != "order")]
+    records = outcomes["record_type"].isin(["order", "refund"])
+    refused = outcomes[(outcomes["state"] == "failed") & ~records]
     return int(refused.drop_duplicates(["record_type", "record"]).shape[0])
 
 
-def _balances(orders: pd.DataFrame, final: pd.Series) -> tuple[Balance, ...]:
-    """Sum orders by currency and final state."""
-    states = final.reindex(orders["order_key"]).to_numpy()
+def _balances(records: pd.DataFrame, total: str, final: pd.Series) -> tuple[Balance, ...]:
+    """Sum orders or refunds, by their key, by currency and final state."""
     rows = []
-    for currency, group in orders.assign(state=states).groupby("currency"):
+    for currency, group in records.assign(state=final.reindex(records.index)).groupby("currency"):
         count = group["state"].value_counts()
-        amount = group.groupby("state")["charged_total"].sum()
+        amount = group.groupby("state")[total].sum()
         rows.append(
             Balance(
                 currency=str(currency),
@@ -83,7 +89,7 @@ def _balances(orders: pd.DataFrame, final: pd.Series) -> tuple[Balance, ...]:
                 written=int(count.get("succeeded", 0)),
                 failed=int(count.get("failed", 0)),
                 ignored=int(count.get("ignored", 0)),
-                amount_read=amount_text(group["charged_total"].sum()),
+                amount_read=amount_text(group[total].sum()),
                 amount_written=amount_text(amount.get("succeeded", 0)),
                 amount_failed=amount_text(amount.get("failed", 0)),
                 amount_ignored=amount_text(amount.get("ignored", 0)),

@@ -27,9 +27,16 @@ FORMATS = {
     "order": "ebp/orders",
     "delivery_note": "ebp/delivery_notes",
     "invoice": "ebp/invoices",
+    "credit_note": "ebp/credit_notes",
 }
 """The descriptor of each file, in the order EBP must import them (facts §1.4)."""
-_IMPORTS = {"quote": "quotes", "order": "orders", "delivery_note": "delivery_notes", "invoice": "invoices"}
+_IMPORTS = {
+    "quote": "quotes",
+    "order": "orders",
+    "delivery_note": "delivery_notes",
+    "invoice": "invoices",
+    "credit_note": "credit_notes",
+}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -40,7 +47,7 @@ class ErpFiles:
     Attributes:
         files: content by file name, in the order EBP imports them; empty when there is no document.
         exchange: what stands in them: an order that a file cannot hold was taken out.
-        outcomes: what the writer said of documents, by order key.
+        outcomes: what the writer said of documents, by order and refund.
     """
 
     files: Mapping[str, bytes]
@@ -95,7 +102,7 @@ def document_rows(exchange: Exchange, kind: str) -> pd.DataFrame:
 def _written(
     exchange: Exchange, formats: Formats, settings: Mapping[str, Mapping[str, object]]
 ) -> tuple[dict[str, bytes], pd.DataFrame, set[str]]:
-    """Write every file once; give files, outcomes by order, and the orders that cannot be written."""
+    """Write every file once; give files, outcomes by order and refund, and those that cannot be written."""
     files: dict[str, bytes] = {}
     said = []
     for kind, name in FORMATS.items():
@@ -106,16 +113,16 @@ def _written(
         descriptor = formats.get(name, settings.get(name))
         key = "customer_code" if is_customer else "document_key"
         written = write(descriptor, rows, record_column=key)
-        said.append(_of_orders(written.outcomes, exchange) if is_customer else written.outcomes)
+        said.append(_of_documents(written.outcomes, exchange) if is_customer else written.outcomes)
         files[str(descriptor.path)] = written.data
-    outcomes = outcome.together(said).assign(record_type="order")
+    outcomes = exchange.of_records(outcome.together(said))
     return files, outcomes, outcome.refused(outcomes)
 
 
-def _of_orders(outcomes: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
-    """Say of the orders what was said of their customer."""
-    orders = exchange.documents[["customer_code", "document_key"]]
-    met = outcomes.merge(orders, left_on="record", right_on="customer_code")
+def _of_documents(outcomes: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
+    """Say of the documents what was said of their customer."""
+    documents = exchange.documents[["customer_code", "document_key"]]
+    met = outcomes.merge(documents, left_on="record", right_on="customer_code")
     return met.assign(record=met["document_key"])[list(outcome.COLUMNS)]
 
 

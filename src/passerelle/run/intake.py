@@ -109,14 +109,18 @@ class Intake:
     def origins(self, outcomes: pd.DataFrame, today: date) -> pd.DataFrame:
         """Give where the orders came from that were read, and which of them are not done with (``ORIGINS``).
 
-        Open are those refused, and those of days that the profile's own period has still to come to.
+        Open are those refused, those of days that the profile's own period has still to come to, and those that wait
+        for the end of their day.
         """
         of_orders = outcomes[outcomes["record_type"] == "order"]
         first = window(self._profile.orders.period, today).first
         is_outside = (of_orders["code"] == "outside-period") & (of_orders["value"] >= str(first or ""))
         known = set(self._ledger.exchanged(self._profile.name, "order")["record_key"]) if is_outside.any() else set()
         still = set(of_orders.loc[is_outside & (of_orders["value"] != ""), "record"]) - known
-        still |= set(of_orders.loc[of_orders["state"] == "failed", "record"])
+        waiting = (of_orders["state"] == "failed") | (of_orders["code"] == "day-not-finished")
+        still |= set(of_orders.loc[waiting, "record"])
+        refused = outcomes[(outcomes["record_type"] == "refund") & (outcomes["state"] == "failed")]
+        still |= {record.rpartition("/")[0] for record in refused["record"]}  # a refund's key begins with its order's
         return ORIGINS.of(
             {"record_type": "order", "record_key": key, "run_id": run_id, "is_open": key in still}
             for key, run_id in self._lot_of.items()

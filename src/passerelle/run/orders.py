@@ -22,7 +22,11 @@ from typing import cast, get_args
 import pandas as pd
 
 from passerelle import outcome
+from passerelle.exchange.changes import Sent, to_keep
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
+from passerelle.exchange.effects import CLEAR_ERROR, MARK_ERROR
+from passerelle.exchange.effects import of_accounts as effects_of_accounts
+from passerelle.exchange.effects import of_refused as effects_of_refused
 from passerelle.exchange.options import Period
 from passerelle.exchange.orders import Context, Exchange, exchange_orders
 from passerelle.exchange.selection import Window, window
@@ -31,11 +35,12 @@ from passerelle.formats.registry import Formats, formats
 from passerelle.ledger import outbox
 from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Delivery, Parcel, Prepared
 from passerelle.ledger.ledger import Ledger
-from passerelle.model.orders import join_orders
+from passerelle.model.documents import CREDIT_NOTE
+from passerelle.model.orders import SalesOrders, join_orders, refund_keys
 from passerelle.profile.loader import LoadedProfile, ProfileError, load
 from passerelle.profile.settings import Erp
 from passerelle.profile.workbook import add_new_values, read_mappings
-from passerelle.run import folder
+from passerelle.run import folder, sent
 from passerelle.run.counting import amount_text, summarised
 from passerelle.run.erp_files import ZIP_NAME, ErpFiles, write_erp_files
 from passerelle.run.errors import RunError
@@ -256,6 +261,7 @@ class OrdersJob:
         reports = folder.write_reports(home, made.outcomes, made.exchange.reconciliation)
         if made.exchange.new_values:
             add_new_values(self._profile.mappings, made.exchange.new_values, language=self._profile.language)
+        self._keep_sent(home, made.exchange)
         parcel = self._parcel(run_id, made)
         summary = self._summary(run_id, made, "delivered" if parcel else "nothing-to-do")
         paths = {name: str(path) for name, path in reports.items()}
@@ -271,7 +277,7 @@ class OrdersJob:
                 parcel=parcel,
                 records=_records(made.exchange),
                 accounts=ACCOUNTS.conform(made.exchange.accounts),
-                effects=EFFECTS.conform(made.exchange.effects.rename(columns={"order_key": "record_key"})),
+                effects=self._effects(made),
                 origins=intake.origins(made.outcomes, made.today),
                 taken=intake.taken,
                 released=intake.released,
@@ -280,6 +286,18 @@ class OrdersJob:
         )
         self._ledger.set_mark(self._profile.name, LAST_IMPORT, made.today.isoformat())
         return summary
+
+    def _effects(self, made: _Made) -> pd.DataFrame:
+        """Give what is to be done in the shops (ORD-80, ORD-82, CUS-9)."""
+        options, ledger, name = self._profile.orders.afterwards, self._ledger, self._profile.name
+        marks = ledger.latest_effects(name, (MARK_ERROR, CLEAR_ERROR))
+        shown = marks.loc[marks["kind"] == MARK_ERROR, "record_key"]
+        wanted = [
+            made.exchange.effects,
+            effects_of_refused(made.outcomes, made.exchange.sources["record_key"], shown, options),
+            effects_of_accounts(made.exchange.accounts, ledger.accounts(name), options),
+        ]
+        return EFFECTS.conform(pd.concat(wanted, ignore_index=True).rename(columns={"order_key": "record_key"}))
 
     def _intake(self, run_id: str = "") -> Intake:
         inbox = Inbox(self._installation.inbox(self._profile.name))
@@ -296,10 +314,15 @@ class OrdersJob:
         erp_customers, wrong_customers = _extract(
             "ebp/customers_extract", profile.erp.extracts.customers, available, profile.erp
         )
+        documents, wrong_documents = _extract(
+            "ebp/sales_documents", profile.erp.extracts.documents, available, profile.erp
+        )
         tables, wrong_mappings = read_mappings(profile.mappings)
         if (wrong_mappings["state"] == "failed").any():
             raise ProfileError(wrong_mappings, profile.language)
         sales = join_orders([intake.read(shop) for shop in profile.shops])
+        known = [ledger.exchanged(profile.name, record_type) for record_type in ("order", "refund")]
+        exchanged = pd.concat(known, ignore_index=True).rename(columns={"files": "file_name"})
         exchange = exchange_orders(
             sales,
             Context(
@@ -309,18 +332,39 @@ class OrdersJob:
                 articles=articles,
                 erp_customers=erp_customers,
                 accounts=ledger.accounts(profile.name)[list(ACCOUNT_COLUMNS)],
-                exchanged=ledger.exchanged(profile.name, "order").rename(columns={"files": "file_name"}),
+                exchanged=exchanged,
                 days=days,
                 today=today,
+                erp_documents=documents,
+                sent=self._sent(exchanged, sales.orders["order_key"]),
             ),
         )
-        orders = sales.orders
+        orders, refunds = sales.orders, _refunds(sales)
         del sales  # the larger half of the run's memory
         files = write_erp_files(exchange, available, profile.erp.format_settings, profile.erp.batch)
-        said = [wrong_articles, wrong_customers, wrong_mappings, files.exchange.outcomes, files.outcomes]
-        made = _Made(orders, files, outcome.together(said), today, days)
+        said = [
+            wrong_articles,
+            wrong_customers,
+            wrong_documents,
+            wrong_mappings,
+            files.exchange.outcomes,
+            files.outcomes,
+        ]
+        made = _Made(orders, refunds, files, outcome.together(said), today, days)
         _check_nothing_is_lost(made)
         return made
+
+    def _sent(self, exchanged: pd.DataFrame, order_keys: pd.Series) -> Sent | None:
+        """Give what was sent of the orders read, if the profile reverses what has changed (ORD-61)."""
+        if self._profile.orders.changes != "reverse":
+            return None
+        known = exchanged[exchanged["record_key"].isin(order_keys)]
+        by_run = known.groupby("run_id")["record_key"]
+        return sent.recall({self._installation.run_folder(str(run_id)): keys for run_id, keys in by_run})
+
+    def _keep_sent(self, home: Path, exchange: Exchange) -> None:
+        if self._profile.orders.changes == "reverse":
+            sent.keep(home, to_keep(exchange.documents, exchange.lines, exchange.settlements, exchange.sources))
 
     def _parcel(self, run_id: str, made: _Made) -> Parcel | None:
         """Put the zip in the outbox."""
@@ -337,7 +381,16 @@ class OrdersJob:
         return Parcel(delivery_id, place, manifest_name=f"{name}.manifest.json", files=(stored,))
 
     def _summary(self, run_id: str, made: _Made, state: State) -> Summary:
-        return summarised(run_id, self._profile, made.orders, made.exchange, made.outcomes, state=state, days=made.days)
+        return summarised(
+            run_id,
+            self._profile,
+            made.orders,
+            made.refunds,
+            made.exchange,
+            made.outcomes,
+            state=state,
+            days=made.days,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +398,7 @@ class _Made:
     """What a run made of what it read."""
 
     orders: pd.DataFrame
+    refunds: pd.DataFrame
     files: ErpFiles
     outcomes: pd.DataFrame
     today: date
@@ -373,42 +427,64 @@ def _extract(name: str, path: Path | None, available: Formats, erp: Erp) -> tupl
 
 
 def _check_nothing_is_lost(made: _Made) -> None:
-    """See that every order read became a document or has an outcome, in count and in amount (INV-2, JOU-5).
+    """See that every order and refund read became a document or has an outcome (INV-2, JOU-5).
 
     Raises:
         RunError: one has neither, or a document's total is not the shop's. That is our fault, and nothing is sent.
     """
-    orders = made.orders
-    of_orders = made.outcomes[made.outcomes["record_type"] == "order"]
-    told = set(made.exchange.documents["document_key"]) | outcome.refused(of_orders)
-    lost = orders[~orders["order_key"].isin(told)]
-    if len(lost):
-        raise RunError(
-            "run-records-lost",
-            read=len(orders),
-            told=len(orders) - len(lost),
-            amount_read=amount_text(orders["charged_total"].sum()),
-            amount_told=amount_text(orders["charged_total"].sum() - lost["charged_total"].sum()),
-            currency="/".join(sorted(set(orders["currency"]))),
-        )
+    sources = set(made.exchange.sources["record_key"])
+    records = (
+        ("order", made.orders, "order_key", "charged_total"),
+        ("refund", made.refunds, "refund_key", "amount_incl"),
+    )
+    for record_type, read_, key, total in records:
+        told = sources | outcome.refused(made.outcomes[made.outcomes["record_type"] == record_type])
+        lost = read_[~read_[key].isin(told)]
+        if len(lost):
+            raise RunError(
+                "run-records-lost",
+                read=len(read_),
+                told=len(read_) - len(lost),
+                amount_read=amount_text(read_[total].sum()),
+                amount_told=amount_text(read_[total].sum() - lost[total].sum()),
+                currency="/".join(sorted(set(read_["currency"]))),
+            )
     compared = made.exchange.reconciliation
     if not compared.balanced:
         wrong = compared.documents.loc[compared.documents["difference"] != 0, "order_key"]
         raise RunError("run-not-balanced", records=", ".join(wrong[:10]))
 
 
+def _refunds(sales: SalesOrders) -> pd.DataFrame:
+    """Give the refunds read: ``refund_key``, ``currency``, ``amount_incl``."""
+    currency = sales.orders.set_index("order_key")["currency"].reindex(sales.refunds["order_key"])
+    return pd.DataFrame(
+        {
+            "refund_key": refund_keys(sales.refunds),
+            "currency": currency.to_numpy(),
+            "amount_incl": sales.refunds["amount_incl"],
+        }
+    )
+
+
 def _records(exchange: Exchange) -> pd.DataFrame:
-    """Give the exchanged orders as the ledger remembers them (ORD-81)."""
-    documents = exchange.documents
+    """Give the exchanged orders and refunds as the ledger remembers them, each with its documents (ORD-81)."""
+    documents = exchange.sources.merge(exchange.documents, on="document_key")
+    # An order that was reversed and entered again is what was entered.
+    gives_back = documents["document_kind"] == CREDIT_NOTE
+    entered = documents.loc[~gives_back, "record_key"]
+    keys = exchange.contents.index
+    of_record = documents[~(gives_back & documents["record_key"].isin(entered))].groupby("record_key")
+    of_record = of_record.agg(
+        document_kind=("document_kind", "first"),
+        document_number=("document_number", ", ".join),
+        total_incl=("total_incl", "sum"),
+    ).reindex(keys)
     return RECORDS.conform(
-        pd.DataFrame(
-            {
-                "record_type": "order",
-                "record_key": documents["document_key"],
-                "content_hash": exchange.contents.reindex(documents["document_key"]).to_numpy(),
-                "document_kind": documents["document_kind"],
-                "document_number": documents["document_number"],
-                "total_incl": documents["total_incl"],
-            }
-        )
+        of_record.assign(
+            record_type=pd.Series("order", keys).mask(keys.isin(exchange.parents.index), "refund"),
+            record_key=keys,
+            content_hash=exchange.contents,
+            replaces=exchange.replaced.reindex(keys).fillna(""),
+        ).reset_index(drop=True)
     )

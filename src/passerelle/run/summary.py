@@ -30,7 +30,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Orders of one currency: read = written + refused + ignored, in count and in amount."""
+    """Orders, or refunds, of one currency: read = written + refused + ignored, in count and in amount."""
 
     currency: str
     read: int
@@ -66,6 +66,9 @@ class Summary:
         read: orders read; ``written + failed + ignored`` is the same number.
         unread_files: files that could not be read at all.
         documents: how many of each kind were written.
+        balances: what became of the orders by currency, in number and in amount.
+        refunds_failed: refunds refused.
+        refund_balances: what became of the refunds.
         customers: customer accounts written.
         roundings: how many documents carry an Écart line, and the largest, as text.
         delivery: name of the delivery; empty when nothing was sent.
@@ -90,6 +93,8 @@ class Summary:
     roundings: int = 0
     largest_rounding: str = "0.00"
     balances: tuple[Balance, ...] = ()
+    refunds_failed: int = 0
+    refund_balances: tuple[Balance, ...] = ()
     rates: tuple[Rate, ...] = ()
     reasons: tuple[Reason, ...] = ()
     new_values: dict[str, int] = field(default_factory=dict)
@@ -107,7 +112,7 @@ class Summary:
     @property
     def has_refusals(self) -> bool:
         """Whether anything was refused: records or whole files."""
-        return bool(self.failed or self.unread_files)
+        return bool(self.failed or self.refunds_failed or self.unread_files)
 
     @property
     def exit_code(self) -> int:
@@ -122,9 +127,9 @@ class Summary:
     def from_json(cls, text: str) -> Summary:
         """Read a summary back."""
         data: dict[str, Any] = json.loads(text)
-        rows = {"balances": Balance, "rates": Rate, "reasons": Reason}
+        rows = {"balances": Balance, "refund_balances": Balance, "rates": Rate, "reasons": Reason}
         for name, kind in rows.items():
-            data[name] = tuple(kind(**row) for row in data[name])
+            data[name] = tuple(kind(**row) for row in data.get(name, ()))
         return cls(**{**data, "earlier": tuple(data["earlier"])})
 
 
@@ -140,9 +145,11 @@ _WORDS: dict[Language, dict[str, str]] = {
         "order": "commande(s)",
         "delivery_note": "bon(s) de livraison",
         "invoice": "facture(s)",
+        "credit_note": "avoir(s)",
         "documents": "Documents : {documents} ; clients : {customers}",
         "amounts": "Montants",
         "balance": "Devise | Lu | Écrit | Refusé | Ignoré",
+        "refunds": "Remboursements (montant et nombre)",
         "by_rate": "Par taux de TVA",
         "rate": "Devise | Taux % | Boutique HT | Boutique TVA | Fichier HT | Fichier TVA | Écart TTC",
         "roundings": "Lignes Écart : {count}, la plus grande {largest}",
@@ -166,9 +173,11 @@ _WORDS: dict[Language, dict[str, str]] = {
         "order": "order(s)",
         "delivery_note": "delivery note(s)",
         "invoice": "invoice(s)",
+        "credit_note": "credit note(s)",
         "documents": "Documents: {documents}; customers: {customers}",
         "amounts": "Amounts",
         "balance": "Currency | Read | Written | Refused | Ignored",
+        "refunds": "Refunds (amount and number)",
         "by_rate": "By VAT rate",
         "rate": "Currency | Rate % | Shop excl. | Shop VAT | File excl. | File VAT | Difference incl.",
         "roundings": "Rounding lines: {count}, the largest {largest}",
@@ -212,6 +221,16 @@ def _documents(summary: Summary, words: dict[str, str]) -> Iterator[list[str]]:
         amounts = ("currency", "amount_read", "amount_written", "amount_failed", "amount_ignored")
         yield [f"## {words['amounts']}"]
         yield _table(words["balance"], [tuple(getattr(row, name) for name in amounts) for row in summary.balances])
+    if summary.refund_balances:
+        yield [f"## {words['refunds']}"]
+        states = ("read", "written", "failed", "ignored")
+        yield _table(
+            words["balance"],
+            [
+                (row.currency, *(f"{getattr(row, f'amount_{state}')} ({getattr(row, state)})" for state in states))
+                for row in summary.refund_balances
+            ],
+        )
     if summary.rates:
         yield [f"## {words['by_rate']}"]
         yield _table(words["rate"], [tuple(asdict(row).values()) for row in summary.rates])

@@ -39,6 +39,9 @@ PLATFORMS: Mapping[str, str] = MappingProxyType(
         "prestashop": "passerelle.shops.prestashop",
         "woocommerce": "passerelle.shops.woocommerce",
         "shopify": "passerelle.shops.shopify",
+        "magento": "passerelle.shops.magento",
+        "bigcommerce": "passerelle.shops.bigcommerce",
+        "wix": "passerelle.shops.wix",
     }
 )
 """The module of each platform, imported when it is first asked for."""

@@ -11,16 +11,17 @@ import html
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from passerelle import money
+from passerelle.model.orders import SalesOrders
 from passerelle.outcome import none, together
 from passerelle.shops.cells import LARGEST, Problems, local_times, numbers
-from passerelle.shops.export import ExportFile, of_file, order_key
-from passerelle.shops.tables import given_again
+from passerelle.shops.export import ExportFile, ReadOptions, of_file, order_key, unpacked
+from passerelle.shops.tables import given_again, without
 
 Object = dict[str, Any]
 _SHOWN = 80
@@ -52,6 +53,43 @@ def take_all(files: Iterable[ExportFile], platform: str, take: Callable[[str, An
         except RecursionError as error:  # nested deeper than any shop's answer
             outcomes.append(of_file("export-broken", file.name, value=shown(str(error))))
     return together(outcomes)
+
+
+class Given(Protocol):
+    """What a platform's files hold of orders, as it is taken in file by file."""
+
+    orders: list[Object]
+    remarks: list[pd.DataFrame]
+
+    def take(self, name: str, content: Any) -> None:
+        """Take in what one file holds; may raise ``UnreadableError``."""
+        ...
+
+
+def read_documents(
+    platform: str,
+    files: Iterable[ExportFile],
+    options: ReadOptions,
+    given: Given,
+    tables: Callable[[Records], dict[str, pd.DataFrame]],
+) -> SalesOrders:
+    """Read a platform's orders from JSON files, packed or not.
+
+    Args:
+        platform: named in the outcomes.
+        files: the files.
+        options: the profile's.
+        given: takes in what they hold.
+        tables: makes the canonical tables of the orders, each given once; what is wrong is said to their problems.
+    """
+    plain, packing = unpacked(files)
+    unreadable = take_all(plain, platform, given.take)
+    records, repeated = once(given.orders, options.shop)
+    problems = Problems()
+    keys = pd.Series([order_key(options.shop, identity(record)) for record in records], dtype="str")
+    made = tables(Records(records, keys, problems))
+    outcomes = together([packing, unreadable, *given.remarks, repeated, problems.outcomes()])
+    return without(SalesOrders(**made, outcomes=outcomes), problems.refused()).check()
 
 
 def document(file: ExportFile) -> Any:
@@ -288,12 +326,48 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def each_once(items: Records) -> Records:
+def attached(
+    orders: Records, given: Iterable[tuple[str, Object]], name: str, shop: str, nested: Records | None = None
+) -> Records:
+    """Give the records that belong to orders and stand in files of their own, each once, sorted by order, then id.
+
+    A record of an order that is not at hand is said; of one that is given with different contents the order is refused.
+
+    Args:
+        orders: the orders at hand.
+        given: the records, each with the id of its order.
+        name: what they are, for the outcomes.
+        shop: name of the shop.
+        nested: records of the same kind that stand in the orders themselves.
+    """
+    rank = {key: place for place, key in enumerate(orders.keys)}
+    own = [] if nested is None else list(zip(nested.keys, nested.rows, strict=True))
+    by_id: dict[tuple[str, str], Object] = {}
+    strangers, conflicts = set(), []
+    for key, record in [*own, *((order_key(shop, order_id), record) for order_id, record in given)]:
+        if key not in rank:
+            strangers.add(key)
+        elif not same(by_id.setdefault((key, identity(record)), record), record):
+            conflicts.append((key, identity(record)))
+    orders.problems.say("export-order-missing", pd.Series(sorted(strangers), dtype="str"), field=name)
+    for key, record_id in conflicts:
+        orders.problems.say("export-record-conflict", pd.Series([key]), field=name, value=record_id)
+    found = sorted(by_id, key=lambda place: (rank[place[0]], place[1].zfill(20)))
+    keys = pd.Series([key for key, _ in found], dtype="str")
+    rows = [by_id[place] for place in found]
+    return Records(rows, keys, orders.problems, place=f"{name}.", entities=orders.entities)
+
+
+def each_once(items: Records, name: str = "id") -> Records:
     """Keep each line of an order once: some shops' exports give a line twice that the order's total counts once.
 
     The same line with the same content is remarked; with different contents its order is refused.
+
+    Args:
+        items: the lines.
+        name: the field with their id.
     """
-    line_id = items.text("id", required=True)
+    line_id = items.text(name, required=True)
     places = list(zip(items.keys, line_id, strict=True))
     again = pd.Series(pd.Index(places).duplicated(), dtype="bool") & (line_id != "")
     if not again.any():
@@ -301,5 +375,5 @@ def each_once(items: Records) -> Records:
     first = dict(zip(reversed(places), reversed(items.rows), strict=True))
     equal = pd.Series([same(row, first[place]) for place, row in zip(places, items.rows, strict=True)], dtype="bool")
     for code, wrong in (("line-repeated", again & equal), ("line-conflict", again & ~equal)):
-        items.problems.say(code, items.keys[wrong], field=f"{items.place}id", value=line_id[wrong])
+        items.problems.say(code, items.keys[wrong], field=f"{items.place}{name}", value=line_id[wrong])
     return items.only(~again)

@@ -30,6 +30,7 @@ from passerelle.model.orders import (
     no_orders,
 )
 from passerelle.outcome import together
+from passerelle.shops.buyer_numbers import buyer_numbers
 from passerelle.shops.cells import LARGEST_RATE, Problems, too_large
 from passerelle.shops.export import ExportFile, ReadOptions, order_key
 from passerelle.shops.json_records import (
@@ -45,12 +46,18 @@ from passerelle.shops.json_records import (
     unused,
 )
 from passerelle.shops.shopify_terms import paid_total, status_of
-from passerelle.shops.tables import by_order, explained_refunds, first_filled, looked_up, without
+from passerelle.shops.tables import (
+    by_order,
+    explained_refunds,
+    first_filled,
+    looked_up,
+    ranked,
+    share_of_lines,
+    whole_payments,
+    without,
+)
 
 PLATFORM = "Shopify"
-VAT_NUMBER_NAMES = ("vat number", "vat_number", "vat", "numéro de tva", "n° tva", "tva intracommunautaire")
-"""Names under which shops ask for the VAT number in an order's note attributes, in lower case."""
-SIRET_NAMES = ("siret", "numéro de siret", "n° siret")
 
 _FIELDS_OF = {
     "orders": {"line_items"},
@@ -175,7 +182,7 @@ def _tables(orders: Records, given: _Given, options: ReadOptions) -> dict[str, p
         "charges": ORDER_CHARGES.conform(charges[charges["charged"] != 0].reset_index(drop=True)),
         "allowances": _allowances(orders, lines, charges, includes_tax),
         "taxes": ORDER_TAXES.conform(taxes),
-        "payments": by_order(PAYMENTS, [payments, _whole_payment(header, payments)], orders.keys),
+        "payments": by_order(PAYMENTS, [payments, whole_payments(header, payments)], orders.keys),
         "refunds": refunds,
         "refund_lines": refund_lines,
         "parties": _parties(orders, header),
@@ -396,7 +403,7 @@ def _payments(orders: Records, given: Iterable[Object], options: ReadOptions) ->
     own = paid.text("currency").isin([""]) | (paid.text("currency") == _of_orders(orders, "currency", paid.keys))
     _say_other_currency(orders, paid, ~own)
     payments = by_order(PAYMENTS, [payments[own]], orders.keys)
-    return payments.assign(position=payments.groupby("order_key").cumcount() + 1)
+    return ranked(payments)
 
 
 def _say_strangers(orders: Records, kind: str, keys: Iterable[str]) -> None:
@@ -418,17 +425,9 @@ def _say_other_currency(orders: Records, paid: Records, other: pd.Series) -> Non
     )
 
 
-def _whole_payment(header: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
-    """Give as one payment what was paid of orders of which the export has no transactions."""
-    amount = header["paid_total"].fillna(0)
-    paid = header[["order_key", "payment_mode"]].assign(position=1, amount=amount)
-    return paid[(amount != 0) & ~header["order_key"].isin(payments["order_key"])]
-
-
 def _parties(orders: Records, header: pd.DataFrame) -> pd.DataFrame:
     """Give each buyer once, as the latest order has them."""
     customer, billing = orders.part("customer"), orders.part("billing_address")
-    attributes = _attributes(orders)
     email, phone = orders.text("email"), orders.text("phone")
     buyers = pd.DataFrame(
         {
@@ -439,22 +438,10 @@ def _parties(orders: Records, header: pd.DataFrame) -> pd.DataFrame:
             "email": first_filled(email, customer.text("email")),
             "phone": first_filled(phone, customer.text("phone"), billing.text("phone")),
             "language": orders.text("customer_locale").str.slice(0, 2).str.lower(),
-            **attributes,
+            **buyer_numbers(orders.each("note_attributes"), orders.keys),
         }
     )
     return PARTIES.conform(buyers.drop_duplicates("customer_key", keep="last", ignore_index=True))
-
-
-def _attributes(orders: Records) -> pd.DataFrame:
-    """Give VAT number and SIRET that a shop asks for in note attributes; same rows as orders."""
-    entries = orders.each("note_attributes")
-    name, value = entries.text("name").str.lower(), entries.text("value")
-    columns = {}
-    for column, names in (("vat_number", VAT_NUMBER_NAMES), ("siret", SIRET_NAMES)):
-        found = pd.DataFrame({"key": entries.keys, "value": value})[name.isin(names) & (value != "")]
-        values = found.drop_duplicates("key").set_index("key")["value"]
-        columns[column] = looked_up(orders.keys, values)
-    return pd.DataFrame(columns)
 
 
 def _addresses(orders: Records) -> pd.DataFrame:
@@ -530,10 +517,7 @@ def _refunded_lines(refunds: Records, lines: pd.DataFrame, includes_tax: pd.Seri
     quantity = items.number("quantity", required=True).fillna(0)
     subtotal, tax = items.number("subtotal"), items.number("total_tax").fillna(0)
     line_id = first_filled(items.text("line_item_id"), items.part("line_item").text("id"))
-    sold = lines.drop_duplicates(["order_key", "line_id"]).set_index(["order_key", "line_id"])[
-        ["quantity", "net_excl", "net_incl", "tax_rate"]
-    ]
-    sold = sold.reindex(pd.MultiIndex.from_arrays([items.keys, line_id])).reset_index(drop=True)
+    share = share_of_lines(lines, items.keys, line_id, quantity)
     includes = items.keys.map(includes_tax).astype(bool)
     return pd.DataFrame(
         {
@@ -542,9 +526,9 @@ def _refunded_lines(refunds: Records, lines: pd.DataFrame, includes_tax: pd.Seri
             "line_id": line_id,
             "kind": "article",
             "quantity": quantity,
-            "amount_excl": (subtotal - tax.where(includes, 0)).fillna(_share(sold["net_excl"], quantity, sold)),
-            "amount_incl": (subtotal + tax.mask(includes, 0)).fillna(_share(sold["net_incl"], quantity, sold)),
-            "tax_rate": sold["tax_rate"],
+            "amount_excl": (subtotal - tax.where(includes, 0)).fillna(share["amount_excl"]),
+            "amount_incl": (subtotal + tax.mask(includes, 0)).fillna(share["amount_incl"]),
+            "tax_rate": share["tax_rate"],
         }
     )
 
@@ -552,14 +536,6 @@ def _refunded_lines(refunds: Records, lines: pd.DataFrame, includes_tax: pd.Seri
 def _refund_ids(refunds: Records, items: Records) -> pd.Series:
     """Give of each item of refunds the refund's id."""
     return refunds.text("id").reindex(items.parent).reset_index(drop=True)
-
-
-def _share(amount: pd.Series, quantity: pd.Series, sold: pd.DataFrame) -> pd.Series:
-    """Give the part of a line's amount that a quantity of it has, to the cent; missing where the amount is."""
-    whole = sold["quantity"].fillna(0).astype("int64")
-    unit = money.quotient(amount.fillna(0), whole, money.SCALE)
-    part = pd.Series(money.product(unit, quantity, 2), amount.index, dtype="Int64")
-    return part.where(amount.notna()).mask(whole == quantity, amount)
 
 
 def _refunded_shipping(refunds: Records) -> pd.DataFrame:

@@ -52,6 +52,57 @@ def explained_refunds(
     return completed, by_order(REFUND_LINES, [lines, amounts], keys)
 
 
+def share_of_lines(lines: pd.DataFrame, keys: pd.Series, line_id: pd.Series, quantity: pd.Series) -> pd.DataFrame:
+    """Give of lines that a refund names the part of their amounts that the quantity given back has, to the cent.
+
+    Args:
+        lines: the order lines.
+        keys: the order of each line given back.
+        line_id: the line.
+        quantity: the quantity given back.
+
+    Returns:
+        ``amount_excl``, ``amount_incl`` and ``tax_rate``, missing where the line's are or where the order has no such
+        line; ``is_sold``: it has. Same rows as ``keys``.
+    """
+    sold = lines.drop_duplicates(["order_key", "line_id"]).set_index(["order_key", "line_id"])
+    found = sold[["quantity", "net_excl", "net_incl", "tax_rate"]].reindex(pd.MultiIndex.from_arrays([keys, line_id]))
+    is_sold = found["quantity"].notna().to_numpy()
+    found = found.set_axis(keys.index)
+    whole = found["quantity"].fillna(0).astype("int64")
+    shares = {}
+    for side in ("excl", "incl"):
+        amount = found[f"net_{side}"]
+        unit = money.quotient(amount.fillna(0), whole, money.SCALE)
+        part = pd.Series(money.product(unit, quantity, 2), amount.index, dtype="Int64")
+        shares[f"amount_{side}"] = part.where(amount.notna()).mask(whole == quantity, amount)
+    return pd.DataFrame({**shares, "tax_rate": found["tax_rate"], "is_sold": is_sold})
+
+
+def shipping_rates(charges: pd.DataFrame, keys: pd.Series) -> pd.Series:
+    """Give of each order the VAT rate of its shipping; missing where it has none, or several."""
+    rates = charges.loc[charges["kind"] == "shipping", ["order_key", "tax_rate"]].drop_duplicates()
+    alone = rates.drop_duplicates("order_key", keep=False).set_index("order_key")["tax_rate"]
+    return alone.reindex(keys).set_axis(keys.index).astype("Int64")
+
+
+def whole_payments(header: pd.DataFrame, payments: pd.DataFrame) -> pd.DataFrame:
+    """Give as one payment what was paid of orders of which the export has no payments."""
+    amount = header["paid_total"].fillna(0)
+    paid = header[["order_key", "payment_mode", "paid_at"]].assign(position=1, amount=amount)
+    return paid[(amount != 0) & ~header["order_key"].isin(payments["order_key"])]
+
+
+def ranked(table: pd.DataFrame) -> pd.DataFrame:
+    """Number the rows of each order from 1."""
+    return table.assign(position=table.groupby("order_key").cumcount() + 1)
+
+
+def filled(addresses: pd.DataFrame, keys: pd.Series, kind: str) -> pd.DataFrame:
+    """Give the addresses of a kind; one of which every field is empty is none."""
+    return addresses.assign(order_key=keys, kind=kind)[(addresses != "").any(axis=1)]
+
+
 def first_filled(*texts: pd.Series) -> pd.Series:
     """Give of several text columns the first that is filled, row by row."""
     return reduce(lambda first, other: first.where(first != "", other), texts)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import reduce
 from typing import Any
 
@@ -20,6 +19,7 @@ import pandas as pd
 from passerelle import money
 from passerelle.model.orders import (
     ADDRESSES,
+    MESSAGES,
     ORDER_ALLOWANCES,
     ORDER_CHARGES,
     ORDER_LINES,
@@ -32,22 +32,22 @@ from passerelle.model.orders import (
     no_orders,
 )
 from passerelle.outcome import together
-from passerelle.shops.cells import LARGEST_RATE, Problems, rate_in_name, rounded
+from passerelle.shops.cells import LARGEST_RATE, Problems, combined_rate, rate_in_name, rounded
 from passerelle.shops.export import ExportFile, ReadOptions, of_file, order_key, unpacked
 from passerelle.shops.json_records import (
     Object,
     Records,
     UnreadableError,
+    attached,
     each_once,
     identity,
     numbered,
     once,
-    same,
     shown,
     take_all,
     unused,
 )
-from passerelle.shops.tables import by_order, explained_refunds, first_filled, looked_up, without
+from passerelle.shops.tables import by_order, explained_refunds, first_filled, looked_up, ranked, without
 
 VAT_NUMBER_KEYS = (
     "_billing_vat_number",
@@ -64,6 +64,9 @@ SIRET_KEYS = ("_billing_siret", "billing_siret", "_siret", "siret")
 """Where plugins keep the buyer's SIRET."""
 _RATE = ["order_key", "rate_id"]
 _REFUNDED_LINE = "_refunded_item_id"
+_OWN_CART_KEYS = ("_bundle_cart_key", "_composite_cart_key")
+_PARENT_CART_KEYS = ("_bundled_by", "_composite_parent")
+"""Where the plugins Product Bundles and Composite Products keep the cart key of a line and of its parent."""
 _REFUNDED = (("line_items", "article"), ("shipping_lines", "shipping"), ("fee_lines", "amount"))
 
 
@@ -85,10 +88,11 @@ def read_orders(files: Sequence[ExportFile], options: ReadOptions) -> SalesOrder
 
 @dataclass(slots=True)
 class _Given:
-    """What all files hold: orders, refunds with the id of their order, tax rates."""
+    """What all files hold: orders, refunds and notes with the id of their order, tax rates."""
 
     orders: list[Object] = field(default_factory=list)
     refunds: list[tuple[str, Object]] = field(default_factory=list)
+    notes: list[tuple[str, Object]] = field(default_factory=list)
     rates: list[Object] = field(default_factory=list)
     remarks: list[pd.DataFrame] = field(default_factory=list)
 
@@ -109,6 +113,9 @@ class _Given:
             self.orders += self._numbered(name, "orders", items)
         elif any(_is_refund(item) for item in items):
             self._take_refunds(name, self._numbered(name, "refunds", items))
+        elif any(_has(item, "note", "customer_note") for item in items):
+            notes = self._numbered(name, "notes", items)
+            self.notes += [(order_id, note) for note in notes if (order_id := _order_of(note))]
         elif any(_has(item, "rate", "compound") for item in items):
             self.rates += self._numbered(name, "taxes", items)
         elif items:
@@ -148,7 +155,7 @@ def _is_by_order(content: Any) -> bool:
 
 
 def _order_of(refund: Object) -> str:
-    """Give the id of a refund's order: its parent, else from the link to it; empty where neither tells."""
+    """Give the id of the order of a refund or note: its parent, else from the link to it; empty where neither tells."""
     parent = identity(refund, "parent_id")
     if parent not in {"", "0"}:
         return parent
@@ -164,6 +171,7 @@ def _read(records: list[Object], given: _Given, options: ReadOptions, remarks: p
     header, meta = _header(orders, options), _meta(orders)
     billing = orders.part("billing")
     refunds, refund_lines = _refunds(orders, given.refunds, rates, options)
+    messages = _messages(orders, given.notes, options)
     tables = SalesOrders(
         orders=ORDERS.conform(header),
         lines=_lines(orders, rates),
@@ -175,6 +183,7 @@ def _read(records: list[Object], given: _Given, options: ReadOptions, remarks: p
         refund_lines=refund_lines,
         parties=_parties(header, billing, meta),
         addresses=_addresses(orders, billing, meta),
+        messages=messages,
         outcomes=together([remarks, problems.outcomes()]),
     )
     return without(tables, problems.refused()).check()
@@ -314,7 +323,10 @@ def _combined(shares: pd.DataFrame) -> pd.DataFrame:
     rows = [
         {
             "item": item,
-            "percent": _combined_percent(rates) if (rates["amount"] != 0).any() else pd.NA,
+            # A compound rate has a priority of its own, the others have the first one in common.
+            "percent": combined_rate(rates["percent"], rates["compound"].astype(bool).cumsum() * rates["compound"])
+            if (rates["amount"] != 0).any()
+            else pd.NA,
             "tax_name": " + ".join(rates["tax_name"].dropna()),
         }
         for item, rates in applied[several].groupby("item")
@@ -322,16 +334,6 @@ def _combined(shares: pd.DataFrame) -> pd.DataFrame:
     alone = applied.loc[~several, ["item", "percent", "tax_name"]]
     joined = pd.concat([alone, pd.DataFrame(rows, columns=alone.columns)]) if rows else alone
     return joined.astype({"percent": "Int64"}).set_index("item")
-
-
-def _combined_percent(rates: pd.DataFrame) -> Any:
-    if rates["percent"].isna().any():
-        return pd.NA
-    compound = rates["compound"].astype(bool)
-    whole = 100 + sum((money.decimal(rate) for rate in rates.loc[~compound, "percent"]), Decimal(0))
-    for rate in rates.loc[compound, "percent"]:
-        whole *= 1 + money.decimal(rate) / 100
-    return money.of(whole - 100) if whole - 100 <= LARGEST_RATE else pd.NA
 
 
 def _lines(orders: Records, rates: pd.DataFrame) -> pd.DataFrame:
@@ -352,9 +354,43 @@ def _lines(orders: Records, rates: pd.DataFrame) -> pd.DataFrame:
                 "net_incl": amounts["incl"],
                 "tax_rate": amounts["tax_rate"],
                 "tax_name": amounts["tax_name"],
+                "parent_line_id": _packs(items),
             }
         )
     )
+
+
+def _messages(orders: Records, given: list[tuple[str, Object]], options: ReadOptions) -> pd.DataFrame:
+    """Give the order notes that the buyer reads too, oldest first (ORD-6); those that the shop wrote for itself not."""
+    notes = attached(orders, given, "notes", options.shop)
+    written = pd.DataFrame(
+        {
+            "order_key": notes.keys,
+            "text": notes.text("note"),
+            "written_at": _time(notes, "date_created", options),
+            "for_buyer": notes.flag("customer_note"),
+        }
+    )
+    kept = written[written["for_buyer"] & (written["text"] != "")].sort_values("written_at", kind="stable")
+    return ranked(by_order(MESSAGES, [kept], orders.keys))
+
+
+def _packs(items: Records) -> pd.Series:
+    """Give the line of the bundle or composite that each line is a component of (ORD-30), as the plugins link them.
+
+    Their REST fields name the line; their ``meta_data`` names the key that they gave it in the cart.
+    """
+    named = first_filled(items.text("bundled_by"), items.text("composite_parent"))
+    entries = items.each("meta_data")
+    is_text = pd.Series([isinstance(row.get("value"), str) for row in entries.rows], dtype="bool")
+    texts = entries.only(is_text & entries.text("key").isin([*_OWN_CART_KEYS, *_PARENT_CART_KEYS]))
+    found = pd.DataFrame({"line": texts.parent, "key": texts.text("key"), "value": texts.text("value")})
+    found = found.assign(order=items.keys.reindex(found["line"]).to_numpy())
+    own, parent = (found[found["key"].isin(keys)] for keys in (_OWN_CART_KEYS, _PARENT_CART_KEYS))
+    own = own.assign(parent_line=items.text("id").reindex(own["line"]).to_numpy())
+    linked = parent.merge(own[["order", "value", "parent_line"]], on=["order", "value"]).drop_duplicates("line")
+    by_key = looked_up(pd.Series(range(len(items))), linked.set_index("line")["parent_line"])
+    return first_filled(named, by_key)
 
 
 def _charges(orders: Records, rates: pd.DataFrame, options: ReadOptions) -> pd.DataFrame:
@@ -382,7 +418,7 @@ def _charges(orders: Records, rates: pd.DataFrame, options: ReadOptions) -> pd.D
     charges = by_order(ORDER_CHARGES, parts, orders.keys)
     is_wrapping = (charges["kind"] == "fee") & charges["label"].isin(options.wrapping_labels)
     charges["kind"] = charges["kind"].mask(is_wrapping, "wrapping")
-    return charges.assign(position=charges.groupby("order_key").cumcount() + 1)
+    return ranked(charges)
 
 
 def _charge(items: Records, kind: str, label: str, rates: pd.DataFrame) -> pd.DataFrame:
@@ -444,7 +480,7 @@ def _refunds(
     orders: Records, given: list[tuple[str, Object]], rates: pd.DataFrame, options: ReadOptions
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give refunds and their lines: from refund documents, else the amount that the order itself has of a refund."""
-    detailed = _refund_documents(orders, given, options)
+    detailed = attached(orders, given, "refunds", options.shop)
     summary = orders.each("refunds")
     refunds = pd.concat(
         [
@@ -469,25 +505,6 @@ def _refunds(
     ).drop_duplicates(["order_key", "refund_id"])
     parts = [_refund_lines(detailed, name, kind, rates) for name, kind in _REFUNDED]
     return explained_refunds(refunds, parts, orders.keys)
-
-
-def _refund_documents(orders: Records, given: list[tuple[str, Object]], options: ReadOptions) -> Records:
-    """Keep the refunds of the orders at hand, each once, sorted as the orders are."""
-    known = {key: rank for rank, key in enumerate(orders.keys)}
-    by_id: dict[tuple[str, str], Object] = {}
-    strangers, conflicts = set(), []
-    for order_id, refund in given:
-        key = order_key(options.shop, order_id)
-        if key not in known:
-            strangers.add(key)
-        elif not same(by_id.setdefault((key, identity(refund)), refund), refund):
-            conflicts.append((key, identity(refund)))
-    orders.problems.say("export-order-missing", pd.Series(sorted(strangers), dtype="str"), field="refunds")
-    for key, refund_id in conflicts:
-        orders.problems.say("export-record-conflict", pd.Series([key]), field="refunds", value=refund_id)
-    found = sorted(by_id, key=lambda place: (known[place[0]], place[1].zfill(20)))
-    keys = pd.Series([key for key, _ in found], dtype="str")
-    return Records([by_id[place] for place in found], keys, orders.problems, place="refunds.", entities=True)
 
 
 def _refund_lines(refunds: Records, name: str, kind: str, rates: pd.DataFrame) -> pd.DataFrame:

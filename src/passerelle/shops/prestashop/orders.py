@@ -17,7 +17,7 @@ from passerelle.shops.prestashop.buyers import addresses_of, buyers_of
 from passerelle.shops.prestashop.charges import allowances_of, charges_of
 from passerelle.shops.prestashop.lines import lines_of
 from passerelle.shops.prestashop.payments import paid_at, payments_of, refunds_of
-from passerelle.shops.prestashop.reading import NO_ID, Reading, filled, id_of
+from passerelle.shops.prestashop.reading import NO_ID, Reading, filled, id_of, ranked
 
 
 def orders_of(reading: Reading) -> SalesOrders:
@@ -44,6 +44,7 @@ def orders_of(reading: Reading) -> SalesOrders:
         "refund_lines": refund_lines,
         "parties": buyers_of(reading, header),
         "addresses": addresses_of(reading, header),
+        "messages": _further_messages(reading, header),
     }
     outcomes = together([reading.export.outcomes, reading.problems.outcomes(), refund_outcomes])
     failed = outcomes.loc[(outcomes["record_type"] == "order") & (outcomes["state"] == "failed"), "record"]
@@ -70,6 +71,7 @@ def _header(reading: Reading, orders: Records) -> pd.DataFrame:
     has_account = customer != ""
     billing, delivery = id_of(orders, "id_address_invoice"), id_of(orders, "id_address_delivery")
     rate = orders.number("conversion_rate")
+    first, _ = _messages(reading)
     header = pd.DataFrame(
         {
             "order_key": keys,
@@ -92,7 +94,7 @@ def _header(reading: Reading, orders: Records) -> pd.DataFrame:
             "payment_mode": filled(orders.text("payment"), orders.text("module")),
             "carrier_id": id_of(orders, "id_carrier"),
             "carrier": reading.referred("carriers", orders.text("id_carrier"))["name"],
-            "note": _notes(reading, keys, orders.text("gift_message")),
+            "note": _notes(keys, first, orders.text("gift_message")),
             "id_customer": customer,
             "id_currency": orders.text("id_currency"),
             "id_lang": orders.text("id_lang"),
@@ -146,15 +148,38 @@ def _shop_currency(reading: Reading, keys: pd.Series) -> str:
     return ""
 
 
-def _notes(reading: Reading, keys: pd.Series, gift_messages: pd.Series) -> pd.Series:
-    """Give what the buyer wrote: the first message that is neither private nor an employee's, then the gift message."""
+def _messages(reading: Reading) -> tuple[dict[str, str], pd.DataFrame]:
+    """Give the messages that buyer and shop both read, those of the shop itself left private stay out.
+
+    Returns:
+        By order key, the first that no employee wrote; all others, oldest first: ``order_key``, ``text``, ``date_add``.
+    """
     threads = {thread["id"]: thread["id_order"] for thread in reading.rows("customer_threads")}
     messages = [(row["id_order"], row) for row in reading.rows("messages")]
     messages += [(threads.get(row["id_customer_thread"], ""), row) for row in reading.rows("customer_messages")]
     first: dict[str, str] = {}
+    others: list[tuple[str, str, str]] = []
     for order, row in sorted(messages, key=lambda message: message[1]["date_add"]):
-        if row["private"] in NO_ID and row["id_employee"] in NO_ID and row["message"]:
-            first.setdefault(order, row["message"])
-    by_key = dict(zip(reading.keys(first), first.values(), strict=True))
-    written = pd.Series([by_key.get(key, "") for key in keys], dtype="str")
+        if row["private"] not in NO_ID or not row["message"] or not order:
+            continue
+        if row["id_employee"] in NO_ID and order not in first:
+            first[order] = row["message"]
+        elif row["message"] != first.get(order):  # PrestaShop keeps the message of the checkout in both lists
+            others.append((order, row["message"], row["date_add"]))
+    keys = reading.keys(order for order, _, _ in others)
+    told = pd.DataFrame(others, columns=["order", "text", "date_add"], dtype="str")
+    return dict(zip(reading.keys(first), first.values(), strict=True)), told.assign(order_key=keys)
+
+
+def _further_messages(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
+    """Give the messages of orders beyond their notes (ORD-6)."""
+    _, others = _messages(reading)
+    kept = others[others["order_key"].isin(header["order_key"])].reset_index(drop=True)
+    written_at = pd.to_datetime(kept["date_add"], format="%Y-%m-%d %H:%M:%S", errors="coerce").astype("datetime64[s]")
+    return ranked(kept.assign(written_at=written_at), header)
+
+
+def _notes(keys: pd.Series, first: dict[str, str], gift_messages: pd.Series) -> pd.Series:
+    """Give what the buyer wrote: the first message, then the gift message."""
+    written = pd.Series([first.get(key, "") for key in keys], dtype="str")
     return written.where((written == "") | (gift_messages == ""), written + "\n") + gift_messages
