@@ -257,8 +257,10 @@ def test_pro_1_an_unknown_setting_names_the_nearest(demo):
             "[orders]\nreference = 'Web %OI %XX'",
             "profile-unknown-template-code",
             "%XX",
-            "orders.reference : le code %XX n'existe pas ; "
-            "codes possibles : %OI, %OR, %IN, %CF, %CL, %CO, %PM, %SH, %RI.",
+            (
+                "orders.reference : le code %XX n'existe pas ; "
+                "codes possibles : %OI, %OR, %IN, %CF, %CL, %CO, %PM, %SH, %RI."
+            ),
         ),
         (
             "[orders]",
