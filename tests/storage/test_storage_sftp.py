@@ -545,7 +545,8 @@ def test_sto_8_a_server_that_takes_nothing_more_ends_in_time(tmp_path: Path, mon
             for process in stopped:
                 os.kill(process, signal.SIGKILL)
     assert stopped
-    assert found.value.code == "storage-timeout"
+    # The system ends the connection, or our own wait ends first.
+    assert found.value.code in {"storage-timeout", "storage-unreachable"}
 
 
 def test_sto_8_a_server_that_does_not_start_sftp_ends_in_time(server: SftpServer) -> None:
