@@ -10,6 +10,7 @@ Source: spec STO-11; draft-ietf-secsh-filexfer-02; OpenSSH's PROTOCOL §4.
 from __future__ import annotations
 
 import struct
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -335,9 +336,10 @@ class SftpChannel:
                 if end <= len(self._received):
                     break
             self._flush()
-            data = self._channel.recv(_RECEIVED_AT_ONCE)
-            if not data:
-                raise EOFError("the server closed the connection")
+            with self._in_time():
+                data = self._channel.recv(_RECEIVED_AT_ONCE)
+                if not data:
+                    raise EOFError("the server closed the connection")
             self._received += data
         kind, content = self._received[4], bytes(self._received[5:end])
         del self._received[:end]
@@ -349,11 +351,26 @@ class SftpChannel:
 
     def _send(self) -> None:
         self._is_lost = True  # unless all goes well: what is asked then is not sent, it would only wait once more
-        sent = self._channel.send(bytes(self._to_send[:_SSH_PACKET]))
-        if not sent:
-            raise EOFError("the connection is closed")
+        with self._in_time():
+            sent = self._channel.send(bytes(self._to_send[:_SSH_PACKET]))
+            if not sent:
+                raise EOFError("the connection is closed")
         self._is_lost = False
         del self._to_send[:sent]
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Call it a time-out when a silent connection ends, whoever ends it.
+
+        The system may do so (TCP_USER_TIMEOUT) just before we would; paramiko then tells only that it is closed.
+        """
+        begun, limit = time.monotonic(), self._channel.gettimeout()
+        try:
+            yield
+        except (OSError, EOFError) as error:
+            if limit and time.monotonic() - begun >= limit / 2:
+                raise TimeoutError(str(error) or "no answer in time") from error
+            raise
 
 
 def attributes(answer: paramiko.Message) -> Attributes:
