@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from exchange_given import UNCHECKED, address, amount, discount, exchanged, line, order, said, sales, short, told
+from exchange_given import UNCHECKED, address, amount, discount, exchanged, line, order, said, short, told
 
 from passerelle import money
-from passerelle.exchange import ecotax
 from passerelle.shops.cells import combined_rate
 
 ANY_TAX = {"taxes": [("*", "*", "*", "V")]}
@@ -65,56 +64,6 @@ class TestOrd31WorkedExample:
         assert said(made) == ["unknown-vat-rate"]
         confirmed = {"vat_rates": [(*made.new_values["vat_rates"].iloc[0], "taxe composée")]}
         assert said(exchanged(sold, mappings={**ANY_TAX, **confirmed})) == []
-
-
-class TestOrd30EcoTax:
-    def lines(self, *parts, excl, rate=None):
-        """Give order lines that hold an eco-tax."""
-        given = sales(order("1", *parts)).lines
-        held = pd.Series([amount(one) for one in excl], dtype="Int64")
-        rates = pd.Series([amount(one) for one in (rate or [None] * len(given))], dtype="Int64")
-        return given.assign(ecotax_excl=held, ecotax_rate=rates)
-
-    COLUMNS = ("line_id", "reference", "quantity", "tax_rate", "net_excl", "net_incl")
-
-    def test_it_stays_in_the_price_where_no_article_is_given_for_it(self):
-        given = self.lines(line("A", 2, excl="110.00"), line("B", excl="5.00"), excl=["10.00", None])
-        made = ecotax.apart(given, "")
-        pd.testing.assert_frame_equal(made, given.drop(columns=["ecotax_excl", "ecotax_rate"]))
-
-    def test_with_an_article_it_is_a_line_after_its_own_for_the_same_money(self):
-        given = self.lines(line("A", 2, excl="110.00"), line("B", excl="5.00"), excl=["10.00", "0"])
-        made = ecotax.apart(given, "ECO")
-        assert told(made, *self.COLUMNS) == [
-            ("1", "A", "2", "20", "100", "120"),
-            ("1/ecotax", "ECO", "2", "20", "10", "12"),
-            ("2", "B", "1", "20", "5", "6"),
-        ]
-        assert made["net_incl"].sum() == given["net_incl"].sum()
-
-    def test_one_with_a_vat_rate_of_its_own_has_a_line_in_any_case(self):
-        # 100.00 at 20 % and an eco-tax of 10.00 at 5.5 %: 120.00 + 10.55.
-        given = self.lines(line("A", 2, excl="110.00", incl="130.55"), excl=["10.00"], rate=["5.5"])
-        assert told(ecotax.apart(given, ""), *self.COLUMNS) == [
-            ("1", "A", "2", "20", "100", "120"),
-            ("1/ecotax", "", "2", "5.5", "10", "10.55"),
-        ]
-
-    def test_a_returned_line_gives_its_eco_tax_back(self):
-        given = self.lines(line("A", -2, excl="-110.00", gross_excl="-130.00"), excl=["-10.00"])
-        made = ecotax.apart(given, "ECO")
-        assert told(made, "quantity", "net_excl", "gross_excl") == [("-2", "-100", "-120"), ("-2", "-10", "-10")]
-
-    def test_the_side_that_the_shop_does_not_give_stays_untold(self):
-        given = self.lines(line("A", excl="110.00", only=True), excl=["10.00"])
-        made = ecotax.apart(given, "ECO")
-        assert made["net_incl"].isna().all()
-        assert made["gross_excl"].isna().all()
-        assert made["net_excl"].tolist() == [amount("100.00"), amount("10.00")]
-
-    def test_a_line_of_its_own_from_the_shop_keeps_its_own_vat(self):
-        sold = order("1", line("A", excl="100.00"), line("ECO", excl="10.00", rate="5.5"))
-        assert totals(exchanged(sold)) == ("110", "20.55", "130.55")
 
 
 def test_inv_1_every_rate_is_rounded_once_and_the_rates_make_the_total():
