@@ -6,7 +6,9 @@ Source: spec RUN-2, RUN-3; facts prefect.md §2, §3.
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
+from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
 from prefect.deployments.runner import RunnerDeployment
@@ -15,27 +17,32 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
-from passerelle.flows.orders import orders
+from passerelle.flows.orders import credit_notes, orders, quotes
 from passerelle.profile.loader import LoadedProfile
 
+TASKS: tuple[Flow[..., Any], ...] = (orders, quotes, credit_notes)
+"""The flows of all tasks; each has its schedule in the profile's table of its name."""
 ZOMBIE_AUTOMATION = "passerelle: crash zombie runs"
 HEARTBEAT_SILENCE = dt.timedelta(minutes=9)
 """Three missed heartbeats of Prefect's 180 seconds."""
 
 
 def deployments(profiles: list[LoadedProfile]) -> list[RunnerDeployment]:
-    """Give one deployment per profile, named after it; a run that comes while another works waits for it."""
-    return [_orders(loaded) for loaded in profiles]
+    """Give one deployment per task and profile, named after the profile.
+
+    A run of a task that comes while another one of it works waits for it.
+    """
+    return [_deployed(task, loaded) for loaded in profiles for task in TASKS]
 
 
-def _orders(loaded: LoadedProfile) -> RunnerDeployment:
+def _deployed(task: Flow[..., Any], loaded: LoadedProfile) -> RunnerDeployment:
     profile = loaded.profile
-    schedules = [Cron(profile.schedules.orders, timezone=profile.time_zone)] if profile.schedules.orders else []
-    deployment = orders.to_deployment(
+    cron = getattr(profile.schedules, task.name.replace("-", "_"))
+    deployment = task.to_deployment(
         name=profile.name,
         description=profile.label or None,
         parameters={"profile": profile.name},
-        schedules=schedules,
+        schedules=[Cron(cron, timezone=profile.time_zone)] if cron else [],
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
         tags=["passerelle", profile.name],
         entrypoint_type=EntrypointType.MODULE_PATH,

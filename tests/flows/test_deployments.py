@@ -8,8 +8,7 @@ import yaml
 from builders import installed
 from prefect.flows import load_flow_from_entrypoint
 
-from passerelle.flows.deployments import deployments
-from passerelle.flows.orders import orders
+from passerelle.flows.deployments import TASKS, deployments
 from passerelle.profile.loader import load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,20 +17,21 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_run_2_every_entrypoint_of_prefect_yaml_is_the_flow_of_the_package():
     declared = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
     assert declared
+    flows = [load_flow_from_entrypoint(deployment["entrypoint"]) for deployment in declared]
+    assert flows == list(TASKS)
     for deployment in declared:
-        flow = load_flow_from_entrypoint(deployment["entrypoint"])
-        assert flow is orders
-        assert flow.name == "orders"
-        assert deployment["schedules"][0]["timezone"] == "Europe/Paris"
+        assert all(each["timezone"] == "Europe/Paris" for each in deployment["schedules"])
         assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
 
 
 def test_run_3_a_profile_is_deployed_with_its_schedule(tmp_path):
     at = installed(tmp_path, ("s", "woocommerce", tmp_path, "*.json"))
     loaded = load("test", profiles_folder=at.profiles)
-    [deployment] = deployments([loaded])
-    assert deployment.name == "test"
-    assert deployment.entrypoint == "passerelle.flows.orders.orders"
-    [schedule] = deployment.schedules
+    deployed = deployments([loaded])
+    assert [each.flow_name for each in deployed] == [task.name for task in TASKS]
+    assert {each.name for each in deployed} == {"test"}
+    assert all(each.parameters == {"profile": "test"} for each in deployed)
+    scheduled = {each.flow_name: each.schedules for each in deployed if each.schedules}
+    [schedule] = scheduled.pop("orders")
     assert (schedule.schedule.cron, schedule.schedule.timezone) == ("30 3 * * *", "Europe/Paris")
-    assert deployment.parameters == {"profile": "test"}
+    assert not scheduled

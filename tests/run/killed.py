@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import Any
 
 from passerelle.run.installation import Installation
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 
 STEPS = (
     "passerelle.ledger.ledger:Ledger.start_run",
@@ -23,7 +24,7 @@ STEPS = (
     "passerelle.run.folder:write_summary",
     "passerelle.ledger.ledger:Ledger.prepare",
     "passerelle.ledger.ledger:Ledger.set_mark",
-    "passerelle.run.orders:publish",
+    "passerelle.run.job:publish",
     "passerelle.storage.local:LocalStorage._put_file",
     "passerelle.storage.local:LocalStorage.rename",
     "passerelle.ledger.ledger:Ledger.delivered",

@@ -21,7 +21,8 @@ from standins.pcloud_api import TOKEN, Pcloud
 from standins.pcloud_api import certificate as pcloud_certificate
 from storage_servers import PASSWORD, USER, Server, new_folder
 
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 from passerelle.storage import pcloud
 from passerelle.storage.dropbox import DropboxPlace, DropboxStorage
 from passerelle.storage.place import cloud_folder

@@ -10,7 +10,8 @@ from builders import ALL_MAPPED, NOW, delivered
 from exports import UNMAPPED, archiving, leave, orders, remap
 
 from passerelle.ledger.ledger import Ledger
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 
 GROUPED = """\
 grouping = { orders = "all", account = "CAISSE" }

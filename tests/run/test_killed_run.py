@@ -9,7 +9,8 @@ from builders import delivered, installed
 from killed import STEPS, run_killed
 
 from passerelle.ledger.ledger import Ledger
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from frictionless import Resource, validate
 from passerelle.formats.registry import formats
 from passerelle.formats.standard import to_frictionless
 from passerelle.run.erp_files import FORMATS
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 
 PRESTASHOP = "prestashop-8.2-live"
 WOOCOMMERCE = "woocommerce-10.0-live"

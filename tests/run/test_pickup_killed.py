@@ -10,7 +10,8 @@ from exports import ARCHIVE, ERROR, archiving, inbox, leave, lying, orders
 from killed import run_killed
 
 from passerelle.ledger.ledger import Ledger
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 
 STEPS = (
     "passerelle.run.exports:pick_up",
@@ -18,7 +19,7 @@ STEPS = (
     "passerelle.ledger.ledger:Ledger.claim",
     "passerelle.run.exports:read_export",
     "passerelle.ledger.ledger:Ledger.prepare",
-    "passerelle.run.orders:publish",
+    "passerelle.run.job:publish",
     "passerelle.ledger.ledger:Ledger.delivered",
     "passerelle.run.intake:put_away",
     "passerelle.ledger.ledger:Ledger.put_away",

@@ -15,7 +15,8 @@ from exports import ARCHIVE, ERROR, UNMAPPED, archiving, inbox, key, leave, lyin
 
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import ProfileError
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 from passerelle.run.summary import Summary
 from passerelle.storage.errors import StorageError
 

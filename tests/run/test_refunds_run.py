@@ -14,7 +14,8 @@ from erp import Rows, rows, total, unzipped
 from exports import archiving, leave, orders, real_orders
 
 from passerelle.run.installation import Installation
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 
 PRESTASHOP, WOOCOMMERCE = "prestashop-8.2-live", "woocommerce-10.0-live"
 NOTES = "Credit Notes.txt"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from passerelle.cli.session import failing, installation, language, say
+
+if TYPE_CHECKING:
+    from passerelle.run.job import Task
+    from passerelle.run.request import Request
 
 app = typer.Typer(no_args_is_help=True, help="Run a task now. Lancer une tâche.")
 
@@ -20,33 +24,91 @@ Periods = (
 )
 
 
+PeriodOption = Annotated[str | None, typer.Option(help=f"One of: {Periods}.")]
+SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")]
+UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")]
+PlanOption = Annotated[bool, typer.Option("--plan", help="Say what would be done; send and record nothing.")]
+RejectsOption = Annotated[
+    str, typer.Option("--only-rejects", metavar="RUN", help="Only what that run refused, whatever its day.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
 @app.command("orders")
 def orders(
     profile: ProfileOption,
-    period: Annotated[str | None, typer.Option(help=f"One of: {Periods}.")] = None,
-    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
-    until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be done; send and record nothing.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    period: PeriodOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    only_rejects: RejectsOption = "",
+    plan: PlanOption = False,
+    json: JsonOption = False,
 ) -> None:
     """Shop orders to ERP documents. Commandes des boutiques vers l'ERP.
 
     Exit codes: 0 all well, 1 the run failed, 2 wrong usage or configuration, 3 finished with refused records.
     """
+    _sales("ORDERS", profile, period, since, until, only_rejects, plan=plan, json=json)
+
+
+@app.command("quotes")
+def quotes(
+    profile: ProfileOption,
+    period: PeriodOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    only_rejects: RejectsOption = "",
+    plan: PlanOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Shop quotes alone to the ERP. Demandes de devis des boutiques vers l'ERP, seules."""
+    _sales("QUOTES", profile, period, since, until, only_rejects, plan=plan, json=json)
+
+
+@app.command("credit-notes")
+def credit_notes(
+    profile: ProfileOption,
+    period: PeriodOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    only_rejects: RejectsOption = "",
+    plan: PlanOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Refunds of exchanged orders alone to the ERP. Remboursements vers l'ERP, seuls."""
+    _sales("CREDIT_NOTES", profile, period, since, until, only_rejects, plan=plan, json=json)
+
+
+def _sales(
+    task: str,
+    profile: str,
+    period: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    only_rejects: str,
+    *,
+    plan: bool,
+    json: bool,
+) -> None:
+    """Run one of the tasks of ``passerelle.run.orders``."""
+    with failing():
+        from passerelle.run import orders as tasks  # noqa: PLC0415
+        from passerelle.run.request import Request  # noqa: PLC0415
+
+        first, last = (day.date() if day else None for day in (since, until))
+        request = Request.asked(profile, period, first, last, plan=plan, only_rejects=only_rejects)
+        _run(getattr(tasks, task), request, json=json)
+
+
+def _run(task: Task, request: Request, *, json: bool) -> NoReturn:
+    """Run a task and print its result."""
     with failing():
         from passerelle.cli.transfers import shown_on_terminal  # noqa: PLC0415
-        from passerelle.run.orders import Request, run_orders  # noqa: PLC0415
+        from passerelle.run.job import run_task  # noqa: PLC0415
         from passerelle.run.summary import markdown  # noqa: PLC0415
 
-        request = Request.asked(
-            profile=profile,
-            period=period,
-            since=since.date() if since else None,
-            until=until.date() if until else None,
-            plan=plan,
-        )
         with shown_on_terminal() as progress:
-            summary = run_orders(request, installation(), progress)
+            summary = run_task(task, request, installation(), progress)
         if json:
             typer.echo(summary.to_json())
         else:

@@ -88,6 +88,7 @@ class Context:
             ``file_name``.
         days: the days whose orders are exchanged.
         today: the day of the run in the profile's time zone.
+        scope: the part of them that the run exchanges.
         erp_documents: the ERP's sales documents; ``None`` without an extract.
         sent: what was sent of orders exchanged before, to reverse it (ORD-61); ``None``: nobody knows.
     """
@@ -101,6 +102,7 @@ class Context:
     exchanged: pd.DataFrame
     days: selection.Window
     today: date
+    scope: selection.Scope = selection.EVERYTHING
     erp_documents: pd.DataFrame | None = None
     sent: changes.Sent | None = None
 
@@ -418,6 +420,8 @@ def _selected(
 
     An order whose status is not mapped stays for now: its other problems are wanted too.
     """
+    aside = selection.not_asked_for(sales.orders, context.mappings["statuses"], context.scope, context.orders)
+    sales = sales.only(set(sales.orders["order_key"]) - set(aside["record"]))
     left_out = selection.outside(sales.orders, context.days, context.orders)
     inside = sales.orders[~texts.among(sales.orders["order_key"], left_out["record"])]
     beyond = selection.beyond_limits(inside, context.days, context.today, context.orders)
@@ -439,12 +443,13 @@ def _selected(
     gone = pd.concat([gone, wild["record"]])
     kept = _without(of_period, gone) if len(gone) else of_period
     answers = status.answers.loc[kept.orders["order_key"]]
+    said = [aside, left_out, changed.outcomes, in_erp, status.outcomes, waiting, wild, _undeliverable(kept)]
     return (
         kept,
         contents,
         changed,
         selection.ByStatus(answers, status.outcomes, status.unknown),
-        [sales.outcomes, left_out, changed.outcomes, in_erp, status.outcomes, waiting, wild, _undeliverable(kept)],
+        [sales.outcomes, *said],
     )
 
 
@@ -514,7 +519,9 @@ def _credit_notes(
     """Make sales of the refunds that become credit notes (ORD-61)."""
     sales = sales.only(set(sales.refunds["order_key"]))
     sound, wild = refunds.sound(sales)
-    chosen, left_out = refunds.selected(sound, context.exchanged, fresh, said, context.days, context.orders)
+    chosen, left_out = refunds.selected(
+        sound, context.exchanged, fresh, said, context.days, context.scope, context.orders
+    )
     parents = sound.only(set(chosen["order_key"]))
     places = territory.of_sale(parents.orders, parents.addresses, context.mappings["vat_zones"])
     coded, _ = _coded(parents, places, context)

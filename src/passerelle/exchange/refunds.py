@@ -20,7 +20,7 @@ from passerelle.exchange import discounts, limits, texts, vat
 from passerelle.exchange.changes import CANCELLED
 from passerelle.exchange.lines import CENTS
 from passerelle.exchange.options import OrderOptions
-from passerelle.exchange.selection import Window
+from passerelle.exchange.selection import Scope, Window
 from passerelle.model.documents import CREDIT_NOTE
 from passerelle.model.orders import (
     ADDRESSES,
@@ -98,6 +98,7 @@ def selected(
     fresh: pd.Series,
     said: pd.DataFrame,
     days: Window,
+    scope: Scope,
     options: OrderOptions,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Choose the refunds that become credit notes, and say of the others why they do not.
@@ -111,6 +112,7 @@ def selected(
         fresh: keys of the orders of this run.
         said: what was said of orders so far.
         days: the days that are exchanged.
+        scope: the part of them that the run exchanges.
         options: whether refunds are exchanged.
 
     Returns:
@@ -135,6 +137,7 @@ def selected(
     something = parts[(parts["quantity"] != 0) | (parts[_AMOUNTS].fillna(0) != 0).any(axis=1)]
     nothing = (refunds["amount"] == 0) & ~texts.among(refunds["refund_key"], something["refund_key"])
     reasons: list[tuple[str, Any]] = [
+        ("not-asked-for", scope.leaves_out(refunds["refund_key"], CREDIT_NOTE)),
         ("refund-already-exchanged", is_known & (before["content_hash"] == refunds["content"])),
         ("refund-changed-since-exchange", is_known),
         ("refund-of-reversed-order", texts.among(refunds["order_key"], reversed_)),

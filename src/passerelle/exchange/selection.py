@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from passerelle import outcome
 from passerelle.exchange import mappings, texts
 from passerelle.exchange.options import OrderOptions, Period
-from passerelle.model.documents import DOCUMENT_KINDS
+from passerelle.model.documents import CREDIT_NOTE, DOCUMENT_KINDS
 from passerelle.model.orders import SalesOrders
 
 DATE_COLUMNS = {"created": "created_at", "updated": "updated_at", "invoiced": "invoiced_at"}
@@ -32,6 +32,32 @@ _CONTENT = {
     "addresses": ("kind", "first_name", "last_name", "company", "line_1", "line_2", "postcode", "city", "country"),
 }
 """What makes two versions of an order the same content: what was sold, to whom, for how much; not its status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which part of what was read a run exchanges.
+
+    Attributes:
+        kinds: the document kinds it makes; the empty one stands for orders whose kind nobody tells.
+        records: keys of the only orders and refunds it exchanges (JOU-2); ``None``: all.
+    """
+
+    kinds: frozenset[str] = frozenset({*DOCUMENT_KINDS, CREDIT_NOTE, ""})
+    records: frozenset[str] | None = None
+
+    def leaves_out(self, keys: pd.Series, kinds: pd.Series | str) -> pd.Series:
+        """Tell which records are not of this part.
+
+        Args:
+            keys: of orders or refunds.
+            kinds: of the document each would become.
+        """
+        outside = ~texts.among(pd.Series(kinds, keys.index, dtype="str"), self.kinds)
+        return outside if self.records is None else outside | ~texts.among(keys, self.records)
+
+
+EVERYTHING = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +113,17 @@ def window(period: Period, today: date, last_import: date | None = None) -> Wind
 def _months_before(day: date, months: int) -> date:
     earlier: date = (pd.Timestamp(day) - pd.DateOffset(months=months)).date()
     return earlier
+
+
+def not_asked_for(orders: pd.DataFrame, statuses: pd.DataFrame, scope: Scope, options: OrderOptions) -> pd.DataFrame:
+    """Say which orders are not of the run's part (ORD-60, JOU-2); their status tells the kind of their document."""
+    if scope == EVERYTHING:
+        return outcome.none()
+    selected = by_status(orders, statuses, options)
+    known = ~texts.among(orders["order_key"], selected.outcomes["record"])
+    kinds = selected.answers["document_kind"].set_axis(orders.index).where(known, "")
+    left = orders.loc[scope.leaves_out(orders["order_key"], kinds), "order_key"]
+    return outcome.said("not-asked-for", left, record_type="order", stage="select")
 
 
 def outside(orders: pd.DataFrame, days: Window, options: OrderOptions) -> pd.DataFrame:

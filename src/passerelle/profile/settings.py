@@ -296,6 +296,8 @@ class Schedules(Options):
         description="Cron expression of `orders`: minute, hour, day of month, month, day of week.",
         examples=["30 5 * * *", "*/15 8-20 * * mon-fri"],
     )
+    quotes: Schedule = Field("", description="The same of `quotes`, which `orders` has too: only to be faster.")
+    credit_notes: Schedule = Field("", description="The same of `credit-notes`; likewise.")
 
 
 class Profile(Options):

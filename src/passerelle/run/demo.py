@@ -14,7 +14,8 @@ from pathlib import Path
 from passerelle.run.erp_files import ZIP_NAME
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 from passerelle.run.summary import Summary
 
 PROFILE = "demo"

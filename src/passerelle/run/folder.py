@@ -6,14 +6,14 @@ Source: spec JOU-2, JOU-5, SEC-4 (cells that a spreadsheet would compute are wri
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import openpyxl
 import pandas as pd
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from passerelle import money, outcome
-from passerelle.exchange.reconciliation import Reconciliation
+from passerelle import outcome
 from passerelle.run.summary import Summary, markdown
 
 REJECTS = ("record", "type", "code", "field", "value", "message_fr", "message_en", "todo_fr", "todo_en")
@@ -38,12 +38,17 @@ def rejects(outcomes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def write_reports(folder: Path, outcomes: pd.DataFrame, reconciliation: Reconciliation) -> dict[str, Path]:
-    """Write rejects, all outcomes and the reconciliation into the run's folder.
+def write_reports(folder: Path, outcomes: pd.DataFrame, reports: Mapping[str, pd.DataFrame]) -> dict[str, Path]:
+    """Write rejects, all outcomes and the task's own reports into the run's folder.
+
+    Args:
+        folder: the run's.
+        outcomes: all that was said.
+        reports: further tables by file name, their amounts as text.
 
     Returns:
         The files by name: ``rejects.csv`` and ``rejects.xlsx`` (only when something was refused), ``outcomes.csv``,
-        ``reconciliation.csv``, ``reconciliation_rates.csv``.
+        and the reports.
 
     Raises:
         OSError: the folder cannot be written.
@@ -51,12 +56,7 @@ def write_reports(folder: Path, outcomes: pd.DataFrame, reconciliation: Reconcil
     folder.mkdir(parents=True, exist_ok=True)
     said = rejects(outcomes)
     failed = said[(outcomes["state"] == "failed").to_numpy()]
-    tables = {"outcomes.csv": said.assign(state=outcomes["state"].to_numpy())}
-    if len(reconciliation.documents):
-        amounts = ["shop_total", "file_total", "rounding", "difference"]
-        tables["reconciliation.csv"] = _as_text(reconciliation.documents, amounts)
-        rates = ["tax_rate", "shop_base", "shop_tax", "file_base", "file_tax", "difference"]
-        tables["reconciliation_rates.csv"] = _as_text(reconciliation.rates, rates)
+    tables = {"outcomes.csv": said.assign(state=outcomes["state"].to_numpy()), **reports}
     if len(failed):
         tables["rejects.csv"] = failed
     paths = {name: _write(folder / name, _csv(table)) for name, table in tables.items()}
@@ -78,10 +78,6 @@ def read_summary(folder: Path) -> Summary:
         FileNotFoundError: the run left none.
     """
     return Summary.from_json((folder / "summary.json").read_text(encoding="utf-8"))
-
-
-def _as_text(table: pd.DataFrame, amounts: list[str]) -> pd.DataFrame:
-    return table.assign(**{name: money.to_text(table[name], 2, ",") for name in amounts})
 
 
 def _csv(table: pd.DataFrame) -> bytes:

@@ -41,6 +41,8 @@ from passerelle.storage.places import open_place
 _log = logging.getLogger(__name__)
 _INCOMPLETE = ("export-file-missing", "export-order-missing")
 """Said of orders when files that belong together are not all there."""
+_WAITING = ("day-not-finished", "not-asked-for")
+"""Said of orders and refunds whose turn is still to come."""
 _CONFLICTING = ("duplicate-order", "export-record-conflict")
 """Said of orders that several files give differently."""
 
@@ -109,17 +111,17 @@ class Intake:
     def origins(self, outcomes: pd.DataFrame, today: date) -> pd.DataFrame:
         """Give where the orders came from that were read, and which of them are not done with (``ORIGINS``).
 
-        Open are those refused, those of days that the profile's own period has still to come to, and those that wait
-        for the end of their day.
+        Open are those refused, those of days that the profile's own period has still to come to, those that wait for
+        the end of their day, and those that another task exchanges.
         """
         of_orders = outcomes[outcomes["record_type"] == "order"]
         first = window(self._profile.orders.period, today).first
         is_outside = (of_orders["code"] == "outside-period") & (of_orders["value"] >= str(first or ""))
         known = set(self._ledger.exchanged(self._profile.name, "order")["record_key"]) if is_outside.any() else set()
         still = set(of_orders.loc[is_outside & (of_orders["value"] != ""), "record"]) - known
-        waiting = (of_orders["state"] == "failed") | (of_orders["code"] == "day-not-finished")
-        still |= set(of_orders.loc[waiting, "record"])
-        refused = outcomes[(outcomes["record_type"] == "refund") & (outcomes["state"] == "failed")]
+        waiting = (outcomes["state"] == "failed") | outcomes["code"].isin(_WAITING)
+        still |= set(outcomes.loc[waiting & (outcomes["record_type"] == "order"), "record"])
+        refused = outcomes[waiting & (outcomes["record_type"] == "refund")]
         still |= {record.rpartition("/")[0] for record in refused["record"]}  # a refund's key begins with its order's
         return ORIGINS.of(
             {"record_type": "order", "record_key": key, "run_id": run_id, "is_open": key in still}

@@ -1,0 +1,119 @@
+"""How every flow runs its task: the steps of ``passerelle.run.job``, each a Prefect task, the result as artifacts.
+
+It only orchestrates: each step gives small values on; what was sent is known by the ledger, not by Prefect's results,
+so that Retry goes on where the run stopped and sends nothing twice.
+
+Source: design.md decision 6; spec RUN-1, RUN-4, RUN-5; facts prefect.md §1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.states import Completed
+
+from passerelle.flows.places import secret_of_block, shown_as_artifact
+from passerelle.run import job
+from passerelle.run.installation import Installation
+from passerelle.run.request import Request
+from passerelle.run.summary import Summary, markdown
+from passerelle.storage import secrets
+from passerelle.storage.errors import Transient
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES = 3
+RETRY_SECONDS = (30.0, 120.0, 300.0)
+ARTIFACT_ROWS = 200
+
+
+async def _is_transient(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+    """Tell whether trying again can help: never after a refused login or a full disk (STO-8)."""
+    error = await state.aresult(raise_on_failure=False)
+    return isinstance(error, Transient)
+
+
+def _step(name: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a task of a step: never skipped by a cached result, the ledger knows what was done."""
+    return task(
+        name=name,
+        cache_policy=NO_CACHE,
+        retries=RETRIES,
+        retry_delay_seconds=list(RETRY_SECONDS),
+        retry_jitter_factor=0.3,
+        retry_condition_fn=_is_transient,
+    )
+
+
+@_step("deliver what earlier runs prepared")
+def deliver_earlier(running: job.Job) -> list[str]:
+    """Finish prepared deliveries before anything new is read."""
+    return running.deliver_earlier()
+
+
+@_step("read, exchange and prepare")
+def prepare(running: job.Job) -> Summary:
+    """Read, make the files, put them in the outbox."""
+    return running.prepare()
+
+
+@_step("deliver")
+def deliver(running: job.Job, summary: Summary) -> Summary:
+    """Publish the files of this run."""
+    return running.deliver(summary)
+
+
+def run(done: job.Task, asked: Request) -> State[Any]:
+    """Run a task of a profile inside its flow.
+
+    Args:
+        done: the task.
+        asked: what is asked, with the flow run's id.
+    """
+    key = f"{done.name}-{asked.profile.lower()}"
+    with (
+        secrets.also_from(secret_of_block),
+        shown_as_artifact(f"{key}-transfer") as progress,
+        job.open_job(done, asked, Installation.of_environment(), progress) as running,
+    ):
+        earlier = deliver_earlier(running)
+        summary = deliver(running, prepare(running))
+    return _reported(job.with_earlier(summary, earlier), done.name)
+
+
+def _reported(summary: Summary, name: str) -> State[Any]:
+    """Leave the artifacts, without personal data, and say whether records were refused (spec 00: outcome; SEC-5)."""
+    get_run_logger().info(
+        "%s: %d read, %d written, %d refused, %d ignored",
+        summary.state,
+        summary.read,
+        summary.written,
+        summary.failed,
+        summary.ignored,
+    )
+    key = f"{name}-{summary.profile.lower()}"
+    create_markdown_artifact(markdown(summary, values=False), key=key, description=f"{name} {summary.profile}")
+    create_table_artifact(
+        [
+            {"read": summary.read, "written": summary.written, "refused": summary.failed, "ignored": summary.ignored},
+        ],
+        key=f"{key}-counts",
+    )
+    if summary.reasons:
+        rows = [
+            {"state": row.state, "code": row.code, "count": row.count, "example": row.example, "todo": row.todo}
+            for row in summary.reasons[:ARTIFACT_ROWS]
+        ]
+        create_table_artifact(rows, key=f"{key}-rejects")
+    if zip_path := summary.files.get("erpFiles.zip"):
+        create_markdown_artifact(f"[erpFiles.zip]({Path(zip_path).as_uri()}) — `{zip_path}`", key=f"{key}-zip")
+    if summary.has_refusals:
+        return Completed(name="CompletedWithRejects", message=f"{summary.failed + summary.unread_files} refused")
+    return Completed(message=summary.state)

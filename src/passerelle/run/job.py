@@ -1,0 +1,325 @@
+"""How every task is run, whatever it exchanges: what both commands and flows call.
+
+    finish what earlier runs prepared → make: pick up, read, exchange, write → prepare (one transaction) →
+    publish → record delivered → put the exports away
+
+A crash between any two steps leaves a state from which the next run, or a retry of the same one, goes on: prepared
+deliveries are finished with their very bytes before anything new is read.
+
+Source: design.md decisions 5 and 6; spec STO-4, STO-5, STO-6, REL-1, RUN-1, RUN-4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from hashlib import sha256
+from pathlib import Path, PurePath
+from typing import Protocol
+
+import pandas as pd
+
+from passerelle.formats.registry import Formats, formats
+from passerelle.ledger import outbox
+from passerelle.ledger.entries import Delivery, Parcel, Prepared
+from passerelle.ledger.ledger import Ledger
+from passerelle.profile.loader import LoadedProfile, load
+from passerelle.profile.settings import Profile
+from passerelle.run import folder
+from passerelle.run.inbox import Inbox
+from passerelle.run.installation import Installation
+from passerelle.run.intake import Intake
+from passerelle.run.request import Request
+from passerelle.run.summary import State, Summary
+from passerelle.storage.places import open_place
+from passerelle.storage.progress import Progress
+from passerelle.storage.publish import OutFile, publish
+
+LEASE = "to-erp"
+"""What a process holds while it works for a profile: its tasks number accounts and documents, one at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """All that a task has before it while it works.
+
+    Attributes:
+        request: what is asked.
+        installation: where.
+        loaded: the profile.
+        ledger: open.
+        run_id: the run; empty: a plan, which claims and records nothing.
+        today: the day of the run in the profile's time zone.
+    """
+
+    request: Request
+    installation: Installation
+    loaded: LoadedProfile
+    ledger: Ledger
+    run_id: str
+    today: date
+
+    @property
+    def profile(self) -> Profile:
+        """The profile's settings."""
+        return self.loaded.profile
+
+    @property
+    def formats(self) -> Formats:
+        """The built-in and the profile's own descriptors."""
+        return formats(self.profile.erp.formats_folder)
+
+    def intake(self) -> Intake:
+        """Give the files of the profile's shops, for this run."""
+        inbox = Inbox(self.installation.inbox(self.profile.name))
+        return Intake(self.loaded, inbox, self.ledger, self.run_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A file to deliver.
+
+    Attributes:
+        name: its name among the run's files, such as ``erpFiles.zip``.
+        data: its bytes.
+        record_count: records it carries.
+    """
+
+    name: str
+    data: bytes
+    record_count: int
+
+
+class Made(Protocol):
+    """What a task made of what it read: everything before the first effect."""
+
+    @property
+    def outcomes(self) -> pd.DataFrame:
+        """What was said of the records (``passerelle.outcome``)."""
+
+    @property
+    def package(self) -> Package | None:
+        """What is delivered; ``None``: nothing is to be sent."""
+
+    @property
+    def reports(self) -> Mapping[str, pd.DataFrame]:
+        """Further tables for the run's folder by file name, amounts as text."""
+
+    def summary(self, run_id: str, state: State) -> Summary:
+        """Count what became of what was read."""
+
+    def keep(self, home: Path) -> None:
+        """Write what else is kept: files in the run's folder, new values in the mappings."""
+
+    def entries(self) -> Prepared:
+        """Give what the ledger records, but for the parcel."""
+
+    @property
+    def mark(self) -> tuple[str, str] | None:
+        """The ledger's mark that this run moves, and its new value."""
+
+
+class Task(Protocol):
+    """What differs from task to task."""
+
+    @property
+    def name(self) -> str:
+        """Name of the task, its command and its flow."""
+
+    def make(self, desk: Desk) -> Made:
+        """Pick up, read, exchange, write.
+
+        Raises:
+            StorageError: something could not be picked up.
+            RunError: an extract is missing, or a record was lost on the way.
+            ProfileError: the mappings cannot be used.
+        """
+
+
+def run_task(task: Task, request: Request, installation: Installation, progress: Progress | None = None) -> Summary:
+    """Do the whole job, as the command does.
+
+    Args:
+        task: which task.
+        request: what is asked.
+        installation: where.
+        progress: told how far the delivery is.
+
+    Raises:
+        ProfileError, RunError, StorageError, LedgerError, FormatError: the run failed; it can be run again.
+    """
+    with open_job(task, request, installation, progress) as job:
+        earlier = job.deliver_earlier()
+        return with_earlier(job.deliver(job.prepare()), earlier)
+
+
+@contextmanager
+def open_job(
+    task: Task, request: Request, installation: Installation, progress: Progress | None = None
+) -> Iterator[Job]:
+    """Load the profile, open the ledger, and hold the profile for this process.
+
+    Raises:
+        ProfileError: the profile cannot be used.
+        BusyError: another process works on it.
+    """
+    loaded = load(request.profile, profiles_folder=installation.profiles)
+    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        job = Job(task, request, installation, loaded, ledger, progress)
+        if not job.works:
+            yield job
+            return
+        with ledger.lease(loaded.profile.name, LEASE, request.run_id or f"passerelle run {task.name}"):
+            yield job
+
+
+def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
+    """Say in the summary which earlier deliveries this run finished."""
+    return replace(summary, earlier=tuple(earlier))
+
+
+class Job:
+    """One run of a task; its steps in their order. Use ``open_job``."""
+
+    def __init__(
+        self,
+        task: Task,
+        request: Request,
+        installation: Installation,
+        loaded: LoadedProfile,
+        ledger: Ledger,
+        progress: Progress | None = None,
+    ) -> None:
+        self._task = task
+        self._request = request
+        self._progress = progress
+        self._installation = installation
+        self._loaded = loaded
+        self._profile = loaded.profile
+        self._ledger = ledger
+
+    @property
+    def works(self) -> bool:
+        """Whether the run may change anything: no plan, and the profile is not paused (PRO-4)."""
+        return not (self._request.plan or self._profile.paused)
+
+    def deliver_earlier(self) -> list[str]:
+        """Finish what earlier runs prepared, with the very same bytes, before anything new is read.
+
+        What they read and did not put away is put away then.
+
+        Returns:
+            Names of the deliveries finished.
+
+        Raises:
+            StorageError: the place does not take them; they stay prepared.
+        """
+        if not self.works:
+            return []
+        waiting = [each for each in self._ledger.unfinished(self._profile.name) if each.run_id != self._request.run_id]
+        for delivery in waiting:
+            self._publish(delivery)
+        self._desk("").intake().put_away()
+        return [delivery.delivery_id for delivery in waiting]
+
+    def prepare(self) -> Summary:
+        """Make the task's files and put them in the outbox.
+
+        All that the run found out and is about to send is written in one transaction of the ledger. A run that
+        prepared before (a retry) reads nothing again: it goes on with what it prepared.
+
+        Raises:
+            StorageError, RunError, ProfileError: see ``Task.make``; nothing is sent.
+        """
+        if self._profile.paused:
+            return Summary(self._request.run_id, self._profile.name, self._profile.language, "paused")
+        if self._request.plan:
+            return self._task.make(self._desk("")).summary("", "planned")
+        asked = self._request.run_id or None
+        run_id = self._ledger.start_run(self._profile.name, self._task.name, self._request.parameters, run_id=asked)
+        if self._ledger.run(run_id).state != "running":
+            return folder.read_summary(self._installation.run_folder(run_id))
+        try:
+            return self._prepared(self._desk(run_id))
+        except Exception as error:
+            self._ledger.fail_run(run_id, str(error))
+            raise
+
+    def deliver(self, summary: Summary) -> Summary:
+        """Publish what the run prepared, record that it arrived, and put away what was read.
+
+        Raises:
+            StorageError: the place does not take it; it stays prepared and the next run, or a retry, finishes it.
+        """
+        for delivery in self._ledger.unfinished(self._profile.name):
+            if delivery.run_id == summary.run_id:
+                self._publish(delivery)
+        if self.works:
+            self._desk("").intake().put_away()
+        return summary
+
+    def _desk(self, run_id: str) -> Desk:
+        today = self._installation.today(self._profile.time_zone)
+        return Desk(self._request, self._installation, self._loaded, self._ledger, run_id, today)
+
+    def _prepared(self, desk: Desk) -> Summary:
+        """Put the files and reports on disk, then write the ledger."""
+        made = self._task.make(desk)
+        home = self._installation.run_folder(desk.run_id)
+        reports = folder.write_reports(home, made.outcomes, made.reports)
+        made.keep(home)
+        parcel = self._parcel(desk, made.package)
+        summary = made.summary(desk.run_id, "delivered" if parcel else "nothing-to-do")
+        paths = {name: str(path) for name, path in reports.items()}
+        if parcel and made.package:
+            summary = replace(summary, delivery=parcel.files[0].name, place=parcel.place)
+            paths[made.package.name] = str(parcel.files[0].path)
+        summary = replace(summary, files=paths)
+        folder.write_summary(home, summary)
+        entries = replace(made.entries(), outcomes=made.outcomes, parcel=parcel, counts=summary.counts)
+        self._ledger.prepare(desk.run_id, entries)
+        if made.mark:
+            self._ledger.set_mark(self._profile.name, *made.mark)
+        return summary
+
+    def _parcel(self, desk: Desk, package: Package | None) -> Parcel | None:
+        """Put the file in the outbox."""
+        if package is None:
+            return None
+        # The name there comes from profile, day and content: publishing twice is harmless. A reset may send the same
+        # content again, so that the delivery itself is named after its run.
+        kind = PurePath(package.name)
+        digest = sha256(package.data).hexdigest()[:8]
+        stem = f"{kind.stem}-{self._profile.name}-{desk.today:%Y%m%d}-{digest}"
+        name = f"{stem}{kind.suffix}"
+        delivery_id = outbox.delivery_id(desk.run_id, {name: package.data})
+        stored = outbox.store(
+            self._installation.outbox, delivery_id, name, package.data, record_count=package.record_count
+        )
+        place = self._profile.delivery.place.name
+        return Parcel(delivery_id, place, manifest_name=f"{stem}.manifest.json", files=(stored,))
+
+    def _publish(self, delivery: Delivery) -> None:
+        """Publish a prepared delivery; publishing twice is harmless, its names and bytes are the same."""
+        try:
+            for file in delivery.files:
+                outbox.read(file)
+            files = [OutFile(file.name, file.path, file.size, file.sha256) for file in delivery.files]
+            with open_place(self._profile.delivery.place, base_folder=self._loaded.folder) as storage:
+                publish(
+                    storage,
+                    files,
+                    delivery.manifest_name,
+                    folder=delivery.folder,
+                    collision=self._profile.delivery.collision,
+                    read_back=self._profile.delivery.read_back,
+                    done_suffix=self._profile.delivery.done_suffix,
+                    progress=self._progress,
+                )
+        except Exception as error:
+            self._ledger.delivery_failed(delivery.delivery_id, str(error))
+            self._ledger.fail_run(delivery.run_id, str(error))
+            raise
+        self._ledger.delivered(delivery.delivery_id)
