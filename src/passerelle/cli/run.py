@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -24,80 +25,47 @@ Periods = (
 )
 
 
-PeriodOption = Annotated[str | None, typer.Option(help=f"One of: {Periods}.")]
-SinceOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")]
-UntilOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Say what would be done; send and record nothing.")]
-RejectsOption = Annotated[
-    str, typer.Option("--only-rejects", metavar="RUN", help="Only what that run refused, whatever its day.")
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-@app.command("orders")
-def orders(
-    profile: ProfileOption,
-    period: PeriodOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    only_rejects: RejectsOption = "",
-    plan: PlanOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Shop orders to ERP documents. Commandes des boutiques vers l'ERP.
+def _sales_command(task: str) -> Callable[..., None]:
+    """Make the command of a task of ``passerelle.run.orders``."""
 
-    Exit codes: 0 all well, 1 the run failed, 2 wrong usage or configuration, 3 finished with refused records.
-    """
-    _sales("ORDERS", profile, period, since, until, only_rejects, plan=plan, json=json)
+    def command(
+        profile: ProfileOption,
+        period: Annotated[str | None, typer.Option(help=f"One of: {Periods}.")] = None,
+        since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
+        until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
+        only_rejects: Annotated[
+            str, typer.Option("--only-rejects", metavar="RUN", help="Only what that run refused, whatever its day.")
+        ] = "",
+        plan: PlanOption = False,
+        json: JsonOption = False,
+    ) -> None:
+        with failing():
+            from passerelle.run import orders as tasks  # noqa: PLC0415
+            from passerelle.run.request import Request  # noqa: PLC0415
 
+            first, last = (day.date() if day else None for day in (since, until))
+            request = Request.asked(profile, period, first, last, plan=plan, only_rejects=only_rejects)
+            _run(getattr(tasks, task), request, json=json)
 
-@app.command("quotes")
-def quotes(
-    profile: ProfileOption,
-    period: PeriodOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    only_rejects: RejectsOption = "",
-    plan: PlanOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Shop quotes alone to the ERP. Demandes de devis des boutiques vers l'ERP, seules."""
-    _sales("QUOTES", profile, period, since, until, only_rejects, plan=plan, json=json)
+    return command
 
 
-@app.command("credit-notes")
-def credit_notes(
-    profile: ProfileOption,
-    period: PeriodOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    only_rejects: RejectsOption = "",
-    plan: PlanOption = False,
-    json: JsonOption = False,
-) -> None:
-    """Refunds of exchanged orders alone to the ERP. Remboursements vers l'ERP, seuls."""
-    _sales("CREDIT_NOTES", profile, period, since, until, only_rejects, plan=plan, json=json)
+app.command(
+    "orders",
+    help="""Shop orders to ERP documents. Commandes des boutiques vers l'ERP.
 
-
-def _sales(
-    task: str,
-    profile: str,
-    period: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    only_rejects: str,
-    *,
-    plan: bool,
-    json: bool,
-) -> None:
-    """Run one of the tasks of ``passerelle.run.orders``."""
-    with failing():
-        from passerelle.run import orders as tasks  # noqa: PLC0415
-        from passerelle.run.request import Request  # noqa: PLC0415
-
-        first, last = (day.date() if day else None for day in (since, until))
-        request = Request.asked(profile, period, first, last, plan=plan, only_rejects=only_rejects)
-        _run(getattr(tasks, task), request, json=json)
+    Exit codes: 0 all well, 1 the run failed, 2 wrong usage or configuration, 3 finished with refused records.""",
+)(_sales_command("ORDERS"))
+app.command("quotes", help="Shop quotes alone to the ERP. Demandes de devis des boutiques vers l'ERP, seules.")(
+    _sales_command("QUOTES")
+)
+app.command("credit-notes", help="Refunds of sent orders alone to the ERP. Remboursements vers l'ERP, seuls.")(
+    _sales_command("CREDIT_NOTES")
+)
 
 
 def _run(task: Task, request: Request, *, json: bool) -> NoReturn:
