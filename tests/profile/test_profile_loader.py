@@ -300,7 +300,90 @@ def test_pro_1_an_unknown_setting_names_the_nearest(demo):
             "wbe",
             "le réglage customers.account.prefixes.wbe n'existe pas. Le plus proche est « web ».",
         ),
-        ('prefix = "WEB"', 'mode = "single"', "profile-refused", "[customers.account]", "customers.account est refusé"),
+        (
+            'prefix = "WEB"',
+            'mode = "single"',
+            "profile-single-account",
+            "[customers.account]",
+            "customers.account.single n'est pas donné",
+        ),
+        (
+            'prefix = "WEB"',
+            'prefixes = { web = "BOUTIQUEWEB" }',
+            "profile-prefix-too-long",
+            "BOUTIQUEWEB",
+            "customers.account.prefixes.web : le préfixe « BOUTIQUEWEB » ne laisse pas de place à un numéro",
+        ),
+        (
+            "[orders]",
+            "[orders.grouping]\norders = 'all'\n[orders]",
+            "profile-grouping-account",
+            "[orders.grouping]",
+            "orders.grouping.account n'est pas donné",
+        ),
+        (
+            "[orders]",
+            "[orders]\nrounding_line = false\ngrouping = { orders = 'all', account = 'A' }",
+            "profile-grouping-rounding",
+            "rounding_line",
+            "orders.rounding_line = false ne va pas avec le regroupement",
+        ),
+        (
+            "[orders]",
+            "[orders]\ncurrency = 'euro'",
+            "profile-bad-currency",
+            "euro",
+            "orders.currency = « euro » n'est pas un code de devise ISO",
+        ),
+        (
+            "[orders]",
+            "[orders]\nvat.country = 'France'",
+            "profile-bad-country",
+            "France",
+            "orders.vat.country = « France » n'est pas un code de pays ISO tel que FR.",
+        ),
+        (
+            "[orders]",
+            "[orders]\nrounding_ceiling = nan",
+            "profile-wrong-type",
+            "nan",
+            "orders.rounding_ceiling doit être un nombre.",
+        ),
+        *(
+            (
+                "[orders]",
+                f"[orders]\n{setting} = {value}",
+                "profile-out-of-range",
+                setting,
+                f"orders.{setting} = {value} n'est pas {limit}.",
+            )
+            for setting, value, limit in (
+                ("rounding_ceiling", "1E+400", "≤ 1000000"),
+                ("max_age_days", "999999999", "≤ 36500"),
+                ("minimum_id", "1000000000000000000", "< 1000000000000000000"),
+                ("settlements.difference_ceiling", "1E+9", "≤ 1000000"),
+            )
+        ),
+        *(
+            (
+                "[orders]",
+                f"[orders]\n{table} = {{ wbe = {value} }}",
+                "profile-unknown-setting",
+                "wbe",
+                f"le réglage orders.{table}.wbe n'existe pas. Le plus proche est « web ».",
+            )
+            for table, value in (("minimum_ids", "5"), ("afterwards.mark.by_shop", "'tag'"))
+        ),
+        *(
+            (
+                "[orders]",
+                f"[orders]\n{setting} = '%ZZ'",
+                "profile-unknown-template-code",
+                "%ZZ",
+                f"orders.{setting} : le code %ZZ n'existe pas",
+            )
+            for setting in ("credit_note_number", "settlements.difference_label", "grouping.reference")
+        ),
     ],
 )
 def test_pro_1_each_mistake_names_file_line_and_field(demo, old, new, code, at, says):
@@ -341,6 +424,19 @@ def test_pro_1_two_shops_of_one_name(demo):
         ("a = 1\na = 2\n", "profile-not-toml", 2, "ce n'est pas du TOML (cette clé a déjà une valeur)."),
         ('a = "C:\\Import"\n', "profile-not-toml", 1, "ce n'est pas du TOML (« \\ » dans un texte entre guillemets)."),
         ('a = """never closed\n\n', "profile-not-toml", 3, "ce n'est pas du TOML (texte sans guillemets de fin)."),
+        ("[a]\n[a]\n", "profile-not-toml", 2, "ce n'est pas du TOML (cette table existe déjà)."),
+        (
+            "a.é = 1\n",
+            "profile-not-toml",
+            1,
+            "ce n'est pas du TOML (une clé n'a que des lettres sans accent, des chiffres, « _ » et « - »).",
+        ),
+        (
+            "a = " + "[" * 5000,
+            "profile-not-toml",
+            1,
+            "ce n'est pas du TOML (trop de tables ou de listes l'une dans l'autre).",
+        ),
         ("", "profile-missing-setting", 1, "il manque le réglage name."),
     ],
 )  # fmt: skip

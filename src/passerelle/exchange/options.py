@@ -1,14 +1,18 @@
 """What a profile can choose for its orders: every option of the rules, with its default.
 
 The profile's TOML tables ``[orders]`` and ``[customers]`` are these models; the settings reference is made from them.
+What options must have together is said with a declared code (``passerelle.messages``), so that users read it in their
+language; ``at`` names the option that is wrong.
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from passerelle.money import RoundingMode
 
@@ -26,6 +30,28 @@ Period = Literal[
 ]
 DateChoice = Literal["order", "invoice", "today"]
 AddressChoice = Literal["billing", "delivery", "erp"]
+
+_CURRENCY = r"^[A-Z]{3}$"
+_COUNTRY = r"^[A-Z]{2}$"
+
+
+def _currency(code: str) -> str:
+    if not re.fullmatch(_CURRENCY, code):
+        raise PydanticCustomError("profile-bad-currency", "a currency is three capital letters")
+    return code
+
+
+def _country(code: str) -> str:
+    if not re.fullmatch(_COUNTRY, code):
+        raise PydanticCustomError("profile-bad-country", "a country is two capital letters")
+    return code
+
+
+Currency = Annotated[str, AfterValidator(_currency), Field(json_schema_extra={"pattern": _CURRENCY})]
+Country = Annotated[str, AfterValidator(_country), Field(json_schema_extra={"pattern": _COUNTRY})]
+Ceiling = Annotated[Decimal, Field(ge=0, le=1_000_000)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
+OrderId = Annotated[int, Field(ge=0, lt=10**18)]
 
 
 class Options(BaseModel):
@@ -78,7 +104,7 @@ class SettlementOptions(Options):
         description="Where the settlements of an order do not come to the document's total, the rest becomes one too, "
         "a settlement difference (ORD-51).",
     )
-    difference_ceiling: Annotated[Decimal, Field(ge=0)] = Field(
+    difference_ceiling: Ceiling = Field(
         Decimal("1.00"), description="A larger rest stays open: it is unpaid, or overpaid (ORD-51)."
     )
     difference_mode: str = Field("", description="Its settlement mode; empty: that of the last settlement.")
@@ -108,7 +134,7 @@ class GroupingOptions(Options):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.orders != "none" and not self.account:
-            raise ValueError("grouped orders need the account of their documents in `account`")
+            raise PydanticCustomError("profile-grouping-account", "no account", {"at": ("account",)})
         return self
 
 
@@ -140,9 +166,7 @@ class AfterwardsOptions(Options):
 class VatOptions(Options):
     """What is checked of the VAT that a shop charged (ORD-40, ORD-41)."""
 
-    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] = Field(
-        "FR", description="Country whose VAT the seller charges at home, ISO 3166-1."
-    )
+    country: Country = Field("FR", description="Country whose VAT the seller charges at home, ISO 3166-1.")
     distance_sales: Literal["destination", "origin"] = Field(
         "destination",
         description="Whose VAT rates buyers in other EU countries are charged: theirs (OSS), or the seller's (below "
@@ -165,14 +189,14 @@ class OrderOptions(Options):
     stores: tuple[str, ...] = Field(
         (), description="Store views whose orders are read, as `store` or `shop/store`; none named: all (ORD-3)."
     )
-    max_age_days: Annotated[int | None, Field(ge=0)] = Field(
+    max_age_days: Days | None = Field(
         None,
         description="Orders older than so many days are ignored; 0: never. When it is not set, 90 with the period "
         "`since-last-import`, which does not say how far back it goes; a longer period is asked for by its name "
         "(ORD-5).",
     )
-    minimum_id: Annotated[int, Field(ge=0)] = Field(0, description="Orders of a lower id are ignored (ORD-5).")
-    minimum_ids: dict[str, int] = Field(
+    minimum_id: OrderId = Field(0, description="Orders of a lower id are ignored (ORD-5).")
+    minimum_ids: dict[str, OrderId] = Field(
         default_factory=dict, description="The same by shop, where several feed the profile (ORD-5)."
     )
     messages: Literal["none", "first", "all"] = Field(
@@ -198,7 +222,7 @@ class OrderOptions(Options):
     )
     vat: VatOptions = VatOptions()
     rounding_line: bool = Field(default=True, description="Write an Écart line for a rounding difference (ORD-27).")
-    rounding_ceiling: Annotated[Decimal, Field(ge=0)] = Field(
+    rounding_ceiling: Ceiling = Field(
         Decimal("1.00"),
         description="Above this difference the document is always refused (ORD-27). In the document's currency; where "
         "that has not two decimals, as many of its smallest units: 1.00 is 100 cents, 100 yen, 100 millimes.",
@@ -210,8 +234,8 @@ class OrderOptions(Options):
     rounding_vat_code: str = Field("", description="VAT code of the Écart line, whose rate is 0 (ORD-27).")
     paid_in_full: bool = Field(default=False, description="Refuse an order whose paid amount is not its total (ORD-8).")
     special_articles: SpecialArticles = SpecialArticles()
-    currency: str = Field("EUR", description="The ERP's own currency, ISO 4217 (ORD-44).")
-    currency_decimals: dict[str, Annotated[int, Field(ge=0, le=4)]] = Field(
+    currency: Currency = Field("EUR", description="The ERP's own currency, ISO 4217 (ORD-44).")
+    currency_decimals: dict[Currency, Annotated[int, Field(ge=0, le=4)]] = Field(
         default_factory=dict,
         description="Decimals of amounts by currency, where they are not those of ISO 4217: `{ HUF = 0 }` (ORD-44).",
     )
@@ -249,9 +273,7 @@ class OrderOptions(Options):
     @model_validator(mode="after")
     def _rounds_groups(self) -> Self:
         if self.grouping.orders != "none" and not self.rounding_line:
-            raise ValueError(
-                "grouped orders need rounding_line = true: their sum is rounded once, each of them was too"
-            )
+            raise PydanticCustomError("profile-grouping-rounding", "no rounding line", {"at": ("rounding_line",)})
         return self
 
 
@@ -270,10 +292,13 @@ class AccountOptions(Options):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.mode == "single" and not self.single:
-            raise ValueError("mode = 'single' needs the account in `single`")
-        for prefix in (self.prefix, self.guest_prefix, *self.prefixes.values()):
+            raise PydanticCustomError("profile-single-account", "no account", {"at": ("single",)})
+        prefixes: dict[tuple[str, ...], str] = {("prefix",): self.prefix, ("guest_prefix",): self.guest_prefix}
+        for at, prefix in (prefixes | {("prefixes", shop): prefix for shop, prefix in self.prefixes.items()}).items():
             if len(prefix) >= self.length:
-                raise ValueError(f"the prefix {prefix!r} leaves no room for an id in {self.length} characters")
+                raise PydanticCustomError(
+                    "profile-prefix-too-long", "no room", {"at": at, "prefix": prefix, "length": self.length}
+                )
         return self
 
 

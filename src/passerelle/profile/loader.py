@@ -36,8 +36,17 @@ _TEMPLATES: tuple[Key, ...] = (
     ("orders", "reference"),
     ("orders", "number"),
     ("orders", "shop_order"),
+    ("orders", "credit_note_number"),
     ("orders", "settlements", "label"),
+    ("orders", "settlements", "difference_label"),
+    ("orders", "grouping", "reference"),
 )
+_BY_SHOP: tuple[tuple[str, ...], ...] = (
+    ("customers", "account", "prefixes"),
+    ("orders", "minimum_ids"),
+    ("orders", "afterwards", "mark", "by_shop"),
+)
+"""Tables whose keys are names of shops."""
 _WANTED = {
     "string": ("un texte entre guillemets", "a text in quotation marks"),
     "path": ("un texte entre guillemets", "a text in quotation marks"),
@@ -45,6 +54,7 @@ _WANTED = {
     "int": ("un nombre entier", "a whole number"),
     "decimal": ("un nombre", "a number"),
     "float": ("un nombre", "a number"),
+    "finite": ("un nombre", "a number"),
     "tuple": ("une liste entre crochets", "a list in square brackets"),
     "dict": ("une table", "a table"),
     "model": ("une table", "a table"),
@@ -53,15 +63,29 @@ _WANTED = {
 _TOML_FR = {
     "Invalid value": "valeur non valide",
     "Invalid statement": "ni table, ni clé",
+    "Invalid initial character for a key part": "une clé n'a que des lettres sans accent, des chiffres, « _ » et « - »",
+    "Invalid date or datetime": "date non valide",
+    "Invalid hex value": "« \\ » dans un texte entre guillemets",
+    "Escaped character is not a Unicode scalar value": "« \\ » dans un texte entre guillemets",
     "Expected '=' after a key in a key/value pair": "il manque « = » après la clé",
     "Expected newline or end of document after a statement": "il y a un texte de trop en fin de ligne",
+    "Expected ']' at the end of a table declaration": "il manque « ] » à la fin du nom de la table",
+    "Expected ']]' at the end of an array declaration": "il manque « ]] » à la fin du nom de la table",
+    "Expected": "une liste, une table ou un texte n'est pas terminé",
+    "Found invalid character": "caractère interdit",
+    "Illegal character": "caractère interdit",
     "Cannot overwrite a value": "cette clé a déjà une valeur",
+    "Cannot declare": "cette table existe déjà",
+    "Cannot mutate immutable namespace": "cette table existe déjà",
+    "Cannot redefine namespace": "cette table existe déjà",
+    "Duplicate inline table key": "cette clé a déjà une valeur",
     "Unescaped '\\' in a string": "« \\ » dans un texte entre guillemets",
     "Unterminated string": "texte sans guillemets de fin",
     "Unclosed array": "liste sans crochet de fin",
     "Unclosed inline table": "table sans accolade de fin",
+    "Nested too deeply": "trop de tables ou de listes l'une dans l'autre",
 }
-"""What Python's TOML reader says most often, in French; the rest stays as it says it."""
+"""What Python's TOML reader says, by how it begins, in French."""
 _BOUNDS = {
     "greater_than_equal": ("≥", "ge"),
     "greater_than": (">", "gt"),
@@ -140,7 +164,7 @@ def load(path_or_name: str | Path, *, profiles_folder: Path = Path("profiles")) 
     document, lines = _parsed(path, data)
     language = document.get("language")
     known_language = language if language in {"fr", "en"} else None
-    problems = [*_default_problems(document), *_template_problems(document), *_prefix_problems(document)]
+    problems = [*_default_problems(document), *_template_problems(document), *_shop_problems(document)]
     try:
         profile = Profile.model_validate(document, context={"folder": path.parent})
     except ValidationError as error:
@@ -207,8 +231,10 @@ def _parsed(path: Path, data: bytes) -> tuple[dict[str, Any], dict[Key, int]]:
         reason, _, place = str(error).partition(" (at ")
         at_line = re.match(r"line (\d+)", place)
         line = int(at_line[1]) if at_line else text.count("\n") + 1
-        reasons = {"reason_fr": _TOML_FR.get(reason, reason), "reason_en": reason}
-        raise ProfileError(_said(path, "profile-not-toml", line, **reasons)) from None
+    except RecursionError:
+        reason, line = "Nested too deeply", 1
+    french = next((text for begin, text in _TOML_FR.items() if reason.startswith(begin)), reason)
+    raise ProfileError(_said(path, "profile-not-toml", line, reason_fr=french, reason_en=reason))
 
 
 def _problem(error: ErrorDetails) -> _Problem:
@@ -268,13 +294,13 @@ def _template_problems(document: Mapping[str, Any]) -> Iterator[_Problem]:
             yield _Problem("profile-unknown-template-code", (*tables, name), error.template, params)
 
 
-def _prefix_problems(document: Mapping[str, Any]) -> Iterator[_Problem]:
+def _shop_problems(document: Mapping[str, Any]) -> Iterator[_Problem]:
     shops = document.get("shops")
     shop_names = [str(shop.get("name")) for shop in shops if isinstance(shop, dict)] if isinstance(shops, list) else []
-    for name in _table(document, "customers", "account", "prefixes"):
-        if name not in shop_names:
-            key = ("customers", "account", "prefixes", name)
-            yield _Problem("profile-unknown-setting", key, params=hint(name, shop_names))
+    for tables in _BY_SHOP:
+        for name in _table(document, *tables):
+            if name not in shop_names:
+                yield _Problem("profile-unknown-setting", (*tables, name), params=hint(name, shop_names))
 
 
 def _table(document: Mapping[str, Any], *names: str) -> dict[str, Any]:

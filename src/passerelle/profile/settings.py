@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler, PlainValidator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from passerelle.exchange.options import CustomerOptions, Options, OrderOptions
+from passerelle.exchange.options import Currency, CustomerOptions, Options, OrderOptions
 from passerelle.messages import Language
 from passerelle.storage import place, places
 from passerelle.storage.errors import BadPlace
@@ -28,7 +28,6 @@ Platform = Literal["prestashop", "woocommerce", "shopify", "magento", "bigcommer
 Setting = str | int | bool
 
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
-_CURRENCY = r"^[A-Z]{3}$"
 _CRON: tuple[tuple[range, tuple[str, ...]], ...] = (
     (range(60), ()),
     (range(24), ()),
@@ -74,12 +73,6 @@ def _suffix(suffix: str) -> str:
     if suffix and not is_good_name(f"x{suffix}"):
         raise PydanticCustomError("profile-bad-suffix", "no suffix of a file name")
     return suffix
-
-
-def _currency(code: str) -> str:
-    if not re.fullmatch(_CURRENCY, code):
-        raise PydanticCustomError("profile-bad-currency", "a currency is three capital letters")
-    return code
 
 
 def _schedule(text: str) -> str:
@@ -144,7 +137,6 @@ Place = Annotated[SerializeAsAny[place.Place], PlainValidator(_place), _PlaceSch
 WindowsPath = Annotated[str, AfterValidator(_typed)]
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": _NAME})]
 Schedule = Annotated[str, AfterValidator(_schedule)]
-Currency = Annotated[str, AfterValidator(_currency), Field(json_schema_extra={"pattern": _CURRENCY})]
 
 
 class Extracts(Options):
