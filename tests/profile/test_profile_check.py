@@ -316,3 +316,10 @@ def test_fmt_1_a_folder_of_formats_must_exist(complete):
 def test_pro_4_a_paused_profile_says_so(complete):
     complete.replace('name = "demo"', 'name = "demo"\npaused = true')
     assert codes(complete) == ["check-paused"]
+
+
+def test_ord_1_ord_4_since_the_last_import_needs_the_date_of_the_last_change(complete):
+    complete.replace("[orders]\n", '[orders]\nperiod = "since-last-import"\n')
+    assert said(complete) == [("check-last-import-by-creation", "orders.date", "created")]
+    complete.replace("[orders]\n", '[orders]\ndate = "updated"\n')
+    assert said(complete) == []

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 from pathlib import Path
 
 import openpyxl
 import pytest
-from builders import delivered, installed
+from builders import ALL_MAPPED, delivered, installed
+from exports import remap
 from typer.testing import CliRunner
 
 from passerelle.cli.main import app
 from passerelle.run.installation import Installation
 from passerelle.run.orders import run_orders
 from passerelle.run.request import Request
+from passerelle.run.summary import Summary
 
 DEMO_SHOPS = "sample_files/demo/shops"
 
@@ -25,9 +28,12 @@ def at(tmp_path, request) -> Installation:
     return installed(tmp_path, ("s", "woocommerce", source, "*.json"), mapped={**_mapped()})
 
 
-def _mapped():
-    from builders import ALL_MAPPED
+def told(summary: Summary) -> dict[str, int]:
+    """Give how often each code was said."""
+    return {reason.code: reason.count for reason in summary.reasons}
 
+
+def _mapped():
     return {**ALL_MAPPED, "taxes": [("*", "20", "*", "TVA20"), ("*", "5.5", "*", "TVA55")]}
 
 
@@ -102,11 +108,23 @@ def test_ord_9_a_reset_of_everything_sends_the_same_files_again_harmlessly(at):
 def test_ord_1_since_the_last_import_and_its_forgetting(at):
     first = run_orders(Request("test", period="since-last-import"), at)
     assert first.written + first.failed + first.ignored == first.read == 5
+    # What was refused is read again until it is mended, here an order of the 13th; what is older is not.
     second = run_orders(Request("test", period="since-last-import"), at)
-    assert {reason.code for reason in second.reasons} == {"outside-period", "refund-outside-period"}
+    assert (second.failed, second.written) == (first.failed, 0)
+    assert told(second)["outside-period"] == 2
+    remap(at, {**ALL_MAPPED, "taxes": [("*", "*", "*", "TVA")]})
+    assert run_orders(Request("test", period="since-last-import"), at).written == 1
+    last = run_orders(Request("test", period="since-last-import"), at)
+    assert set(told(last)) == {"outside-period", "refund-already-exchanged"}
     assert "oublié" in passerelle(at, "ledger", "forget-mark", "-p", "test")
-    third = run_orders(Request("test", period="since-last-import"), at)
-    assert "already-exchanged" in {reason.code for reason in third.reasons}
+    again = run_orders(Request("test", period="since-last-import"), at)
+    assert told(again)["already-exchanged"] == 5
+
+
+def test_ord_1_days_asked_for_by_hand_leave_the_mark_of_the_last_import_where_it_is(at):
+    remap(at, {**ALL_MAPPED, "taxes": [("*", "*", "*", "TVA")]})
+    run_orders(Request("test", since=date(2026, 11, 14), until=date(2026, 11, 14)), at)
+    assert run_orders(Request("test", period="since-last-import"), at).written == 4
 
 
 def test_jou_2_sec_4_a_cell_that_a_spreadsheet_would_compute_is_text(tmp_path):

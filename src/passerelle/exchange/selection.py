@@ -115,6 +115,26 @@ def _months_before(day: date, months: int) -> date:
     return earlier
 
 
+def next_mark(dates: pd.Series, said: pd.DataFrame, days: Window, mark: date | None, today: date) -> date | None:
+    """Give the day that ``since-last-import`` starts at next; ``None``: it stays where it is.
+
+    It never passes what was refused, which is to be read again once it is mended, nor days that this run left out.
+
+    Args:
+        dates: the date that selects each order and refund that was read, by its key.
+        said: what was said of what the shops gave.
+        days: the days of this run.
+        mark: the day it started at so far.
+        today: the day of the run.
+    """
+    is_gapless = days.first is None or (mark is not None and days.first <= mark)
+    is_up_to_date = days.last is None or days.last >= today
+    refused = dates.reindex(said.loc[said["state"] == "failed", "record"].unique())
+    if not (is_gapless and is_up_to_date) or refused.isna().any():  # a file, or an order that could not be read
+        return None
+    return min([today, *refused.dt.date])
+
+
 def not_asked_for(orders: pd.DataFrame, statuses: pd.DataFrame, scope: Scope, options: OrderOptions) -> pd.DataFrame:
     """Say which orders are not of the run's part (ORD-60, JOU-2); their status tells the kind of their document."""
     if scope == EVERYTHING:

@@ -71,6 +71,7 @@ def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.Data
             wrong_extracts,
             *_special_articles(loaded, rows),
             *_unknown_articles(loaded, rows, articles),
+            *_period(loaded),
             *_numbers(loaded),
             *_accounts(loaded),
             *_unknown_accounts(loaded, rows, customers),
@@ -216,6 +217,13 @@ def _unknown_articles(loaded: LoadedProfile, rows: Mappings, articles: pd.DataFr
     for reference in rows[mapping.name]["article"].unique():
         if reference not in known:
             yield _of_mapping("check-article-unknown", mapping.fr, reference)
+
+
+def _period(loaded: LoadedProfile) -> Outcomes:
+    """Say that an order which is selected later than on its day would be left out (ORD-1, ORD-4)."""
+    options = loaded.profile.orders
+    if options.period == "since-last-import" and options.date != "updated":
+        yield _said(loaded, "check-last-import-by-creation", ("orders", "date"), options.date)
 
 
 def _numbers(loaded: LoadedProfile) -> Outcomes:

@@ -21,7 +21,7 @@ from passerelle.exchange.effects import of_accounts as effects_of_accounts
 from passerelle.exchange.effects import of_refused as effects_of_refused
 from passerelle.exchange.orders import Context, Exchange, exchange_orders
 from passerelle.exchange.reconciliation import Reconciliation
-from passerelle.exchange.selection import EVERYTHING, Scope, Window
+from passerelle.exchange.selection import DATE_COLUMNS, EVERYTHING, Scope, Window, next_mark
 from passerelle.formats.reader import read
 from passerelle.formats.registry import Formats
 from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Prepared
@@ -69,8 +69,7 @@ class OrdersTask:
         """
         profile, ledger = desk.profile, desk.ledger
         scope = self._asked(desk)
-        mark = ledger.mark(profile.name, LAST_IMPORT)
-        days = desk.request.days(desk.loaded, desk.today, date.fromisoformat(mark) if mark else None)
+        days = desk.request.days(desk.loaded, desk.today, _last_import(desk))
         extracts = profile.erp.extracts
         articles, wrong_articles = _extract("ebp/articles", extracts.articles, desk.formats, profile.erp)
         erp_customers, wrong_customers = _extract(
@@ -171,8 +170,13 @@ class _Made:
 
     @property
     def mark(self) -> tuple[str, str] | None:
-        is_whole = self.task.scope == EVERYTHING and not self.desk.request.only_rejects
-        return (LAST_IMPORT, self.desk.today.isoformat()) if is_whole else None
+        if self.task.scope != EVERYTHING or self.desk.request.only_rejects:
+            return None
+        by_date = DATE_COLUMNS[self.desk.profile.orders.date]
+        dates = [self.orders.set_index("order_key")[by_date], self.refunds.set_index("refund_key")["refunded_at"]]
+        said = outcome.together([self.exchange.outcomes, self.files.outcomes])
+        day = next_mark(pd.concat(dates), said, self.days, _last_import(self.desk), self.desk.today)
+        return (LAST_IMPORT, day.isoformat()) if day else None
 
     def summary(self, run_id: str, state: State) -> Summary:
         return summarised(
@@ -229,6 +233,11 @@ def _not_read_again(
         outcome.said("reject-not-read-again", keys, record_type=record_type, stage="read", value=run_id)
         for record_type, keys in told.items()
     )
+
+
+def _last_import(desk: Desk) -> date | None:
+    mark = desk.ledger.mark(desk.profile.name, LAST_IMPORT)
+    return date.fromisoformat(mark) if mark else None
 
 
 def _sent(desk: Desk, exchanged: pd.DataFrame, order_keys: pd.Series) -> Sent | None:
@@ -304,11 +313,12 @@ def _check_nothing_is_lost(made: _Made) -> None:
 
 
 def _refunds(sales: SalesOrders) -> pd.DataFrame:
-    """Give the refunds read: ``refund_key``, ``currency``, ``amount_incl``."""
+    """Give the refunds read: ``refund_key``, ``refunded_at``, ``currency``, ``amount_incl``."""
     currency = sales.orders.set_index("order_key")["currency"].reindex(sales.refunds["order_key"])
     return pd.DataFrame(
         {
             "refund_key": refund_keys(sales.refunds),
+            "refunded_at": sales.refunds["refunded_at"],
             "currency": currency.to_numpy(),
             "amount_incl": sales.refunds["amount_incl"],
         }
