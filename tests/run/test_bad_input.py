@@ -352,3 +352,23 @@ def test_pre_1_a_plan_sends_and_records_nothing(tmp_path, exports):
     assert (told(plan)["state"], told(plan)["written"]) == ("planned", 1)
     assert delivered(at) == {}
     assert told(run(at))["written"] == 1
+
+
+@pytest.mark.parametrize("kind", ["articles", "customers"])
+@pytest.mark.parametrize("data", [b"", b"Code article;Code (tiers);Nom\r\n;;x\r\n"], ids=["no byte", "no code"])
+def test_ord_20_cus_1_ebp_10_an_extract_that_was_cut_off_stops_the_run(tmp_path, exports, kind, data):
+    (exports / "orders.csv").write_text(ORDER)
+    at = installed(tmp_path, csv_shop(exports))
+    home = at.profiles / "test"
+    profile = home / "profile.toml"
+    extract = 'articles = "articles.csv"'
+    profile.write_text(profile.read_text().replace(extract, f'{extract}\ncustomers = "customers.csv"'))
+    (home / "customers.csv").write_text("Code (tiers);Nom\n")
+    whole = (home / f"{kind}.csv").read_bytes()
+    (home / f"{kind}.csv").write_bytes(data)
+    failed = run(at)
+    assert failed.exit_code == 1
+    assert f"{kind}.csv" in failed.output
+    assert delivered(at) == {}
+    (home / f"{kind}.csv").write_bytes(whole)
+    assert told(run(at))["written"] == 1

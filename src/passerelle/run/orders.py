@@ -269,8 +269,11 @@ def _reports(compared: Reconciliation) -> dict[str, pd.DataFrame]:
 def _extract(name: str, path: Path | None, available: Formats, erp: Erp) -> tuple[pd.DataFrame | None, pd.DataFrame]:
     """Read an extract of the ERP; one that the profile does not name switches off what needs it (EBP-10).
 
+    One without any row that can be read was cut off, or is not what it should be: its articles and customers would all
+    be unknown, and become Divers and new accounts. Only of customers and documents there may be none yet.
+
     Raises:
-        RunError: the file is not there.
+        RunError: the file is not there, or has no row.
         FormatError: it is not of this format.
     """
     if path is None:
@@ -279,8 +282,10 @@ def _extract(name: str, path: Path | None, available: Formats, erp: Erp) -> tupl
         data = path.read_bytes()
     except FileNotFoundError:
         raise RunError("run-extract-missing", file=path) from None
-    table = read(available.get(name, erp.format_settings.get(name)), data, name=path.name)
-    return table.table, table.outcomes
+    extract = read(available.get(name, erp.format_settings.get(name)), data, name=path.name)
+    if extract.table.empty and (name == "ebp/articles" or (extract.outcomes["state"] == "failed").any()):
+        raise RunError("run-extract-empty", file=path)
+    return extract.table, extract.outcomes
 
 
 def _check_nothing_is_lost(made: _Made) -> None:
