@@ -70,7 +70,8 @@ Every mistake of the file is said at once, with file, line and field, in French 
 
 One sheet per mapping in an `.xlsx` workbook, or one `.csv` file per mapping in a folder (`;` between cells). A sheet is
 recognised by its French title or its name, a column by its French or English title or its name; case, accents and what
-stands in brackets do not matter. Other sheets, columns and headings above the table are yours.
+stands in brackets do not matter. Other sheets, columns and headings above the table are yours; only one whose name is
+that of a missing sheet but for a letter is refused, as it was meant to be that.
 
 - The row whose keys are those of the order wins; `{any}` in a key fits everything, and the row with the fewest
   `{any}` wins.

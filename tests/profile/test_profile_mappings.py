@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import zipfile
-from datetime import datetime
+from datetime import date, datetime
 from io import BytesIO
 
 import pandas as pd
@@ -25,6 +25,9 @@ def said(outcomes: pd.DataFrame) -> list[tuple[str, str, str]]:
     return list(zip(outcomes["code"], outcomes["record"], outcomes["value"], strict=True))
 
 
+EXAMPLES = {"tax_rate": "5.5", "valid_from": "2026-01-31"}
+
+
 @pytest.fixture
 def read(tmp_path):
     def read_sheets(sheets, name="mappings.xlsx"):
@@ -32,6 +35,7 @@ def read(tmp_path):
         path.write_bytes(sheets if isinstance(sheets, bytes) else book(sheets))
         return read_mappings(path)
 
+    read_sheets.path = tmp_path / "mappings.xlsx"
     return read_sheets
 
 
@@ -39,7 +43,7 @@ def test_pro_1_reads_every_mapping_by_its_french_titles(tmp_path):
     sheets = {
         mapping.fr: [
             [column.fr for column in columns_of(mapping)],
-            [f"{column.name}1" for column in mapping.keys] + [""] * len(mapping.values),
+            [EXAMPLES.get(column.name, column.name) for column in mapping.keys] + [""] * len(mapping.values),
         ]
         for mapping in MAPPINGS.values()
     }
@@ -49,7 +53,7 @@ def test_pro_1_reads_every_mapping_by_its_french_titles(tmp_path):
     assert outcomes.empty
     assert set(found) == set(MAPPINGS)
     for name, mapping in MAPPINGS.items():
-        row = {key: f"{key}1" for key in mapping.key_names} | dict.fromkeys(mapping.value_names, "")
+        row = {key: EXAMPLES.get(key, key) for key in mapping.key_names} | dict.fromkeys(mapping.value_names, "")
         assert found[name].to_dict("records") == [row]
         assert list(found[name].columns) == list(mapping.empty().columns)
         assert {str(dtype) for dtype in found[name].dtypes} == {"str"}
@@ -221,6 +225,59 @@ def test_pro_1_a_file_that_is_missing_or_no_workbook_is_said(tmp_path, read):
         assert ".xlsx" in todo(outcomes.iloc[0].to_dict(), "fr")
 
 
+def test_pro_1_a_folder_that_cannot_be_read_says_what_to_do(tmp_path):
+    (tmp_path / "taxes.csv").mkdir()
+    _, outcomes = read_mappings(tmp_path)
+    assert [code for code, _, _ in said(outcomes)] == ["mapping-file-refused"]
+    row = outcomes.iloc[0].to_dict()
+    assert message(row, "fr") == "taxes.csv est un dossier ; il faut un fichier."
+    assert todo(row, "en") == "Give the path of the file itself."
+
+
+@pytest.mark.parametrize(
+    ("title", "meant"),
+    [("Transporteur", "Transporteurs"), ("Carrier", "Transporteurs"), ("Mode de paiement", "Modes de paiement")],
+)
+def test_pro_1_a_sheet_whose_name_is_mistyped_is_said_and_not_passed_over(read, title, meant):
+    _, outcomes = read({"Taxes": [["Taxe boutique", "Taux %", "Pays", "Code TVA"]], title: CARRIERS, "Calculs": []})
+    assert said(outcomes) == [("mapping-sheet-misnamed", f"mappings.xlsx, {title}", meant)]
+    assert add_new_values(read.path, {"carriers": pd.DataFrame({"carrier": ["DHL"]}, dtype="str")})[0] == 0
+
+
+def test_pro_1_beside_the_sheet_itself_one_of_nearly_its_name_is_the_bookkeepers_own(read):
+    found, outcomes = read({"Transporteurs": CARRIERS, "Transporteur": [["autre"]]})
+    assert outcomes.empty
+    assert len(found["carriers"]) == 2
+
+
+def test_ord_41_a_rate_or_a_date_that_is_none_is_named_by_its_cell(read):
+    _, outcomes = read(
+        {
+            "Taxes": [
+                ["Taxe boutique", "Taux %", "Pays", "Code TVA"],
+                ["*", "20 %", "*", "A"],
+                ["*", "5,50", "*", "B"],
+                ["*", "*", "*", "C"],
+                ["TVA", "vingt", "FR", "D"],
+            ],
+            "Taux de TVA": [
+                ["Pays ou zone (code)", "Taux %", "À partir du", "Nature du taux", "Jusqu'au"],
+                ["CH", 8.1, date(2024, 1, 1), "normal", ""],
+                ["CH", "8.1", "01/01/2023", "normal", "31/12/2023"],
+                ["CH", "8.1", "1er janvier", "normal", "toujours"],
+            ],
+        }
+    )
+    assert said(outcomes) == [
+        ("mapping-no-rate", "mappings.xlsx, Taxes!B5", "vingt"),
+        ("mapping-no-date", "mappings.xlsx, Taux de TVA!C4", "1er janvier"),
+        ("mapping-no-date", "mappings.xlsx, Taux de TVA!E4", "toujours"),
+    ]
+    for row in outcomes.to_dict("records"):
+        assert row["value"] in message(row, "fr")
+        assert todo(row, "fr") != todo(row, "en")
+
+
 def test_sec_4_a_workbook_that_would_fill_the_memory_is_refused(read, monkeypatch):
     data = book({"Transporteurs": CARRIERS})
     unpacked = sum(len(part) for part in parts(data).values())
@@ -286,6 +343,22 @@ def test_pro_1_csv_files_are_read_like_sheets(tmp_path):
         "currencies.csv",
         "taxes.csv",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("carriers.CSV", b"carrier|shipping_code\nColissimo|COL\n", ""),
+        ("carriers.csv", b'carrier;shipping_code\n"Colissimo;COL\nChronopost;CHR\n', "mapping-file-unreadable"),
+        ("carriers.csv", "carrier;shipping_code\nColissimo;COL\n".encode("utf-16-le"), "mapping-file-unreadable"),
+        ("carrier.csv", b"carrier;shipping_code\nColissimo;COL\n", "mapping-sheet-misnamed"),
+    ],
+)
+def test_pro_1_no_csv_file_is_passed_over_or_half_read(tmp_path, name, data, code):
+    (tmp_path / name).write_bytes(data)
+    found, outcomes = read_mappings(tmp_path)
+    assert outcomes["code"].tolist() == ([code] if code else [])
+    assert found["carriers"].to_numpy().tolist() == ([] if code else [["Colissimo", "COL"]])
 
 
 def test_pro_1_mistakes_of_csv_files_are_named_by_cell_too(tmp_path):

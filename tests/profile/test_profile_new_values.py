@@ -191,6 +191,7 @@ def test_ord_45_what_the_system_refuses_is_said(path, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == ["mappings.xlsx"]
     count, outcomes = add_new_values(path / "no-folder" / "m.xlsx", keys("carriers", ["DHL"]))
     assert (count, outcomes["code"].tolist()) == (0, ["mapping-file-not-written"])
+    assert "une partie du chemin est un fichier" in message(outcomes.iloc[0].to_dict(), "fr")
 
 
 def test_ord_45_what_was_saved_meanwhile_is_not_overwritten(path, monkeypatch):
@@ -324,7 +325,7 @@ def test_ord_45_a_sheet_that_cannot_be_edited_in_place_is_said(tmp_path):
     path.write_bytes(packed(MINIMAL | {"xl/one.xml": text.encode("utf-16")}))
     before = path.read_bytes()
     count, outcomes = add_new_values(path, keys("carriers", ["DHL"]))
-    assert (count, outcomes["code"].tolist()) == (0, ["mapping-file-not-written"])
+    assert (count, outcomes["code"].tolist()) == (0, ["mapping-file-not-edited"])
     assert path.read_bytes() == before
 
 

@@ -112,22 +112,25 @@ def _chosen(profile: str | None) -> Chosen:
 
 
 def _given(file: Path) -> bytes:
+    from passerelle.messages import system  # noqa: PLC0415
+
     try:
         return file.read_bytes()
     except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+        raise typer.BadParameter(system.texts(error, file)[f"reason_{language()}"]) from None
 
 
 def _extracts(chosen: Chosen, folder: Path | None) -> Extracts:
     """Read the extracts; one that cannot be read is no fault of the files that are checked."""
     from passerelle.formats.errors import FormatError  # noqa: PLC0415
+    from passerelle.messages import system  # noqa: PLC0415
 
     try:
         return chosen.read_extracts(folder)
     except FormatError as error:
         typer.echo("\n".join(filter(None, (error.text(language()), error.todo(language())))), err=True)
     except OSError as error:
-        typer.echo(f"{error.filename}: {error.strerror}", err=True)
+        typer.echo(system.text(error, language()), err=True)
     raise typer.Exit(WRONG_USAGE)
 
 

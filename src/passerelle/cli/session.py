@@ -77,6 +77,7 @@ def _told(error: Exception) -> tuple[str, int] | None:
     from passerelle.formats.notation import DescriptorError  # noqa: PLC0415
     from passerelle.formats.registry import UnknownFormatError  # noqa: PLC0415
     from passerelle.ledger.errors import LedgerError, WrongUrlError  # noqa: PLC0415
+    from passerelle.messages import system  # noqa: PLC0415
     from passerelle.profile.loader import ProfileError  # noqa: PLC0415
     from passerelle.run.errors import RunError  # noqa: PLC0415
     from passerelle.storage.errors import BadPlace, StorageError  # noqa: PLC0415
@@ -89,5 +90,5 @@ def _told(error: Exception) -> tuple[str, int] | None:
         message = "\n".join(filter(None, (error.text(chosen), error.todo(chosen))))
         return message, WRONG_USAGE if usage else FAILED
     if isinstance(error, OSError):
-        return f"{error.strerror}: {error.filename}" if error.filename else str(error), FAILED
+        return system.text(error, chosen), FAILED
     return None

@@ -132,7 +132,8 @@ def next_mark(dates: pd.Series, said: pd.DataFrame, days: Window, mark: date | N
     refused = dates.reindex(said.loc[said["state"] == "failed", "record"].unique())
     if not (is_gapless and is_up_to_date) or refused.isna().any():  # a file, or an order that could not be read
         return None
-    return min([today, *refused.dt.date])
+    earliest: date = min([today, *refused.dt.date])
+    return earliest
 
 
 def not_asked_for(orders: pd.DataFrame, statuses: pd.DataFrame, scope: Scope, options: OrderOptions) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from passerelle.exchange.mappings import IGNORE
+from passerelle.exchange.mappings import ANY, IGNORE
 from passerelle.exchange.selection import YES
 from passerelle.formats.descriptor import label_key
 from passerelle.messages import Language
@@ -34,6 +34,8 @@ _CHOSEN = {
     for column, choices in CHOICES.items()
 }
 _EXCEL_DIGITS = 15
+_RATE = re.compile(r"\d{1,3}([.,]\d{0,6})?$")
+_DAYS = ("%Y-%m-%d", "%d/%m/%Y")
 _LEADING_ZEROS = re.compile(r"^0+$")
 
 
@@ -53,6 +55,25 @@ def written(column: str, value: str, language: Language) -> str:
 def possible(column: str, language: Language) -> list[str]:
     """Give what people may write in a column of ``CHOICES``."""
     return [written(column, value, language) for value in CHOICES[column]]
+
+
+def fault(column: str, text: str) -> str:
+    """Give the code of what keeps a rate or a date from being read; empty: it can be, or is neither."""
+    if text in {"", ANY, IGNORE}:
+        return ""
+    if column == "tax_rate":
+        return "" if _RATE.match(text) else "mapping-no-rate"
+    if column in {"valid_from", "valid_to"}:
+        return "" if any(_is_day(text, form) for form in _DAYS) else "mapping-no-date"
+    return ""
+
+
+def _is_day(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        return False
+    return True
 
 
 def plain(value: object, number_format: str = "General") -> str:

@@ -19,6 +19,7 @@ from passerelle.formats.errors import FormatError
 from passerelle.formats.notation import DescriptorError
 from passerelle.formats.reader import read
 from passerelle.formats.registry import Formats, UnknownFormatError, formats
+from passerelle.messages import system
 from passerelle.profile.loader import LoadedProfile, dotted, hint
 from passerelle.profile.positions import Key
 from passerelle.profile.workbook import Mappings, read_mappings, shown_keys
@@ -300,7 +301,7 @@ def _places(loaded: LoadedProfile, secrets_file: Path | None) -> Outcomes:
 def _texts(error: FormatError | BadPlace | OSError) -> dict[str, str]:
     """Give what an error says and advises, in both languages."""
     if isinstance(error, OSError):
-        return {"reason_fr": f"{error.strerror}.", "reason_en": f"{error.strerror}.", "todo_fr": "", "todo_en": ""}
+        return system.texts(error)
     return {
         "reason_fr": error.text("fr"),
         "reason_en": error.text("en"),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from pathlib import PurePath
 
 from passerelle.profile.sheets import Cell, Sheet
 from passerelle.profile.splice import Cells, storable
@@ -24,11 +25,11 @@ def sheet_of(name: str, data: bytes) -> Sheet:
 
     Raises:
         ValueError: its encoding is none of UTF-8, UTF-16 and Windows-1252.
-        csv.Error: a cell is larger than any text of a mapping.
+        csv.Error: a cell is larger than any text of a mapping, or a quotation mark is not closed.
     """
     text, _ = _decoded(data)
     rows = ([Cell(_unguarded(cell.strip())) for cell in row] for row in _rows(text))
-    return Sheet.of(name.removesuffix(".csv"), name, rows)
+    return Sheet.of(PurePath(name).stem, name, rows)
 
 
 def with_cells(data: bytes, cells: Cells) -> bytes:
@@ -56,6 +57,8 @@ def _decoded(data: bytes) -> tuple[str, str]:
         return data.decode("utf-16"), "utf-16"
     if data.startswith(codecs.BOM_UTF8) or not data:
         return data.decode("utf-8-sig"), "utf-8-sig"
+    if b"\0" in data:
+        raise ValueError("UTF-16 without its mark, or no text")
     try:
         return data.decode(), "utf-8"
     except UnicodeDecodeError:
@@ -63,13 +66,13 @@ def _decoded(data: bytes) -> tuple[str, str]:
 
 
 def _rows(text: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True))
 
 
 def _separator(text: str) -> str:
     """Give what stands most often in the first line; titles of mappings have none of them."""
     first = text.lstrip().partition("\n")[0]
-    return max(";,\t", key=first.count)
+    return max(";,\t|", key=first.count)
 
 
 def _line_end(text: str) -> str:

@@ -24,7 +24,7 @@ from pydantic_core import ErrorDetails
 from passerelle import outcome
 from passerelle.exchange import reference
 from passerelle.exchange.mappings import MAPPINGS
-from passerelle.messages import Language, codes
+from passerelle.messages import Language, codes, system
 from passerelle.profile.cells import chosen, possible
 from passerelle.profile.positions import Key, key_lines, line_of
 from passerelle.profile.settings import Profile
@@ -160,7 +160,7 @@ def load(path_or_name: str | Path, *, profiles_folder: Path = Path("profiles")) 
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ProfileError(_said(path, "profile-unreadable", reason=error.strerror or "")) from error
+        raise ProfileError(_unreadable(path, error)) from error
     document, lines = _parsed(path, data)
     language = document.get("language")
     known_language = language if language in {"fr", "en"} else None
@@ -178,8 +178,7 @@ def load(path_or_name: str | Path, *, profiles_folder: Path = Path("profiles")) 
     try:
         return LoadedProfile(profile, path, _sha256(data, profile.mappings), lines)
     except OSError as error:
-        problem = _said(profile.mappings, "profile-unreadable", reason=error.strerror or "")
-        raise ProfileError(problem, known_language) from error
+        raise ProfileError(_unreadable(profile.mappings, error), known_language) from error
 
 
 def names(profiles_folder: Path) -> list[str]:
@@ -368,6 +367,10 @@ def _said(path: Path, code: str, line: int = 1, *, field: str = "", value: str =
     return outcome.said(
         code, [str(path)], record_type="profile", stage="read", field=field, value=value, line=line, **params
     )
+
+
+def _unreadable(path: Path, error: OSError) -> pd.DataFrame:
+    return _said(path, "profile-unreadable", 1, **system.texts(error, path))
 
 
 def _sha256(settings: bytes, mappings: Path) -> str:

@@ -5,6 +5,7 @@ Source: spec 00-overview (mapping), ORD-2, ORD-40 to 45; FMT-2 (header labels wi
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,13 +17,15 @@ from passerelle.exchange.mappings import IGNORE, MAPPINGS, MappingColumn, Mappin
 from passerelle.formats.descriptor import label_key
 from passerelle.messages import Language
 from passerelle.outcome import none, said, together
-from passerelle.profile.cells import chosen, possible, rate
+from passerelle.profile.cells import chosen, fault, possible, rate
 
 NEW_COLUMN = {"fr": "Nouveau", "en": "New"}
 """The column that marks the rows the program added (ORD-45)."""
 NEW_MARK = {"fr": "nouveau", "en": "new"}
 
 _HEADER_WITHIN = 20
+_MISTYPED = 0.85
+"""How alike a title is (``difflib``) that was meant for another one: a letter or two."""
 _REMARK = re.compile(r"\(.*?\)")
 
 
@@ -90,6 +93,13 @@ def mapping_of(title: str) -> MappingTable | None:
     """Tell which mapping a sheet or a file holds, by its French title or its name."""
     wanted = label_key(title)
     return next((one for one in MAPPINGS.values() if wanted in {label_key(one.fr), label_key(one.name)}), None)
+
+
+def nearest(title: str, lacking: Iterable[MappingTable]) -> MappingTable | None:
+    """Tell which mapping that has no sheet a title was meant for: one that is almost its own."""
+    titles = {label_key(text): one for one in lacking for text in (one.fr, one.name)}
+    near = difflib.get_close_matches(label_key(title), titles, n=1, cutoff=_MISTYPED)
+    return titles[near[0]] if near else None
 
 
 def header_of(mapping: MappingTable, sheet: Sheet) -> Header | None:
@@ -177,6 +187,8 @@ class _Reading:
             choices = ", ".join(possible(column, self.header.language))
             self._say("mapping-not-possible", number, column, text, possible=choices)
             return text
+        if unread := fault(column, value):
+            self._say(unread, number, column, text)
         return value
 
     def _say(self, code: str, number: int, column: str, value: str = "", **params: str) -> None:

@@ -29,8 +29,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
 from passerelle.exchange.mappings import ANY, MAPPINGS, MappingTable, find
-from passerelle.messages import Language
-from passerelle.outcome import said, together
+from passerelle.messages import Language, system
+from passerelle.outcome import none, said, together
 from passerelle.profile import csv_files, splice
 from passerelle.profile.cells import CHOICES, plain, possible, written
 from passerelle.profile.sheets import (
@@ -44,6 +44,7 @@ from passerelle.profile.sheets import (
     header_of,
     mapping_of,
     mapping_rows,
+    nearest,
 )
 from passerelle.profile.splice import Cells, Written
 
@@ -96,8 +97,12 @@ def read_mappings(path: Path) -> tuple[Mappings, pd.DataFrame]:
 def mapping_files(path: Path) -> list[Path]:
     """Give the files that hold the mappings: the workbook, or the folder's CSV files."""
     if path.is_dir():
-        return sorted(file for file in path.glob("*.csv") if mapping_of(file.stem))
+        return [file for file in _csv_files(path) if mapping_of(file.stem)]
     return [path] if path.is_file() else []
+
+
+def _csv_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".csv" and not file.name.startswith("."))
 
 
 def create_workbook(path: Path, rows: Mapping[str, pd.DataFrame] | None = None, *, language: Language = "fr") -> None:
@@ -157,8 +162,8 @@ def add_new_values(
         if not path.exists():
             create_workbook(path, language=language)
         return _added(path, values, language)
-    except PermissionError as error:
-        return 0, _of_file("mapping-file-open", path, error)
+    except PermissionError:
+        return 0, _of_file("mapping-file-open", path)
     except OSError as error:
         return 0, _of_file("mapping-file-not-written", path, error)
 
@@ -187,17 +192,19 @@ def _added(path: Path, values: Mapping[str, pd.DataFrame], language: Language) -
     for file, sheets_of_file in edits.items():
         try:
             _replace(file, _edited(file, sheets_of_file), seen.get(file))
-        except PermissionError as error:
-            added[file] = [_of_file("mapping-file-open", file, error)]
-        except (OSError, *_UNREADABLE) as error:
+        except PermissionError:
+            added[file] = [_of_file("mapping-file-open", file)]
+        except OSError as error:
             added[file] = [_of_file("mapping-file-not-written", file, error)]
+        except _UNREADABLE:
+            added[file] = [_of_file("mapping-file-not-edited", file)]
     outcomes = together([problems, *(said_ for of_file in added.values() for said_ in of_file)])
     return int((outcomes["code"] == "mapping-value-added").sum()), outcomes
 
 
 def _edited(file: Path, edits: Mapping[str, Cells]) -> bytes:
     data = file.read_bytes() if file.exists() else b""
-    if file.suffix == ".csv":
+    if file.suffix.lower() == ".csv":
         (cells,) = edits.values()
         return csv_files.with_cells(data, cells)
     return splice.with_cells(data, edits)
@@ -254,12 +261,20 @@ def _sheets(path: Path) -> tuple[dict[str, Sheet], pd.DataFrame]:
     if not files and not path.is_dir():
         return {}, said("mapping-file-missing", [path.name], record_type="mapping", stage="read", value=str(path))
     found: dict[str, Sheet] = {}
+    others = {file.name: file.stem for file in _csv_files(path) if file not in files} if path.is_dir() else {}
     problems = []
     for file in files:
         try:
-            sheets = _of_workbook(file) if path.is_file() else [csv_files.sheet_of(file.name, file.read_bytes())]
-        except (*_UNREADABLE, OSError) as error:
-            problems.append(_of_file("mapping-file-unreadable", file, error))
+            if path.is_file():
+                sheets, own = _of_workbook(file)
+                others |= {f"{file.name}, {title}": title for title in own}
+            else:
+                sheets = [csv_files.sheet_of(file.name, file.read_bytes())]
+        except OSError as error:
+            problems.append(_of_file("mapping-file-refused", file, error))
+            continue
+        except _UNREADABLE:
+            problems.append(_of_file("mapping-file-unreadable", file))
             continue
         for sheet in sheets:
             mapping = mapping_of(sheet.title)
@@ -273,23 +288,34 @@ def _sheets(path: Path) -> tuple[dict[str, Sheet], pd.DataFrame]:
                         other=found[mapping.name].place,
                     )
                 )
+    problems += [_misnamed(place, title, found) for place, title in others.items()]
     return found, together(problems)
 
 
-def _of_workbook(file: Path) -> list[Sheet]:
+def _misnamed(place: str, title: str, found: Mapping[str, Sheet]) -> pd.DataFrame:
+    """Say that a sheet was meant for a mapping that has none, its name being almost that mapping's."""
+    meant = nearest(title, (mapping for mapping in MAPPINGS.values() if mapping.name not in found))
+    if meant is None:
+        return none()
+    return said("mapping-sheet-misnamed", [place], record_type="mapping", stage="read", value=meant.fr)
+
+
+def _of_workbook(file: Path) -> tuple[list[Sheet], list[str]]:
+    """Read the sheets that hold mappings, and give the titles of the others."""
     data = file.read_bytes()
     with zipfile.ZipFile(BytesIO(data)) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > UNPACKED_LIMIT:
             raise ValueError("larger than any workbook of mappings")
-    sheets = []
+    sheets, others = [], []
     with warnings.catch_warnings(action="ignore"):  # of what openpyxl would lose, did it write the workbook
         for sheet in load_workbook(BytesIO(data), read_only=True).worksheets:
             if mapping_of(sheet.title) is None:
+                others.append(sheet.title)
                 continue
             sheet.reset_dimensions()  # what a file says of its own size is often wrong
             rows = ([_cell(cell) for cell in row] for row in sheet.iter_rows())
             sheets.append(Sheet.of(sheet.title, f"{file.name}, {sheet.title}", rows))
-    return sheets
+    return sheets, others
 
 
 def _cell(cell: OpenedCell | MergedCell) -> Cell:
@@ -372,6 +398,6 @@ def _replace(path: Path, data: bytes, seen: os.stat_result | None = None) -> Non
         part.unlink(missing_ok=True)
 
 
-def _of_file(code: str, file: Path, error: Exception) -> pd.DataFrame:
-    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return said(code, [file.name], record_type="mapping", stage="read", reason=reason)
+def _of_file(code: str, file: Path, error: OSError | None = None) -> pd.DataFrame:
+    params = {} if error is None else system.texts(error, file.name)
+    return said(code, [file.name], record_type="mapping", stage="read", **params)
