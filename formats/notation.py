@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Self, TypeAlias, TypeVar
 
 import yaml
@@ -76,8 +77,9 @@ class Section(dict[str, "Node"]):
 Node: TypeAlias = Scalar | Items | Section
 
 
+@lru_cache
 def parse(text: str, file: str) -> Section:
-    """Read one descriptor file.
+    """Read one descriptor file; what it gives is shared, and changed by nobody.
 
     Raises:
         DescriptorError: no YAML, or no mapping at its top, or a property stands twice.

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ import pyarrow.compute as pc
 from passerelle.formats.descriptor import Descriptor, Field
 from passerelle.formats.repertoire import repertoire
 from passerelle.formats.values import SHOWN, Mask, mask, range_problems, render, text_problems
+from passerelle.money import Ints
 from passerelle.outcome import said, together
 
 _BREAKS = r"\r\n|[\x00-\x1f\x7f\x{85}\x{2028}\x{2029}]"
@@ -63,6 +65,8 @@ class _Block:
         first: whether a row is the first of its record.
         refused: whether something of a row cannot be written.
         told: what was said of them.
+        shared: what the rows of a record have in common, as a block of one row per record.
+        places: of each row, the row of ``shared``.
     """
 
     descriptor: Descriptor
@@ -72,6 +76,20 @@ class _Block:
     first: Mask
     refused: Mask
     told: list[pd.DataFrame]
+    shared: _Block | None = None
+    places: Ints | None = None
+
+    def shares(self, one: Field) -> bool:
+        """Tell whether a field has the same text on all rows of a record, so that it is made once."""
+        return self.shared is not None and one.rows != "first" and one.source not in self.table
+
+    def values(self, one: Field) -> pd.Series | None:
+        """Give the values of a field, row by row; None where it has none."""
+        if one.constant is not None:
+            return None
+        if self.shared is None or one.source not in self.shared.table:
+            return self.table.get(one.source)
+        return self.shared.table[one.source].take(self.places).reset_index(drop=True)
 
     def tell(self, code: str, one: Field, where: Mask, texts: pa.Array, **params: Any) -> None:
         """Say something of some rows, once per record and value; a list in ``params`` has one entry for each row."""
@@ -96,6 +114,7 @@ def write(
     settings: Mapping[str, object] | None = None,
     record_column: str | None = None,
     record_type: str = "row",
+    shared: pd.DataFrame | None = None,
 ) -> Written:
     """Write a table.
 
@@ -107,14 +126,17 @@ def write(
         record_column: column that tells which rows belong together (a document): they stand one after the other and
             are refused together. None: every row is for itself.
         record_type: what such a record is called in the outcomes.
+        shared: one row per record with further columns, the same on all its rows: their texts are made once. For a
+            delimited format of one kind of record and several columns.
 
     Raises:
         TypeError: the table lacks the source of a required field.
         DescriptorError: see ``Descriptor.configured``.
     """
     descriptor = descriptor.configured(settings)
+    known = {*table, *(() if shared is None else shared)}
     lacking = [
-        one.source for one in descriptor.fields if one.required and one.constant is None and one.source not in table
+        one.source for one in descriptor.fields if one.required and one.constant is None and one.source not in known
     ]
     if lacking:
         raise TypeError(f"format {descriptor.name} needs columns that the table lacks: {', '.join(lacking)}")
@@ -127,7 +149,11 @@ def write(
         rows = slice(start, start + _BLOCK)
         part = table.iloc[rows].reset_index(drop=True)
         block = _Block(descriptor, part, records.iloc[rows], record_type, first[rows], refused[rows], told)
-        blocks.append(_lines(descriptor, _cells(block)))
+        if shared is not None:
+            _share(block, shared.set_index(record_column, drop=False))
+        blocks.append(_lines(block, _cells(block)))
+        if block.shared is not None:
+            refused[rows] |= block.shared.refused[block.places]
     kept = ~records.isin(records[refused]).to_numpy(dtype=bool) if refused.any() else ~refused
     file = io.BytesIO()
     file.write(_encoded(descriptor, _header(descriptor), first=True))
@@ -146,28 +172,50 @@ def _records(descriptor: Descriptor, table: pd.DataFrame, record_column: str | N
     return pd.Series([f"{descriptor.path}:{line}" for line in range(start, start + len(table))], dtype="str")
 
 
+def _share(block: _Block, records: pd.DataFrame) -> None:
+    """Give a block what its rows have in common; ``records`` is indexed by record."""
+    places, met = pd.factorize(block.records)
+    names = pd.Series(met, dtype="str")
+    count = len(names)
+    block.places = places
+    block.shared = _Block(
+        block.descriptor,
+        records.loc[names].reset_index(drop=True),
+        names,
+        block.record_type,
+        np.ones(count, bool),
+        np.zeros(count, bool),
+        block.told,
+    )
+
+
 def _cells(block: _Block) -> dict[str, pa.Array]:
-    """Make the texts of all fields, and say what is wrong with them."""
+    """Make the texts of all fields, and say what is wrong with them; those that the rows share come once per record."""
     cells: dict[str, pa.Array] = {}
     for one in block.descriptor.fields:
-        values = block.table.get(one.source) if one.constant is None else None
-        if values is None and not one.constant:
-            cells[one.name] = pa.repeat(pa.scalar("", pa.large_string()), len(block.table))
-            continue
-        texts = _constants(block, one) if values is None else _rendered(one, values)
-        if one.rows == "first":
-            texts = pc.if_else(pa.array(block.first), texts, _nothing(one))
-        applies = pc.is_in(cells[block.descriptor.kind_field], pa.array(one.kinds, texts.type)) if one.kinds else None
-        if applies is not None:
-            texts = pc.if_else(applies, texts, "")
-        if one.type in {"string", "boolean"}:
-            texts = _cut(block, one, _in_marks(block.descriptor, _in_characters(block, one, texts)))
-        for problem in text_problems(one, texts) + ([] if values is None else range_problems(one, values)):
-            where = problem.where if applies is None else problem.where & mask(applies)
-            block.refused |= where
-            block.tell(problem.code, one, where, texts, **problem.params)
-        cells[one.name] = texts
+        own = block.shared if block.shared is not None and block.shares(one) else block
+        cells[one.name] = _texts(own, one, cells)
     return cells
+
+
+def _texts(block: _Block, one: Field, cells: Mapping[str, pa.Array]) -> pa.Array:
+    """Make the texts of a field; ``cells`` are those of the fields before it."""
+    values = block.values(one)
+    if values is None and not one.constant:
+        return pa.repeat(pa.scalar("", pa.large_string()), len(block.table))
+    texts = _constants(block, one) if values is None else _rendered(one, values)
+    if one.rows == "first":
+        texts = pc.if_else(pa.array(block.first), texts, _nothing(one))
+    applies = pc.is_in(cells[block.descriptor.kind_field], pa.array(one.kinds, texts.type)) if one.kinds else None
+    if applies is not None:
+        texts = pc.if_else(applies, texts, "")
+    if one.type in {"string", "boolean"}:
+        texts = _cut(block, one, _in_marks(block.descriptor, _in_characters(block, one, texts)))
+    for problem in text_problems(one, texts) + ([] if values is None else range_problems(one, values)):
+        where = problem.where if applies is None else problem.where & mask(applies)
+        block.refused |= where
+        block.tell(problem.code, one, where, texts, **problem.params)
+    return texts
 
 
 def _constants(block: _Block, one: Field) -> pa.Array:
@@ -228,8 +276,11 @@ def _cut(block: _Block, one: Field, texts: pa.Array) -> pa.Array:
     return pc.utf8_slice_codeunits(texts, 0, one.limit)
 
 
-def _lines(descriptor: Descriptor, cells: Mapping[str, pa.Array]) -> pa.Array:
+def _lines(block: _Block, cells: Mapping[str, pa.Array]) -> pa.Array:
     """Join cells to lines, each with its end."""
+    descriptor = block.descriptor
+    if block.shared is not None:
+        return _joined_apart(block, cells)
     if not descriptor.kind_field:
         return _joined(descriptor, descriptor.fields, cells)
     kinds = cells[descriptor.kind_field]
@@ -257,6 +308,19 @@ def _joined(descriptor: Descriptor, fields: Sequence[Field], cells: Mapping[str,
         parts = [begin, *(part for column in columns for part in (column, between))]
         parts[-1] = end
     return _concatenated([*parts, descriptor.line_end])
+
+
+def _joined_apart(block: _Block, cells: Mapping[str, pa.Array]) -> pa.Array:
+    """Join cells to lines; those side by side that the rows of a record share are joined once per record."""
+    mark, between, end = _frame(block.descriptor, header=False)
+    parts: list[pa.Array | str] = []
+    for is_shared, fields in groupby(block.descriptor.fields, block.shares):
+        marked: list[pa.Array | str] = []
+        for one in fields:
+            marked += [mark, _guarded(block.descriptor, cells[one.name], alone=False)]
+            mark = between
+        parts += [_concatenated(marked).take(pa.array(block.places))] if is_shared else marked
+    return _concatenated([*parts, end, block.descriptor.line_end])
 
 
 def _frame(descriptor: Descriptor, *, header: bool) -> tuple[str, str, str]:

@@ -29,11 +29,12 @@ from passerelle.messages import Code, Language, code
 COLUMNS = ("record_type", "record", "stage", "state", "code", "field", "value", "params")
 Stage = Literal["read", "select", "map", "exchange", "write", "deliver"]
 _SEVERITY = {"succeeded": 0, "ignored": 1, "failed": 2}
+_NONE = pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS})
 
 
 def none() -> pd.DataFrame:
     """Give an outcomes table without rows."""
-    return pd.DataFrame({column: pd.Series(dtype="str") for column in COLUMNS})
+    return _NONE.copy(deep=False)
 
 
 def said(

@@ -146,6 +146,8 @@ class Changes:
     def entered(self, order_keys: pd.Series) -> Changes:
         """Leave those alone that were to be entered again and are not among the orders that go out."""
         held = self.version.index.difference(pd.Index(order_keys))
+        if held.empty:
+            return self
         documents = self.documents[~self.documents["order_key"].isin(held)].reset_index(drop=True)
         keys = documents["document_key"]
         return replace(
@@ -181,6 +183,8 @@ def found(
     """
     known = exchanged.drop_duplicates("record_key").set_index("record_key").reindex(contents.index)
     known = known.dropna(subset=["content_hash"])
+    if known.empty:
+        return _unchanged(known["content_hash"].astype("str"))
     reverses = options.changes == "reverse" and sent is not None
     before = sent if reverses and sent is not None else _nothing_sent()
     orders = sales.orders.set_index("order_key").loc[known.index]
@@ -209,6 +213,15 @@ def found(
         replaced=known.loc[is_reversed | is_again, "content_hash"],
         version=_next_version(known.loc[is_again, "document_number"]),
         **_reversals(before, documents.reset_index(drop=True), breakdown, today),
+    )
+
+
+def _unchanged(nothing: pd.Series) -> Changes:
+    """Say that no order was exchanged before: nothing can have changed."""
+    sent = _nothing_sent()
+    breakdown = pd.DataFrame(columns=["order_key", "tax_rate", "vat_code", "base", "tax", "total"])
+    return Changes(
+        outcome.none(), nothing.index, nothing, nothing, sent.documents, sent.lines, sent.settlements, breakdown
     )
 
 

@@ -74,7 +74,10 @@ def parted(sales: SalesOrders, whole: Iterable[str], options: OrderOptions) -> P
 
 def _parts(sales: SalesOrders, whole: Iterable[str]) -> pd.DataFrame:
     """Give the parts: ``order_key``, ``address_id``, ``number``, ``part_key``; none of an order with one only."""
-    places = sales.addresses.loc[sales.addresses["kind"] == "delivery", _PART].drop_duplicates()
+    places = sales.addresses.loc[sales.addresses["kind"] == "delivery", _PART]
+    if not places["order_key"].duplicated().any():
+        return places.iloc[:0]
+    places = places.drop_duplicates()
     places = places[places["order_key"].duplicated(keep=False) & ~texts.among(places["order_key"], whole)]
     lines = sales.lines[texts.among(sales.lines["order_key"], places["order_key"]) & (sales.lines["quantity"] != 0)]
     used = _placed(lines, places)[_PART].drop_duplicates()

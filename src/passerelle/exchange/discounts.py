@@ -14,6 +14,13 @@ from passerelle.exchange.lines import missing_article
 from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.vat import GROUP
 
+_NOTHING = pd.DataFrame(
+    {
+        name: pd.Series(dtype="str" if name in {"order_key", "vat_code", "label"} else "int64")
+        for name in (*GROUP, "amount_excl", "amount_incl", "decimals", "label")
+    }
+)
+
 
 def spread(allowances: pd.DataFrame, lines: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
     """Spread every order's allowances over its VAT rates.
@@ -32,6 +39,8 @@ def spread(allowances: pd.DataFrame, lines: pd.DataFrame, charges: pd.DataFrame)
         One row per order, rate and VAT code that a discount falls on: ``GROUP``, ``amount_excl``, ``amount_incl``
         (positive, at the currency's decimals), ``label``, ``decimals``.
     """
+    if allowances.empty:
+        return _NOTHING.copy(deep=False)
     reduced = lines[texts.among(lines["order_key"], allowances["order_key"])]
     goods = _bases(reduced, "net_excl", "net_incl")
     shipping = _bases(charges[charges["kind"] == "shipping"], "amount_excl", "amount_incl")

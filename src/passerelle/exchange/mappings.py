@@ -239,23 +239,35 @@ def find(
         default: the profile's default values.
     """
     keys, values = mapping.key_names, mapping.value_names
+    if asked.empty:
+        nothing = pd.Series(dtype="bool", index=asked.index)
+        return Found(_blank(values, asked.index), nothing, nothing, _blank(keys))
     known = _folded(rows, keys)[keys]
     filled = (rows[values] != "").any(axis=1)
     cells = asked[keys].astype("str")
-    distinct, _ = pd.factorize(_as_one(cells))
-    met = cells[~cells.duplicated()]
+    # Many rows ask for the same: each distinct key is looked up once.
+    codes, _ = pd.factorize(_as_one(cells))
+    met = cells[~pd.Series(codes, cells.index).duplicated()]
     compared = _folded(met, keys)
     best = _best_rows(known[filled], compared)
     waits = texts.among(_as_one(compared), _as_one(known))
     unknown = met[(best < 0) & ~waits & ~compared.duplicated()].reset_index(drop=True)
-    chosen = best[distinct]
-    answers = rows.loc[filled, values].reset_index(drop=True).reindex(chosen).set_axis(asked.index).fillna("")
-    answered = pd.Series(chosen >= 0, asked.index)
+    answers = rows.loc[filled, values].reset_index(drop=True).reindex(best).fillna("")
+    answered = best >= 0
     if default:
         answers = pd.DataFrame({name: answers[name].where(answered, default.get(name, "")) for name in values})
         answered = answered | any(default.values())
-    ignored = (answers == IGNORE).any(axis=1)
-    return Found(answers.astype("str"), answered, ignored, unknown)
+    ignored = (answers == IGNORE).any(axis=1).to_numpy()
+    return Found(
+        answers.astype("str").take(codes).set_axis(asked.index),
+        pd.Series(answered[codes], asked.index),
+        pd.Series(ignored[codes], asked.index),
+        unknown,
+    )
+
+
+def _blank(names: list[str], index: pd.Index | None = None) -> pd.DataFrame:
+    return pd.DataFrame(columns=names, index=index, dtype="str")
 
 
 def _best_rows(rows: pd.DataFrame, keys: pd.DataFrame) -> money.Ints:

@@ -71,6 +71,7 @@ _OF_CUSTOMER = [
     "includes_tax",
 ]
 """What a customer takes from his document."""
+_NOBODY = pd.Series(dtype="str")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     credit, problems = _credit_notes(sales, of_run.orders["order_key"], outcome.together(said), context)
     said += problems
     parted = deliveries.parted(of_run, together, options)
-    sales = _without(join_orders([parted.sales, credit.sales]), pd.Series(dtype="str"))
+    sales = _without(join_orders([part for part in (parted.sales, credit.sales) if len(part.orders)]), _NOBODY)
     orders = currencies.charged(sales.orders, options)
     by_record = pd.concat([status.answers, credit.answers])
     answers = by_record.loc[parted.of_orders(orders["order_key"])]
@@ -455,6 +456,8 @@ def _selected(
 
 def _in_erp(sales: SalesOrders, context: Context) -> pd.DataFrame:
     """Say which orders the ERP has (ORD-63, ORD-81)."""
+    if context.erp_documents is None:
+        return outcome.none()
     buyers = sales.parties.drop_duplicates("customer_key").set_index("customer_key")
     people = _with_names(sales.orders, buyers, sales.addresses)
     known = pd.Index(context.exchanged["record_key"])
@@ -472,8 +475,9 @@ def _without(sales: SalesOrders, gone: pd.Series) -> SalesOrders:
         for name, within in _ORDER_WITHIN_AN_ORDER.items()
     }
     buyers = pd.Index(kept["orders"]["customer_key"].unique()).sort_values()
+    parties = sales.parties.drop_duplicates("customer_key")
     return SalesOrders(
-        **kept, parties=_ranked(sales.parties, "customer_key", buyers, "customer_key"), outcomes=sales.outcomes
+        **kept, parties=_ranked(parties, "customer_key", buyers, "customer_key"), outcomes=sales.outcomes
     )
 
 
@@ -517,6 +521,8 @@ def _credit_notes(
     sales: SalesOrders, fresh: pd.Series, said: pd.DataFrame, context: Context
 ) -> tuple[refunds.CreditNotes, list[pd.DataFrame]]:
     """Make sales of the refunds that become credit notes (ORD-61)."""
+    if sales.refunds.empty:
+        return refunds.no_credit_notes(sales), []
     sales = sales.only(set(sales.refunds["order_key"]))
     sound, wild = refunds.sound(sales)
     chosen, left_out = refunds.selected(
@@ -686,14 +692,15 @@ def _customers(
     met = header.loc[written, _OF_CUSTOMER].assign(is_known=known[written])
     rows = documents.customer_rows(met, account.buyers, sides, context.customers)
     rows = rows.assign(is_known=met["is_known"]).sort_values("customer_code", kind="stable", ignore_index=True)
-    new, old = (CUSTOMERS.conform(part) for part in (rows[~rows["is_known"]], rows[rows["is_known"]]))
-    new, old = new.reset_index(drop=True), documents.updated_addresses(old, context.customers)
+    new = CUSTOMERS.conform(rows[~rows["is_known"]]).reset_index(drop=True)
     places = [name for name in CUSTOMERS.names if name.startswith(("billing_", "delivery_"))]
-    addresses = pd.concat([new.drop_duplicates(["customer_code", *places]), old], ignore_index=True)
-    return (
-        new.drop_duplicates("customer_code", ignore_index=True),
-        addresses.sort_values("customer_code", kind="stable", ignore_index=True),
-    )
+    several = new[new["customer_code"].duplicated(keep=False)]
+    again = several.index[several.duplicated(["customer_code", *places])]
+    addresses = new.drop(index=again).reset_index(drop=True)
+    if rows["is_known"].any():
+        old = documents.updated_addresses(CUSTOMERS.conform(rows[rows["is_known"]]), context.customers)
+        addresses = pd.concat([addresses, old]).sort_values("customer_code", kind="stable", ignore_index=True)
+    return new.drop_duplicates("customer_code", ignore_index=True), addresses
 
 
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:

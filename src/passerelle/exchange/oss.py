@@ -11,6 +11,7 @@ user-asks A8, A24, D (OSS).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 import stdnum.eu.vat
@@ -83,7 +84,7 @@ def known_rates(own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         ``country``, ``tax_rate``, ``valid_from``, ``valid_to`` (both days included); an outcome for each row of the
         profile whose rate or dates cannot be read: it is not used.
     """
-    ours, _ = _read(territory.packaged("vat_rates.csv").rename(columns={"zone": "country"}))
+    ours = _packaged_rates()
     theirs, unreadable = _read(own[own["rate_kind"] != ""])
     by = ["country", "tax_rate"]
     replaced = pd.MultiIndex.from_frame(ours[by]).isin(pd.MultiIndex.from_frame(theirs[by]))
@@ -95,6 +96,11 @@ def known_rates(own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         field=mappings.VAT_RATES.fr,
     )
     return pd.concat([theirs, ours[~replaced]], ignore_index=True), said
+
+
+@cache
+def _packaged_rates() -> pd.DataFrame:
+    return _read(territory.packaged("vat_rates.csv").rename(columns={"zone": "country"}))[0]
 
 
 def _read(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -72,6 +72,15 @@ class CreditNotes:
         return CreditNotes(self.sales.only(set(kept["refund_key"])), kept, self.taxed)
 
 
+def no_credit_notes(sales: SalesOrders) -> CreditNotes:
+    """Give what stands for orders without refunds."""
+    return CreditNotes(no_orders(), _none_of(sales.refunds), pd.Series(dtype="bool"))
+
+
+def _none_of(refunds: pd.DataFrame) -> pd.DataFrame:
+    return refunds.iloc[:0].assign(refund_key="", amount=0, content="")
+
+
 def sound(sales: SalesOrders) -> tuple[SalesOrders, pd.DataFrame]:
     """Leave out the orders with numbers that cannot be true, and say so of their refunds."""
     wild = limits.out_of_range(sales)
@@ -120,7 +129,7 @@ def selected(
         others.
     """
     if sales.refunds.empty:
-        return sales.refunds.assign(refund_key="", amount=0, content=""), outcome.none()
+        return _none_of(sales.refunds), outcome.none()
     keyed = sales.refunds.assign(refund_key=refund_keys(sales.refunds)).drop_duplicates("refund_key")
     refunds = keyed.sort_values("refund_key", ignore_index=True)
     parts = _parts(sales)

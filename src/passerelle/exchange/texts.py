@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,13 @@ def among(texts: pd.Series, known: Iterable[str]) -> pd.Series:
     values = known if isinstance(known, pd.Series | pd.Index) else list(known)
     found = pc.is_in(pa.array(texts, _TEXT), value_set=pa.array(values, _TEXT))
     return pd.Series(found.to_numpy(zero_copy_only=False), texts.index, dtype="bool")
+
+
+def places(texts: pd.Series | pd.Index, known: pd.Series | pd.Index) -> npt.NDArray[np.int64]:
+    """Tell at which place among the known ones, each of which stands there once, every text is; -1: nowhere."""
+    found = pc.index_in(pa.array(texts, _TEXT), value_set=pa.array(known, _TEXT))
+    place: npt.NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    return place
 
 
 def replaced(texts: pd.Series, pattern: str, text: str) -> pd.Series:

@@ -23,6 +23,7 @@ from typing import Literal
 import yaml
 
 Language = Literal["fr", "en"]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def codes() -> dict[str, Code]:
         if not file.name.endswith(".yaml"):
             continue
         area = file.name.removesuffix(".yaml")
-        for name, entry in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+        for name, entry in _LOADER(file.read_text(encoding="utf-8")).get_single_data().items():
             if name in found:
                 raise ValueError(f"outcome code {name} is declared in {found[name].area} and in {area}")
             found[name] = Code(

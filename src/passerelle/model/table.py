@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import pandas as pd
@@ -71,7 +72,7 @@ class Table:
 
     def empty(self) -> pd.DataFrame:
         """Give the table without rows."""
-        return pd.DataFrame({column.name: pd.Series(dtype=column.dtype) for column in self.columns})
+        return _empty(self).copy(deep=False)
 
     def of(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """Make the table from mappings; what a row lacks is empty (text ``""``, flag false, number missing or 0)."""
@@ -85,12 +86,12 @@ class Table:
     def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Give the declared columns in order and type; undeclared ones are left out, lacking ones added empty."""
         data = {}
-        for column in self.columns:
+        for column, kind in zip(self.columns, _empty(self).dtypes, strict=True):
             if column.name in frame:
-                data[column.name] = frame[column.name].astype(column.dtype)
+                own = frame[column.name]
+                data[column.name] = (own if own.dtype == kind else own.astype(kind)).array
             else:
-                cell = self._cell(column, {})
-                data[column.name] = pd.Series([cell] * len(frame), index=frame.index, dtype=column.dtype)
+                data[column.name] = pd.array([self._cell(column, {})], dtype=kind).repeat(len(frame))
         return pd.DataFrame(data, index=frame.index)
 
     def check(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -116,3 +117,8 @@ class Table:
         if column.kind in _EMPTY:
             return _EMPTY[column.kind]
         return pd.NA if column.optional else 0
+
+
+@cache
+def _empty(table: Table) -> pd.DataFrame:
+    return pd.DataFrame({column.name: pd.Series(dtype=column.dtype) for column in table.columns})

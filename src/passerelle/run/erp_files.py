@@ -10,9 +10,11 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from passerelle import outcome
+from passerelle.exchange import texts
 from passerelle.exchange.orders import Exchange
 from passerelle.formats.registry import Formats
 from passerelle.formats.writer import write
@@ -92,11 +94,13 @@ def write_erp_files(
     return ErpFiles(files, exchange, outcome.together(said))
 
 
-def document_rows(exchange: Exchange, kind: str) -> pd.DataFrame:
-    """Give one row per line with its document's columns; the line's have the prefix ``line_`` (EBP-2)."""
+def _document_rows(exchange: Exchange, kind: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the lines of the documents of a kind, with the prefix ``line_``, document by document; and these (EBP-2)."""
     documents = exchange.documents[exchange.documents["document_kind"] == kind]
     lines = exchange.lines.add_prefix("line_").rename(columns={"line_document_key": "document_key"})
-    return documents.merge(lines, on="document_key", how="inner", sort=False)
+    place = texts.places(lines["document_key"], documents["document_key"])
+    order = np.argsort(place, kind="stable")
+    return lines.take(order[np.count_nonzero(place < 0) :]), documents
 
 
 def _written(
@@ -107,12 +111,12 @@ def _written(
     said = []
     for kind, name in FORMATS.items():
         is_customer = kind in {"customers", "addresses"}
-        rows = getattr(exchange, kind) if is_customer else document_rows(exchange, kind)
+        rows, documents = (getattr(exchange, kind), None) if is_customer else _document_rows(exchange, kind)
         if rows.empty:
             continue
         descriptor = formats.get(name, settings.get(name))
         key = "customer_code" if is_customer else "document_key"
-        written = write(descriptor, rows, record_column=key)
+        written = write(descriptor, rows, record_column=key, shared=documents)
         said.append(_of_documents(written.outcomes, exchange) if is_customer else written.outcomes)
         files[str(descriptor.path)] = written.data
     outcomes = exchange.of_records(outcome.together(said))

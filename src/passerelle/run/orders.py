@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from passerelle import money, outcome
+from passerelle.exchange import texts
 from passerelle.exchange.changes import Sent, to_keep
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
 from passerelle.exchange.effects import CLEAR_ERROR, MARK_ERROR
@@ -294,14 +295,14 @@ def _check_nothing_is_lost(made: _Made) -> None:
     Raises:
         RunError: one has neither, or a document's total is not the shop's. That is our fault, and nothing is sent.
     """
-    sources = set(made.exchange.sources["record_key"])
+    sources = made.exchange.sources["record_key"]
     records = (
         ("order", made.orders, "order_key", "charged_total"),
         ("refund", made.refunds, "refund_key", "amount_incl"),
     )
     for record_type, read_, key, total in records:
-        told = sources | outcome.refused(made.outcomes[made.outcomes["record_type"] == record_type])
-        lost = read_[~read_[key].isin(told)]
+        said = outcome.refused(made.outcomes[made.outcomes["record_type"] == record_type])
+        lost = read_[~(texts.among(read_[key], sources) | texts.among(read_[key], said))]
         if len(lost):
             raise RunError(
                 "run-records-lost",
@@ -332,22 +333,24 @@ def _refunds(sales: SalesOrders) -> pd.DataFrame:
 
 def _records(exchange: Exchange) -> pd.DataFrame:
     """Give the exchanged orders and refunds as the ledger remembers them, each with its documents (ORD-81)."""
-    documents = exchange.sources.merge(exchange.documents, on="document_key")
+    columns = ["document_key", "document_kind", "document_number", "total_incl"]
+    documents = exchange.sources.merge(exchange.documents[columns], on="document_key")
     # An order that was reversed and entered again is what was entered.
     gives_back = documents["document_kind"] == CREDIT_NOTE
     entered = documents.loc[~gives_back, "record_key"]
     keys = exchange.contents.index
-    of_record = documents[~(gives_back & documents["record_key"].isin(entered))].groupby("record_key")
-    of_record = of_record.agg(
-        document_kind=("document_kind", "first"),
-        document_number=("document_number", ", ".join),
-        total_incl=("total_incl", "sum"),
-    ).reindex(keys)
+    kept = documents[~(gives_back & texts.among(documents["record_key"], entered))]
+    of_record = kept.groupby("record_key", sort=False)
     return RECORDS.conform(
-        of_record.assign(
-            record_type=pd.Series("order", keys).mask(keys.isin(exchange.parents.index), "refund"),
-            record_key=keys,
-            content_hash=exchange.contents,
-            replaces=exchange.replaced.reindex(keys).fillna(""),
+        pd.DataFrame(
+            {
+                "record_type": pd.Series("order", keys).mask(keys.isin(exchange.parents.index), "refund"),
+                "record_key": keys,
+                "content_hash": exchange.contents,
+                "replaces": exchange.replaced.reindex(keys).fillna(""),
+                "document_kind": of_record["document_kind"].first().reindex(keys),
+                "document_number": texts.by_group(kept["document_number"], kept["record_key"], ", ").reindex(keys),
+                "total_incl": of_record["total_incl"].sum().reindex(keys),
+            }
         ).reset_index(drop=True)
     )

@@ -12,7 +12,7 @@ import pandas as pd
 from passerelle import money
 from passerelle.shops.cells import numbers
 from passerelle.shops.prestashop.amounts import CENT, DECIMALS, as_deducted, rate_between
-from passerelle.shops.prestashop.reading import Reading, ranked
+from passerelle.shops.prestashop.reading import Reading, among, ranked
 
 _ANY_GROUP = ""
 Taxes = dict[int, set[str]]
@@ -46,7 +46,7 @@ def charges_of(reading: Reading, header: pd.DataFrame, lines: pd.DataFrame) -> p
     name = _name_on_lines(charges["order_key"], rate, lines)
     open_ones = rate.isna() | (name == "")
     if open_ones.any():
-        of_orders = _taxes_of_orders(lines, charges[charges["order_key"].isin(charges.loc[open_ones, "order_key"])])
+        of_orders = _taxes_of_orders(lines, charges[among(charges["order_key"], charges.loc[open_ones, "order_key"])])
         searched = charges.assign(tax_rate=rate)[open_ones]
         rate[open_ones], name[open_ones] = _looked_for(reading, searched, of_orders)
     return charges.assign(tax_rate=rate, tax_name=name)
@@ -87,7 +87,7 @@ def _shown_rate(excl: int, incl: int, known: Iterable[Taxes]) -> int | None:
 def _taxes_of_orders(lines: pd.DataFrame, charges: pd.DataFrame) -> dict[str, Taxes]:
     """Give the taxes that each order with a charge has on its lines and its shipping."""
     of_orders: dict[str, Taxes] = {key: {} for key in charges["order_key"]}
-    taxed = lines[lines["tax_rate"].notna() & lines["order_key"].isin(charges["order_key"])]
+    taxed = lines[lines["tax_rate"].notna() & among(lines["order_key"], charges["order_key"])]
     for key, rate, name in taxed[["order_key", "tax_rate", "tax_name"]].itertuples(index=False):
         of_orders[key].setdefault(rate, set()).update([name] if name else [])
     for key, rate in charges.loc[charges["told"] > 0, ["order_key", "told"]].itertuples(index=False):
@@ -130,7 +130,7 @@ def allowances_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
     rules["order"] = rules["order_key"].map(rank).astype("int64")
     if reading.export.damaged("order_cart_rules"):
         undiscounted = (header[["discounts_excl", "discounts_incl"]] == 0).all(axis="columns")
-        lost = header["order_key"][~undiscounted & ~header["order_key"].isin(rules["order_key"])]
+        lost = header["order_key"][~undiscounted & ~among(header["order_key"], rules["order_key"])]
         reading.problems.say("export-file-missing", lost, field="order_cart_rules")
     _say_adjusted(reading, header, rules)
     return ranked(as_deducted(rules.sort_values("order", kind="stable", ignore_index=True), header), header)

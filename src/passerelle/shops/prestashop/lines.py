@@ -11,7 +11,7 @@ from passerelle import money
 from passerelle.shops.cells import numbers
 from passerelle.shops.json_records import Records
 from passerelle.shops.prestashop.amounts import DECIMALS, lines_to_the_cent
-from passerelle.shops.prestashop.reading import NO_ID, Reading, filled, ranked
+from passerelle.shops.prestashop.reading import NO_ID, Reading, among, filled, ranked
 
 _EXCLUDING_TAX = "1"
 
@@ -27,7 +27,7 @@ def lines_of(reading: Reading, orders: Records, header: pd.DataFrame) -> pd.Data
     else:
         lines = _row_lines(rows)
     if damaged or not reading.given("order_details"):  # nothing tells what lines there should be
-        rowless = header["order_key"][~header["order_key"].isin(rows.keys)]
+        rowless = header["order_key"][~among(header["order_key"], rows.keys)]
         reading.problems.say("export-file-missing", rowless, field="order_details")
     return ranked(_settled(lines, header), header)
 

@@ -17,7 +17,7 @@ from passerelle.shops.prestashop.buyers import addresses_of, buyers_of
 from passerelle.shops.prestashop.charges import allowances_of, charges_of
 from passerelle.shops.prestashop.lines import lines_of
 from passerelle.shops.prestashop.payments import paid_at, payments_of, refunds_of
-from passerelle.shops.prestashop.reading import NO_ID, Reading, filled, id_of, ranked
+from passerelle.shops.prestashop.reading import NO_ID, Reading, among, filled, id_of, ranked
 
 
 def orders_of(reading: Reading) -> SalesOrders:
@@ -32,7 +32,7 @@ def orders_of(reading: Reading) -> SalesOrders:
     refunds, refund_lines, refund_outcomes = refunds_of(reading, header, lines, charges)
     frames = {
         "orders": header.assign(
-            prices_include_tax=~header["order_key"].isin(lines.loc[lines["priced_excl"], "order_key"]),
+            prices_include_tax=~among(header["order_key"], lines.loc[lines["priced_excl"], "order_key"]),
             paid_at=paid_at(header, payments),
         ),
         "lines": lines,
@@ -48,7 +48,7 @@ def orders_of(reading: Reading) -> SalesOrders:
     }
     outcomes = together([reading.export.outcomes, reading.problems.outcomes(), refund_outcomes])
     failed = outcomes.loc[(outcomes["record_type"] == "order") & (outcomes["state"] == "failed"), "record"]
-    kept = {name: frame[~frame["order_key"].isin(failed)] for name, frame in frames.items()}
+    kept = {name: frame[~among(frame["order_key"], failed)] if len(failed) else frame for name, frame in frames.items()}
     kept["parties"] = kept["parties"].drop_duplicates("customer_key", keep="last")  # as of their last order
     tables = {name: TABLES[name].conform(frame.reset_index(drop=True)) for name, frame in kept.items()}
     return SalesOrders(**tables, outcomes=outcomes)
@@ -174,7 +174,7 @@ def _messages(reading: Reading) -> tuple[dict[str, str], pd.DataFrame]:
 def _further_messages(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
     """Give the messages of orders beyond their notes (ORD-6)."""
     _, others = _messages(reading)
-    kept = others[others["order_key"].isin(header["order_key"])].reset_index(drop=True)
+    kept = others[among(others["order_key"], header["order_key"])].reset_index(drop=True)
     written_at = pd.to_datetime(kept["date_add"], format="%Y-%m-%d %H:%M:%S", errors="coerce").astype("datetime64[s]")
     return ranked(kept.assign(written_at=written_at), header)
 

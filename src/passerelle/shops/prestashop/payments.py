@@ -13,7 +13,7 @@ from passerelle import money
 from passerelle.outcome import said
 from passerelle.shops.json_records import Records
 from passerelle.shops.prestashop.amounts import CENT, DECIMALS, to_the_cent
-from passerelle.shops.prestashop.reading import Reading, filled, id_of, ranked
+from passerelle.shops.prestashop.reading import Reading, among, filled, id_of, ranked
 
 
 def payments_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def payments_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
     )
     of_refused = [order["reference"] for order in reading.export.conflicts.get("orders", {}).values()]
     shared = orders["order_reference"].duplicated(keep=False) | orders["order_reference"].isin(of_refused)
-    is_shared = payments["order_reference"].isin(orders.loc[shared, "order_reference"])
+    is_shared = among(payments["order_reference"], orders.loc[shared, "order_reference"])
     alone = payments[~is_shared].merge(orders[~shared].drop(columns="amount"), on="order_reference")
     told = _paired(payments[is_shared], orders[shared])
     untold = told[told["order_key"].isna()][["order_reference", "amount"]].merge(orders.drop(columns="amount"))
@@ -166,7 +166,7 @@ def _refunded_articles(reading: Reading, slips: Records, lines: pd.DataFrame) ->
 
 def _refunded_amounts(refunds: pd.DataFrame, articles: pd.DataFrame) -> pd.DataFrame:
     """Give what slips without lines give back."""
-    without_lines = refunds[~refunds["refund_id"].isin(articles["refund_id"]) & (refunds["products_incl"] != 0)]
+    without_lines = refunds[~among(refunds["refund_id"], articles["refund_id"]) & (refunds["products_incl"] != 0)]
     return _refunded_part(without_lines, "amount", "products")
 
 
