@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT.parent / "shared" / "samples"
+sys.path.append(str(ROOT / "tests" / "ebp"))
+_played: set[Path] = set()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker of tests whose zips are wrong on purpose."""
+    config.addinivalue_line("markers", "imports_but(*codes): codes of what EBP refuses of this test's zips on purpose")
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +28,21 @@ def samples() -> Path:
             pytest.fail(f"the real samples must be at {SAMPLES} in CI")
         pytest.skip(f"no real samples at {SAMPLES}")
     return SAMPLES
+
+
+@pytest.fixture(autouse=True)
+def ebp_takes_every_zip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Play EBP's import on every zip that a run of this test left in an outbox, in any process (EBP-3).
+
+    The outbox is where every run keeps what it delivers, whatever the place. Folders that earlier tests made were
+    looked at after them.
+    """
+    yield
+    from outboxes import zips_below
+
+    made = {folder for folder in tmp_path_factory.getbasetemp().iterdir() if folder.is_dir() and not folder.is_symlink()}
+    found = [left for folder in sorted(made - _played) for left in zips_below(folder)]
+    _played.update(made)
+    marker = request.node.get_closest_marker("imports_but")
+    for left in found:
+        left.assert_imports(but=marker.args if marker else ())

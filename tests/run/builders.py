@@ -13,6 +13,8 @@ from passerelle.profile.workbook import create_workbook
 from passerelle.run.installation import Installation
 
 NOW = datetime(2026, 11, 21, 2, 30, tzinfo=UTC)
+ARTICLES = ("DIVERS", "ECART", "EMBALLAGE", "PORT", "FRAIS", "REMISE")
+"""What the ERP has: the special articles alone, so that what shops sell is unknown."""
 RATES = ("20", "10", "5.5", "2.1", "0", "19", "7", "21", "6", "22", "8.5")
 
 ALL_MAPPED: Mapping[str, list[tuple[str, ...]]] = {
@@ -98,7 +100,8 @@ def installed(
     )
     text = PROFILE.format(shops=written, place=place, orders=orders)
     (home / "profile.toml").write_text(text, encoding="utf-8")
-    (home / "articles.csv").write_text("Code article;Libellé\r\nDIVERS;Divers\r\n", encoding="cp1252", newline="")
+    text = "\r\n".join(["Code article;Libellé", *(f"{article};{article.title()}" for article in ARTICLES), ""])
+    (home / "articles.csv").write_text(text, encoding="cp1252", newline="")
     create_workbook(home / "mappings.xlsx", mapping_rows(mapped))
     state = folder / "var"
     return Installation(folder / "profiles", state, f"sqlite:///{state / 'ledger.sqlite'}", lambda: NOW)
