@@ -99,15 +99,16 @@ def accounts(
     problems = outcome.together(
         [
             _misfits(buyers[new], codes[new], options),
-            _collisions(codes[new], first[new], erp_customers, known, {options.guest_account, *imposed}),
+            _collisions(codes[new], first[new], erp_customers, known, {options.guest_account, *imposed.unique()}),
         ]
     )
 
     table = pd.DataFrame({"order_key": orders["order_key"], "customer_key": orders["customer_key"]})
-    override = imposed.reindex(table["order_key"]).to_numpy()
-    table["customer_code"] = codes.reindex(table["customer_key"]).to_numpy()
-    table["own"] = ~shared.reindex(table["customer_key"]).to_numpy() & (override == "")
-    table["is_new"] = table["own"] & new.reindex(table["customer_key"]).to_numpy()
+    override = imposed.reindex(table["order_key"]).set_axis(table.index)
+    buyer = texts.places(table["customer_key"], buyers.index)
+    table["customer_code"] = codes.array.take(buyer)
+    table["own"] = ~shared.to_numpy()[buyer] & (override == "")
+    table["is_new"] = table["own"] & new.to_numpy()[buyer]
     table["customer_code"] = table["customer_code"].where(override == "", override)
     of_payment = overrides["accounting_account"].reindex(table["order_key"]).to_numpy()
     own_account = _accounting(table["customer_code"], options.accounting)
@@ -166,11 +167,13 @@ def _matched(
     for key in options.match:
         if key == "known":
             codes = known.drop_duplicates("customer_key").set_index("customer_key")["customer_code"]
-            answer = codes.reindex(buyers.index).fillna("")
+            wanted = buyers.index
         else:
             codes = _accounts_by(key, erp_customers, known)
-            wanted = _match_key(buyers, key)
-            answer = codes.reindex(wanted).fillna("").set_axis(buyers.index)
+            wanted = _match_key(buyers, key) if len(codes) else buyers.index
+        if codes.empty:
+            continue
+        answer = codes.reindex(wanted).fillna("").set_axis(buyers.index)
         found = found.where(found != "", answer)
     return found
 
@@ -220,8 +223,11 @@ def _same_buyer(buyers: pd.DataFrame, found: pd.Series, options: CustomerOptions
     new = buyers[found == ""]
     for key in reversed([key for key in options.match if key != "known"]):
         keys = _match_key(new, key)
-        earliest = first[new.index].groupby(keys).transform("first")
-        first[new.index] = first[new.index].where(keys == "", earliest)
+        keys = keys[keys != ""]
+        if keys.duplicated().any():
+            first[keys.index] = first[keys.index].groupby(keys).transform("first")
+    if first.index.equals(pd.Index(first)):
+        return first
     for _ in options.match:  # a buyer may be the same as one who is the same as another, by each key in turn
         first = first.map(first)
     return first

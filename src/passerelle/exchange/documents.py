@@ -58,17 +58,20 @@ def addresses_by_order(orders: pd.DataFrame, addresses: pd.DataFrame, buyers: pd
         for kind in ("billing", "delivery")
     }
     keys = pd.Index(orders["order_key"], name="order_key")
-    buyer = buyers.reindex(orders["customer_key"]).set_axis(keys)
+    names, contacts = ["first_name", "last_name", "company"], ["email", "phone"]
+    buyer = buyers[[*names, *contacts]].reindex(orders["customer_key"]).set_axis(keys).fillna("")
     sides = []
     for kind, other in (("billing", "delivery"), ("delivery", "billing")):
         own = kinds[kind].reindex(keys)
         missing = own["country"].isna()
-        text = own.where(~missing, kinds[other].reindex(keys), axis=0).fillna("").astype("str")
+        text = own
+        if missing.any():
+            text = own.where(~missing, kinds[other].reindex(keys), axis=0).fillna("").astype("str")
         nameless = (text["last_name"] == "") & (text["company"] == "")
-        for column in ("first_name", "last_name", "company"):
-            text[column] = text[column].where(~nameless, buyer[column].fillna("")).astype("str")
-        for column in ("email", "phone"):
-            text[column] = text[column].where(text[column] != "", buyer[column].fillna("")).astype("str")
+        if nameless.any():
+            text = text.assign(**{name: text[name].where(~nameless, buyer[name]).astype("str") for name in names})
+        told = {name: text[name].where(text[name] != "", buyer[name]).astype("str") for name in contacts}
+        text = text.assign(**told)
         sides.append(address_columns(kind, text))
     return pd.concat(sides, axis=1)
 

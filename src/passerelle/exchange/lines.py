@@ -148,6 +148,8 @@ def in_footer(charges: pd.DataFrame, options: OrderOptions) -> pd.Series:
     shipping = (charges["kind"] == "shipping") & (charges["amount_excl"].fillna(0) != 0)
     if options.shipping == "line":
         return pd.Series(data=False, index=charges.index)
+    if not charges.loc[shipping, "order_key"].duplicated().any():
+        return shipping
     rates = charges[shipping].groupby("order_key")[["tax_rate", "vat_code"]].nunique().max(axis=1)
     return shipping & (charges["order_key"].map(rates).fillna(0) <= 1)
 

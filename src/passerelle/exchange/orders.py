@@ -71,7 +71,6 @@ _OF_CUSTOMER = [
     "includes_tax",
 ]
 """What a customer takes from his document."""
-_NOBODY = pd.Series(dtype="str")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,9 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     credit, problems = _credit_notes(sales, of_run.orders["order_key"], outcome.together(said), context)
     said += problems
     parted = deliveries.parted(of_run, together, options)
-    sales = _without(join_orders([part for part in (parted.sales, credit.sales) if len(part.orders)]), _NOBODY)
+    sales = parted.sales
+    if len(parted.order_of) or len(credit.refunds):
+        sales = _without(join_orders([parted.sales, credit.sales]), pd.Series(dtype="str"))
     orders = currencies.charged(sales.orders, options)
     by_record = pd.concat([status.answers, credit.answers])
     answers = by_record.loc[parted.of_orders(orders["order_key"])]
@@ -422,7 +423,8 @@ def _selected(
     An order whose status is not mapped stays for now: its other problems are wanted too.
     """
     aside = selection.not_asked_for(sales.orders, context.mappings["statuses"], context.scope, context.orders)
-    sales = sales.only(set(sales.orders["order_key"]) - set(aside["record"]))
+    if len(aside):
+        sales = sales.only(set(sales.orders["order_key"]) - set(aside["record"]))
     left_out = selection.outside(sales.orders, context.days, context.orders)
     inside = sales.orders[~texts.among(sales.orders["order_key"], left_out["record"])]
     beyond = selection.beyond_limits(inside, context.days, context.today, context.orders)
@@ -483,8 +485,8 @@ def _without(sales: SalesOrders, gone: pd.Series) -> SalesOrders:
 
 def _ranked(table: pd.DataFrame, column: str, keys: pd.Index, within: str) -> pd.DataFrame:
     """Take the rows of the keys, in the order of the keys and within a key by another column."""
-    rank = keys.get_indexer(table[column])
-    second = pd.factorize(table[within], sort=True)[0]
+    rank = texts.places(table[column], keys)
+    second = rank if within == column else pd.factorize(table[within], sort=True)[0]
     order = np.lexsort((second, rank))
     return table.take(order[np.count_nonzero(rank < 0) :]).reset_index(drop=True)
 
@@ -610,7 +612,10 @@ def _rounded(orders: pd.DataFrame, priced: _Priced, refused: set[str], options: 
     if added.empty:
         return _Computed(priced.lines, gap, computed, problems)
     document_lines = pd.concat([priced.lines, lines.priced(added, options)], ignore_index=True)
-    return _Computed(document_lines, gap, rounding.breakdown(document_lines, priced.shipping, options), problems)
+    own, before = (texts.among(rows["order_key"], added["order_key"]) for rows in (document_lines, computed))
+    footers = priced.shipping[texts.among(priced.shipping.index.to_series(), added["order_key"])]
+    again = rounding.breakdown(document_lines[own], footers, options)
+    return _Computed(document_lines, gap, pd.concat([computed[~before], again], ignore_index=True), problems)
 
 
 def _header(people: pd.DataFrame, account: customers.Accounts, context: Context) -> pd.DataFrame:
@@ -664,6 +669,8 @@ def _amounts(shipping: pd.DataFrame, breakdown: pd.DataFrame, keys: pd.Index) ->
 
 def _with_deposits(header: pd.DataFrame, made: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     """Add the deposit columns of order documents (ORD-52)."""
+    if not (header["document_kind"] == "order").any():
+        return header
     deposits = settlements.deposits(made, header, options).reindex(header["document_key"])
     return header.assign(
         deposit_amount=deposits["deposit_amount"].fillna(0).to_numpy(dtype=np.int64),
@@ -706,10 +713,11 @@ def _customers(
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
     """Sort the lines by document, articles first, and number them."""
     kinds = ["article", "refund", "wrapping", "fee", "shipping", "discount", "rounding"]
-    document = pd.Index(keys).get_indexer(document_lines["order_key"])
-    rank = pd.Index(kinds).get_indexer(document_lines["kind"])
-    kept = document_lines.take(np.lexsort((rank, document))[np.count_nonzero(document < 0) :]).reset_index(drop=True)
-    position = kept.groupby("order_key", sort=False).cumcount() + 1
+    document = texts.places(document_lines["order_key"], keys)
+    rank = texts.places(document_lines["kind"], pd.Series(kinds))
+    order = np.lexsort((rank, document))[np.count_nonzero(document < 0) :]
+    kept = document_lines.take(order).reset_index(drop=True)
+    position = pd.Series(document[order]).groupby(document[order]).cumcount() + 1
     return DOCUMENT_LINES.conform(kept.assign(document_key=kept["order_key"], position=position))
 
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from passerelle.exchange import texts
 from passerelle.model.documents import CREDIT_NOTE
+
+_PARTS = ["shop_base", "shop_tax", "file_base", "file_tax"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Reconciliation:
         (file − shop, base and tax together).
         """
         by = ["currency", "tax_rate"]
-        summed = self.parts.groupby(by)[["shop_base", "shop_tax", "file_base", "file_tax"]].sum().reset_index()
+        summed = self.parts.groupby(by)[_PARTS].sum().reset_index()
         summed = summed.sort_values(by, ascending=[True, False], ignore_index=True)
         difference = summed["file_base"] + summed["file_tax"] - summed["shop_base"] - summed["shop_tax"]
         return summed.assign(difference=difference)
@@ -86,17 +89,27 @@ def reconcile(
             "difference": (file_total - shop_total).to_numpy(),
         }
     )
-    by = ["order_key", "tax_rate"]
-    shop = shop_amounts[texts.among(shop_amounts["order_key"], keys)]
-    shop = shop.assign(shop_base=shop["amount_excl"], shop_tax=shop["amount_incl"] - shop["amount_excl"])
-    files = breakdown.rename(columns={"base": "file_base", "tax": "file_tax"})
-    parts = pd.concat(
-        [shop.groupby(by)[["shop_base", "shop_tax"]].sum(), files.groupby(by)[["file_base", "file_tax"]].sum()], axis=1
+    return Reconciliation(compared, _parts(documents, shop_amounts, breakdown))
+
+
+def _parts(documents: pd.DataFrame, shop_amounts: pd.DataFrame, breakdown: pd.DataFrame) -> pd.DataFrame:
+    """Compare by document and VAT rate, in the order of the documents' keys."""
+    shop = shop_amounts.assign(
+        shop_base=shop_amounts["amount_excl"], shop_tax=shop_amounts["amount_incl"] - shop_amounts["amount_excl"]
     )
-    parts = parts.fillna(0).astype("int64").sort_index().reset_index()
-    by_key = documents.set_index("document_key")
-    parts.insert(1, "currency", parts["order_key"].map(by_key["currency"]))
-    given_back = parts["order_key"].map(by_key["document_kind"]) == CREDIT_NOTE
-    amounts = ["shop_base", "shop_tax", "file_base", "file_tax"]
-    parts[amounts] = parts[amounts].mask(given_back, -parts[amounts])
-    return Reconciliation(compared, parts)
+    files = breakdown.rename(columns={"base": "file_base", "tax": "file_tax"})
+    rows = pd.concat([shop, files], ignore_index=True)[["order_key", "tax_rate", *_PARTS]]
+    in_order = documents.sort_values("document_key", ignore_index=True)
+    place = texts.places(rows["order_key"], in_order["document_key"])
+    own = rows.assign(place=place)[place >= 0].fillna(dict.fromkeys(_PARTS, 0)).astype(dict.fromkeys(_PARTS, "int64"))
+    summed = own.groupby(["place", "tax_rate"], as_index=False)[_PARTS].sum()
+    document = in_order.take(summed["place"])
+    sign = np.where(document["document_kind"] == CREDIT_NOTE, -1, 1)
+    return pd.DataFrame(
+        {
+            "order_key": document["document_key"].array,
+            "currency": document["currency"].array,
+            "tax_rate": summed["tax_rate"],
+            **{name: sign * summed[name] for name in _PARTS},
+        }
+    )

@@ -210,7 +210,8 @@ def content_hashes(sales: SalesOrders) -> pd.Series:
     rows = pa.table({"order_key": pa.chunked_array(keys), "content": pa.chunked_array(contents)})
     rows = rows.sort_by([("order_key", "ascending"), ("content", "ascending")]).to_pandas()
     whole = texts.by_group(rows["content"], rows["order_key"], "\x1e")
-    digests = pd.Series([hashlib.sha256(text.encode()).hexdigest() for text in whole], whole.index, dtype="str")
+    encoded = pc.cast(pa.array(whole, pa.large_string()), pa.large_binary()).to_pylist()
+    digests = pd.Series([hashlib.sha256(text).hexdigest() for text in encoded], whole.index, dtype="str")
     return digests.reindex(sales.orders["order_key"])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money, outcome
-from passerelle.exchange import mappings, territory
+from passerelle.exchange import mappings, territory, texts
 from passerelle.exchange.options import OrderOptions
 
 GROUP = ["order_key", "tax_rate", "vat_code"]
@@ -65,12 +65,12 @@ def coded(
     if options.charge_tax_rate is not None:
         charges["tax_rate"] = charges["tax_rate"].fillna(money.of(options.charge_tax_rate))
     parts = pd.concat([lines[_PART], charges[_PART]], ignore_index=True)
-    names = _names_by_rate(parts)
+    place = texts.places(parts["order_key"], countries.index)
     asked = pd.DataFrame(
         {
-            "tax_name": parts["tax_name"].where(parts["tax_name"] != "", names),
+            "tax_name": _tax_names(parts),
             "tax_rate": _percent(parts["tax_rate"]),
-            "country": territory.asked(countries, table).reindex(parts["order_key"]).to_numpy(),
+            "country": territory.asked(countries, table).array.take(place),
         }
     )
     told = parts["tax_rate"].notna()
@@ -155,12 +155,16 @@ def _charge_rates(lines: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
     return charges
 
 
-def _names_by_rate(parts: pd.DataFrame) -> pd.Series:
-    """Give each part the tax name that its order has at the same rate: carriers often have a rate but no name."""
-    named = parts[(parts["tax_name"] != "") & parts["tax_rate"].notna()]
-    names = named.drop_duplicates(["order_key", "tax_rate"]).rename(columns={"tax_name": "name"})
-    joined = parts[["order_key", "tax_rate"]].merge(names[["order_key", "tax_rate", "name"]], how="left")
-    return joined["name"].fillna("").astype("str")
+def _tax_names(parts: pd.DataFrame) -> pd.Series:
+    """Give a part without tax name the one that its order has at the same rate: carriers often have a rate only."""
+    by = ["order_key", "tax_rate"]
+    is_named = parts["tax_name"] != ""
+    nameless = parts.loc[~is_named, by]
+    if nameless.empty:
+        return parts["tax_name"]
+    named = parts[is_named & parts["tax_rate"].notna() & texts.among(parts["order_key"], nameless["order_key"])]
+    found = nameless.merge(named.drop_duplicates(by)[[*by, "tax_name"]], how="left").set_axis(nameless.index)
+    return parts["tax_name"].mask(~is_named, found["tax_name"].fillna("").astype("str"))
 
 
 def _percent(rates: pd.Series) -> pd.Series:
