@@ -163,10 +163,26 @@ def test_ord_42_ord_45_an_unmapped_payment_mode_is_refused_and_listed_until_it_i
     assert refused.exit_code == 3
     assert codes(refused) == {"unmapped-payment-mode"}
     assert told(refused)["new_values"]["Modes de paiement"] == 1
+    assert "Nouvelle valeur « Carte bancaire / EUR »" in Path(told(refused)["files"]["outcomes.csv"]).read_text(
+        "utf-8-sig"
+    )
     workbook = at.profiles / "test" / "mappings.xlsx"
     workbook.unlink()
     create_workbook(workbook, mapping_rows(ALL_MAPPED))
     assert told(run(at))["written"] == 1
+
+
+def test_ord_45_a_workbook_that_is_open_is_left_alone_and_the_run_says_so(tmp_path, exports):
+    (exports / "orders.csv").write_text(ORDER)
+    at = installed(tmp_path, csv_shop(exports), mapped={**ALL_MAPPED, "payment_modes": []})
+    workbook = at.profiles / "test" / "mappings.xlsx"
+    before = workbook.read_bytes()
+    workbook.with_name("~$mappings.xlsx").touch()
+    refused = run(at)
+    assert [reason["state"] for reason in told(refused)["reasons"] if reason["code"] == "mapping-file-open"] == [
+        "ignored"
+    ]
+    assert workbook.read_bytes() == before
 
 
 def test_ord_28_a_missing_special_article_refuses_the_orders_that_need_it(tmp_path, exports):
