@@ -79,7 +79,10 @@ that of a missing sheet but for a letter is refused, as it was meant to be that.
 - `{ignore}` as a value ignores the order.
 - A row whose values are all empty waits for you. New values met in a shop are added as such rows at the end, marked
   *nouveau*; nothing else of the file changes, and while it is open in Excel or LibreOffice it is left alone.
-- Cells hold values, not formulas. Yes and no may be written {yes_no}; document types {kinds}.
+- Cells hold values, not formulas. Yes and no may be written {yes_no}; document types {kinds}; special
+  articles {special}.
+- Customers by payment mode are the columns *Compte client imposé*, *Compte payeur* and *Compte comptable imposé* of
+  *Modes de paiement*: all orders paid by AMAZON go to WEBAMAZON.
 
 """
 
@@ -98,6 +101,7 @@ def text() -> str:
         any=ANY,
         ignore=IGNORE,
         yes_no=", ".join(sorted({word for words in CHOICES["selected"].values() for word in words})),
+        special=", ".join(possible("special_article", "fr")),
         kinds=", ".join(possible("document_kind", "fr") + possible("document_kind", "en")),
     )
     return head + _mappings() + REFERENCE + "\n".join(_section(*section) for section in _sections())

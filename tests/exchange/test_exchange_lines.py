@@ -21,6 +21,7 @@ from exchange_given import (
 )
 
 from passerelle.exchange import lines
+from passerelle.exchange.mappings import IGNORE
 from passerelle.exchange.options import OrderOptions, SpecialArticles
 from passerelle.outcome import message
 
@@ -249,3 +250,32 @@ def test_ord_8_an_order_without_a_line_to_deliver_is_refused():
     assert made.documents["document_key"].tolist() == ["boutique/4"]
     assert [said(made, f"boutique/{number}") for number in (1, 2, 3)] == [["no-deliverable-line"]] * 3
     assert told(made, "article") == [("B",)]
+
+
+class TestOrd28TheSheetOfSpecialArticles:
+    def test_it_stands_before_the_profile_and_what_both_lack_is_a_new_value_of_it(self):
+        made = exchanged(
+            order("1", line("A", excl="10.00"), charge("wrapping", excl="2.00"), discount(incl="1.20")),
+            order("2", line("A", excl="10.00"), charge("fee", excl="1.50")),
+            mappings={"special_articles": [("wrapping", "PAPIER"), ("discount", "RABAIS")]},
+            special_articles={"fee": ""},
+        )
+        assert told(made, "document_key", "article") == [
+            ("boutique/1", "A"),
+            ("boutique/1", "PAPIER"),
+            ("boutique/1", "RABAIS"),
+        ]
+        assert made.new_values["special_articles"].to_dict("list") == {"special_article": ["fee"]}
+        assert message(row(made, "missing-special-article"), "fr").startswith("L'article spécial « Frais » est nécess")
+
+    @pytest.mark.parametrize(
+        "mappings", [{"special_articles": [("discount", IGNORE)]}, {"discount_articles": [("*", IGNORE)]}]
+    )
+    def test_ignore_ignores_the_order_that_needs_it_and_is_never_an_article(self, mappings):
+        made = exchanged(
+            order("1", line("A", excl="10.00"), discount(incl="1.20")),
+            order("2", line("A", excl="1")),
+            mappings=mappings,
+        )
+        assert made.documents["document_key"].tolist() == ["boutique/2"]
+        assert said(made, "boutique/1") == ["ignored-by-mapping"]

@@ -69,9 +69,12 @@ def test_status_makes_no_ledger(command, tmp_path):
 
 
 def test_abandon_asks_first(command, used):
-    assert command("abandon", "d2", answer="n\n").exit_code != 0
+    refused = command("abandon", "d2", answer="n\n")
+    assert refused.exit_code == 1
+    assert "[o/N]" in refused.output
+    assert "Rien n'a été fait." in refused.output
     assert [delivery.delivery_id for delivery in used.unfinished()] == ["d2"]
-    told = command("abandon", "d2", answer="y\n")
+    told = command("abandon", "d2", answer="oui\n")
     assert told.exit_code == 0, told.output
     assert "1 enregistrement(s)" in told.output
     assert used.unfinished() == []
@@ -84,3 +87,36 @@ def test_abandon_refuses_what_arrived(command, used):
     assert told.exit_code == 1
     assert "delivered" in told.output
     assert len(known(used)) == 3
+
+
+def test_ord_9_a_reset_asks_names_what_was_never_exchanged_and_is_in_the_audit(command, used, tmp_path):
+    used.delivered("d2")
+    assert command("reset", "shop/1", "-p", "demo", answer="\n").exit_code == 1
+    assert len(known(used)) == 3
+    wrong = command("reset", "1,,shop/9", "-p", "demo", "--yes")
+    assert wrong.exit_code == 1
+    assert "Jamais transmises par le profil demo : 1, shop/9." in wrong.output
+    assert command("reset", "ALL", "-p", "dmeo", "--yes").exit_code == 1
+    done = command("reset", "shop/1, shop/9", "-p", "demo", answer="o\n")
+    assert done.exit_code == 0, done.output
+    assert "Réinitialiser 1 commande(s) du profil demo (shop/1) ?" in done.output
+    assert sorted(known(used)) == ["shop/2", "shop/3"]
+    assert "2 order(s) reset" in command("reset", "all", "-p", "demo", "--yes", language="en").output
+    assert known(used) == {}
+
+
+def test_jou_4_the_audit_tells_what_was_sent_and_forgotten_by_whom(command, used, tmp_path):
+    used.delivered("d2")
+    used.forget("demo", "order", ["shop/1"], by="anne")
+    [*sent, forgotten] = used.actions()
+    assert [(entry.action, entry.record) for entry in sent] == [("exchange", f"shop/{number}") for number in (1, 2, 3)]
+    assert sent[0].actor == used.runs()[-1].run_id
+    assert sent[0].detail.endswith("→ ftp://erp.example d1")
+    assert (forgotten.actor, forgotten.action, forgotten.record) == ("anne", "forget", "shop/1")
+    assert used.actions("another profile") == []
+    day = f"{forgotten.at.astimezone():%Y-%m-%d}"
+    assert "anne  demo  forget  order  shop/1" in command("audit", "--day", day).output
+    assert command("audit", "--day", "1999-12-31").output == "\n"
+    file = tmp_path / "audit.csv"
+    assert command("audit", "-p", "demo", "-o", str(file)).exit_code == 0
+    assert len(file.read_text("utf-8-sig").splitlines()) == 1 + len(sent) + 1

@@ -323,3 +323,16 @@ def test_ord_1_ord_4_since_the_last_import_needs_the_date_of_the_last_change(com
     assert said(complete) == [("check-last-import-by-creation", "orders.date", "created")]
     complete.replace("[orders]\n", '[orders]\ndate = "updated"\n')
     assert said(complete) == []
+
+
+def test_ord_28_special_articles_may_stand_in_their_sheet(demo):
+    demo.replace('[orders.special_articles]\nrounding = "ECART"', 'unknown_article = "misc"')
+    demo.rows["special_articles"] = [["rounding", "ECART"], ["misc", "DIVER"], ["fee", "DIVERS"], ["shipping", "PORT"]]
+    assert said(demo) == [
+        ("check-article-not-set-yet", "orders.special_articles.wrapping", ""),
+        ("check-article-unknown", "Articles spéciaux", "DIVER"),
+    ]
+    demo.rows["special_articles"][1] = ["misc", ""]
+    found = said(demo)
+    assert ("check-article-not-set", "orders.special_articles.misc", "") in found
+    assert ("check-values-waiting", "", "Divers") in found

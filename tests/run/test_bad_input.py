@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 from builders import ALL_MAPPED, delivered, installed, mapping_rows
 from erp import documents, total, unzipped
@@ -163,13 +164,29 @@ def test_ord_42_ord_45_an_unmapped_payment_mode_is_refused_and_listed_until_it_i
     assert refused.exit_code == 3
     assert codes(refused) == {"unmapped-payment-mode"}
     assert told(refused)["new_values"]["Modes de paiement"] == 1
+    assert "Nouvelle valeur « Carte bancaire / EUR »" in Path(told(refused)["files"]["outcomes.csv"]).read_text(
+        "utf-8-sig"
+    )
     workbook = at.profiles / "test" / "mappings.xlsx"
     workbook.unlink()
     create_workbook(workbook, mapping_rows(ALL_MAPPED))
     assert told(run(at))["written"] == 1
 
 
-def test_ord_28_a_missing_special_article_refuses_the_orders_that_need_it(tmp_path, exports):
+def test_ord_45_a_workbook_that_is_open_is_left_alone_and_the_run_says_so(tmp_path, exports):
+    (exports / "orders.csv").write_text(ORDER)
+    at = installed(tmp_path, csv_shop(exports), mapped={**ALL_MAPPED, "payment_modes": []})
+    workbook = at.profiles / "test" / "mappings.xlsx"
+    before = workbook.read_bytes()
+    workbook.with_name("~$mappings.xlsx").touch()
+    refused = run(at)
+    assert [reason["state"] for reason in told(refused)["reasons"] if reason["code"] == "mapping-file-open"] == [
+        "ignored"
+    ]
+    assert workbook.read_bytes() == before
+
+
+def test_ord_28_ord_45_a_missing_special_article_refuses_and_waits_in_its_sheet_until_it_is_named(tmp_path, exports):
     (exports / "orders.csv").write_text(ORDER)
     at = installed(tmp_path, csv_shop(exports), orders='shipping = "line"\n')
     profile = at.profiles / "test" / "profile.toml"
@@ -177,6 +194,16 @@ def test_ord_28_a_missing_special_article_refuses_the_orders_that_need_it(tmp_pa
     refused = run(at)
     assert refused.exit_code == 3
     assert codes(refused) == {"missing-special-article"}
+    path = at.profiles / "test" / "mappings.xlsx"
+    workbook = openpyxl.load_workbook(path)
+    sheet = workbook["Articles spéciaux"]
+    assert [cell.value for cell in sheet[2]] == ["Frais de port", None, "nouveau"]
+    sheet["B2"] = "TRANSPORT"
+    workbook.save(path)
+    assert told(run(at))["written"] == 1
+    [archive] = [data for name, data in delivered(at).items() if name.endswith(".zip")]
+    [document] = documents(unzipped(archive)).values()
+    assert "TRANSPORT" in {row["Ligne - Code article"] for row in document}
 
 
 WRONG_PROFILES: dict[str, tuple[Callable[[str], str], str]] = {

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import getpass
 import json as json_text
+from dataclasses import astuple, fields
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passerelle.cli.session import failing, installation, language, say
+from passerelle.cli.session import FAILED, confirm, failing, installation, language, say
 
 if TYPE_CHECKING:
     from passerelle.ledger.entries import Pickup
@@ -128,7 +131,7 @@ def abandon(
                     "fr": f"Abandonner la livraison {delivery} ? Ses enregistrements seront transmis à nouveau.",
                     "en": f"Abandon delivery {delivery}? Its records will be exchanged again.",
                 }
-                typer.confirm(asked[language()], abort=True)
+                confirm(asked[language()])
             count = ledger.abandon(delivery, by=getpass.getuser())
         done = {
             "fr": f"Livraison {delivery} abandonnée : {count} enregistrement(s) seront transmis à nouveau.",
@@ -158,7 +161,7 @@ def forget_mark(
 
 @app.command()
 def reset(
-    orders: Annotated[list[str], typer.Argument(help="The orders as shop/id, or ALL.")],
+    orders: Annotated[list[str], typer.Argument(help="The orders as shop/id, comma between; or ALL.")],
     profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
     url: Url = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -167,17 +170,77 @@ def reset(
     with failing():
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
 
-        keys = [key.strip() for given in orders for key in given.split(",")]
+        asked = list(dict.fromkeys(filter(None, (key.strip() for given in orders for key in given.split(",")))))
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            known = set(ledger.exchanged(profile, "order")["record_key"])
+            is_all = [key.upper() for key in asked] == ["ALL"]
+            never = [] if is_all else [key for key in asked if key not in known]
+            if never:
+                typer.echo(_said("never", orders=", ".join(never), profile=profile), err=True)
+            count = len(known) if is_all else len(asked) - len(never)
+            if not count:
+                typer.echo(_said("nothing-to-reset", profile=profile), err=True)
+                raise typer.Exit(FAILED)
             if not yes:
-                asked = {
-                    "fr": f"Réinitialiser {', '.join(keys)} ? Ces commandes seront envoyées de nouveau à l'ERP.",
-                    "en": f"Reset {', '.join(keys)}? These orders will be sent to the ERP again.",
-                }
-                typer.confirm(asked[language()], abort=True)
-            count = ledger.forget(profile, "order", None if keys == ["ALL"] else keys, by=getpass.getuser())
-        done = {"fr": f"{count} commande(s) réinitialisée(s).", "en": f"{count} order(s) reset."}
-        typer.echo(done[language()])
+                shown = "ALL" if is_all else ", ".join(key for key in asked if key in known)
+                confirm(_said("reset?", count=count, orders=shown, profile=profile))
+            count = ledger.forget(profile, "order", None if is_all else asked, by=getpass.getuser())
+        typer.echo(_said("reset", count=count, profile=profile))
+
+
+_SAID: dict[str, dict[Language, str]] = {
+    "never": {
+        "fr": "Jamais transmises par le profil {profile} : {orders}.",
+        "en": "Never exchanged by profile {profile}: {orders}.",
+    },
+    "nothing-to-reset": {
+        "fr": "Rien à réinitialiser. Une commande s'écrit boutique/numéro, comme dans « passerelle run-show ».",
+        "en": "Nothing to reset. An order is written shop/id, as `passerelle run-show` has it.",
+    },
+    "reset?": {
+        "fr": "Réinitialiser {count} commande(s) du profil {profile} ({orders}) ? Elles seront de nouveau envoyées à "
+        "l'ERP : supprimez-y d'abord leurs documents.",
+        "en": "Reset {count} order(s) of profile {profile} ({orders})? They are sent to the ERP again: delete their "
+        "documents there first.",
+    },
+    "reset": {
+        "fr": "{count} commande(s) réinitialisée(s) : le prochain passage les transmet. Celles d'avant la période du "
+        "profil : passerelle run orders -p {profile} --since AAAA-MM-JJ.",
+        "en": "{count} order(s) reset: the next run exchanges them. Those of before the profile's period: "
+        "passerelle run orders -p {profile} --since YYYY-MM-DD.",
+    },
+}
+
+
+def _said(name: str, **parameters: object) -> str:
+    return _SAID[name][language()].format(**parameters)
+
+
+@app.command("audit")
+def audit_trail(
+    day: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="One day only.")] = None,
+    profile: Annotated[str | None, typer.Option("--profile", "-p", help="Of one profile only.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it as a CSV file.")] = None,
+    url: Url = None,
+) -> None:
+    """Show what was sent, forgotten and closed: when, by whom or by which run. Piste d'audit."""
+    with failing():
+        import pandas as pd  # noqa: PLC0415
+
+        from passerelle.ledger.entries import AuditEntry  # noqa: PLC0415
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+        from passerelle.run.folder import csv_bytes  # noqa: PLC0415
+
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            entries = [astuple(entry) for entry in ledger.actions(profile)]
+        rows = [(f"{at.astimezone():%Y-%m-%d %H:%M:%S}", *texts) for at, *texts in entries]
+        table = pd.DataFrame(rows, columns=[field.name for field in fields(AuditEntry)], dtype="str")
+        if day:
+            table = table[table["at"].str.startswith(f"{day:%Y-%m-%d}")]
+        if output:
+            output.write_bytes(csv_bytes(table))
+        else:
+            typer.echo("\n".join("  ".join(row).rstrip() for row in table.itertuples(index=False)))
 
 
 def _told(ledger: Ledger) -> dict[str, Any]:

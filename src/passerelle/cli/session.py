@@ -52,6 +52,22 @@ def say(markdown: str) -> None:
         typer.echo(markdown)
 
 
+def confirm(question: str) -> None:
+    """Ask before something is done that cannot be undone.
+
+    Raises:
+        typer.Exit: the answer is not yes, or nobody is there to answer.
+    """
+    try:
+        letters = "o/N" if language() == "fr" else "y/N"
+        answer = typer.prompt(f"{question} [{letters}]", default="", show_default=False, prompt_suffix=" ")
+    except typer.Abort:
+        answer = ""
+    if answer.strip().casefold() not in {"o", "oui", "y", "yes"}:
+        typer.echo({"fr": "Rien n'a été fait.", "en": "Nothing was done."}[language()], err=True)
+        raise typer.Exit(FAILED)
+
+
 @contextmanager
 def failing() -> Iterator[None]:
     """Turn a failure into a message with what to do, in the user's language, and its exit code (RUN-5).

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money, outcome
-from passerelle.exchange import texts
+from passerelle.exchange import mappings, texts
 from passerelle.exchange.options import OrderOptions
 from passerelle.model.documents import ARTICLES, DOCUMENT_LINES
 
@@ -86,6 +86,7 @@ def _unknown_articles(lines: pd.DataFrame, *, wants_misc: bool) -> pd.DataFrame:
 
 def missing_article(order_keys: pd.Index | pd.Series, name: str) -> pd.DataFrame:
     """Say that orders need a special article that the profile does not name (ORD-8, ORD-28)."""
+    french, english = mappings.SPECIAL_NAMES[name]
     return outcome.said(
         "missing-special-article",
         pd.unique(pd.Series(order_keys)),
@@ -93,6 +94,29 @@ def missing_article(order_keys: pd.Index | pd.Series, name: str) -> pd.DataFrame
         stage="exchange",
         field=f"special_articles.{name}",
         value=name,
+        name_fr=french,
+        name_en=english,
+    )
+
+
+def lacking_articles(said: pd.DataFrame) -> pd.DataFrame:
+    """Give the special articles that orders lacked, as keys of their mapping (ORD-45)."""
+    lacking = said.loc[said["code"] == mappings.SPECIAL_ARTICLES.code, "value"].drop_duplicates()
+    return pd.DataFrame({"special_article": lacking.sort_values(ignore_index=True)})
+
+
+def ignored(lines: pd.DataFrame) -> pd.DataFrame:
+    """Say which orders have a line whose special article is ``#ignore``."""
+    met = lines.loc[lines["article"] == mappings.IGNORE, ["order_key", "label"]].drop_duplicates()
+    sheet = mappings.SPECIAL_ARTICLES.fr
+    return outcome.said(
+        "ignored-by-mapping",
+        met["order_key"],
+        record_type="order",
+        stage="map",
+        field=sheet,
+        value=met["label"],
+        mapping=sheet,
     )
 
 

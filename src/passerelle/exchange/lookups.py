@@ -87,6 +87,13 @@ def look_up(
     )
 
 
+def special_articles(rows: pd.DataFrame, options: OrderOptions) -> OrderOptions:
+    """Give the options with the special articles of the mapping in the place of the profile's own."""
+    named = rows[rows["article"] != ""].drop_duplicates("special_article").set_index("special_article")["article"]
+    articles = options.special_articles.model_copy(update=named.to_dict())
+    return options.model_copy(update={"special_articles": articles})
+
+
 def titles(
     orders: pd.DataFrame, buyers: pd.DataFrame, table: pd.DataFrame, options: OrderOptions
 ) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:

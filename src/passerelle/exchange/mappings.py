@@ -163,6 +163,23 @@ DISCOUNT_ARTICLES = MappingTable(
     (_column("article", "Article remise", "Discount article", required=True),),
     "missing-special-article",
 )
+SPECIAL_NAMES: Dictionary[str, tuple[str, str]] = {
+    "misc": ("Divers", "Misc"),
+    "rounding": ("Écart", "Rounding"),
+    "wrapping": ("Emballage", "Wrapping"),
+    "shipping": ("Frais de port", "Shipping"),
+    "fee": ("Frais", "Fee"),
+    "discount": ("Remise", "Discount"),
+}
+"""How people write the special articles, in French and in English."""
+SPECIAL_ARTICLES = MappingTable(
+    "special_articles",
+    "Articles spéciaux",
+    "Articles that stand for what is no catalogue article, before `[orders.special_articles]` (ORD-20, 24 to 28)",
+    (_column("special_article", "Article spécial", "Special article"),),
+    (_column("article", "Article ERP", "ERP article", required=True),),
+    "missing-special-article",
+)
 VAT_RATES = MappingTable(
     "vat_rates",
     "Taux de TVA",
@@ -203,6 +220,7 @@ MAPPINGS: dict[str, MappingTable] = {
         CURRENCIES,
         TITLES,
         DISCOUNT_ARTICLES,
+        SPECIAL_ARTICLES,
         VAT_RATES,
         VAT_ZONES,
     )

@@ -107,9 +107,11 @@ class Context:
     sent: changes.Sent | None = None
 
     def __post_init__(self) -> None:
-        """Make a mapping that the profile lacks an empty one."""
+        """Make a mapping that the profile lacks an empty one, and take the special articles of theirs."""
         complete = {name: self.mappings.get(name, declared.empty()) for name, declared in MAPPINGS.items()}
         object.__setattr__(self, "mappings", complete)
+        orders = lookups.special_articles(complete["special_articles"], self.orders)
+        object.__setattr__(self, "orders", orders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     said += [_unpaid(orders, options), *priced.outcomes]
     # Of an order that is refused anyway the totals say nothing.
     computed = _rounded(orders, priced, outcome.refused(outcome.together(said)), options)
-    said.append(computed.outcomes)
+    said += [computed.outcomes, lines.ignored(computed.lines)]
 
     sides = documents.addresses_by_order(orders, sales.addresses, account.buyers)
     chosen = documents.chosen_addresses(sides, answers["document_kind"], options)
@@ -294,6 +296,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
         "taxes": coded.unknown,
         "vat_rates": checked.unknown,
         "titles": new_titles,
+        "special_articles": lines.lacking_articles(outcome.together(said)),
         **looked.unknown,
     }
     made = Exchange(

@@ -641,6 +641,30 @@ class Ledger:
             found = connection.execute(query if profile is None else query.where(audit.c.profile == profile))
             return [AuditEntry(*row) for row in found]
 
+    def actions(self, profile: str | None = None) -> list[AuditEntry]:
+        """Give all that was done with records, oldest first: what was sent, forgotten and closed (JOU-4).
+
+        What was sent is the action ``exchange`` of its run; its detail is the document, the place and the delivery.
+        """
+        shown = outcomes.c.value + " → " + deliveries.c.place + " " + deliveries.c.delivery_id
+        columns = (
+            deliveries.c.prepared_at,
+            runs.c.run_id,
+            runs.c.profile,
+            sa.literal("exchange"),
+            outcomes.c.record_type,
+            outcomes.c.record,
+            shown,
+        )
+        carried = outcomes.join(runs).join(deliveries, deliveries.c.run_number == runs.c.number)
+        sent = sa.select(*columns).select_from(carried).where(outcomes.c.code == "exchanged")
+        if profile is not None:
+            sent = sent.where(runs.c.profile == profile)
+        with self._database.reading() as connection:
+            rows = connection.execute(sent.order_by(outcomes.c.run_number, outcomes.c.position))
+            told = [AuditEntry(*row) for row in rows]
+        return sorted([*told, *self.audit(profile)], key=lambda entry: entry.at)
+
     def _select(self, query: sa.Select[Any]) -> pd.DataFrame:
         with self._database.reading() as connection:
             return tables.select(connection, query)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
-from passerelle.exchange.mappings import ANY, IGNORE
+from passerelle.exchange.mappings import ANY, IGNORE, SPECIAL_NAMES
 from passerelle.exchange.selection import YES
 from passerelle.formats.descriptor import label_key
 from passerelle.messages import Language
@@ -26,6 +26,7 @@ CHOICES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "selected": _YES_NO,
     "create_settlement": _YES_NO,
     "document_kind": _DOCUMENT_KINDS,
+    "special_article": SPECIAL_NAMES,
 }
 """By column of a mapping: what may stand there, and how people write it, in French first, then in English."""
 

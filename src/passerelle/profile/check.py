@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from passerelle import outcome
+from passerelle.exchange.lookups import special_articles
 from passerelle.exchange.mappings import ANY, IGNORE, MAPPINGS
 from passerelle.formats.errors import FormatError
 from passerelle.formats.notation import DescriptorError
@@ -183,7 +184,7 @@ def _extract(
 
 def _special_articles(loaded: LoadedProfile, rows: Mappings) -> Outcomes:
     """Say which special articles are not set: those that an option needs, and those that some order may need."""
-    options = loaded.profile.orders
+    options = special_articles(rows["special_articles"], loaded.profile.orders)
     by_option = {
         "misc": options.unknown_article == "misc",
         "rounding": options.rounding_line,
@@ -211,13 +212,14 @@ def _unknown_articles(loaded: LoadedProfile, rows: Mappings, articles: pd.DataFr
     if articles is None:
         return
     known = {"", IGNORE, *articles["article"]}
+    mapped = rows["special_articles"]
     for name, reference in loaded.profile.orders.special_articles:
-        if reference not in known:
+        if reference not in known and name not in set(mapped.loc[mapped["article"] != "", "special_article"]):
             yield _said(loaded, "check-article-unknown", ("orders", "special_articles", name), reference)
-    mapping = MAPPINGS["discount_articles"]
-    for reference in rows[mapping.name]["article"].unique():
-        if reference not in known:
-            yield _of_mapping("check-article-unknown", mapping.fr, reference)
+    for mapping in (MAPPINGS["discount_articles"], MAPPINGS["special_articles"]):
+        for reference in rows[mapping.name]["article"].unique():
+            if reference not in known:
+                yield _of_mapping("check-article-unknown", mapping.fr, reference)
 
 
 def _period(loaded: LoadedProfile) -> Outcomes:

@@ -231,7 +231,9 @@ def _new_rows(sheet: Sheet, header: Header, keys: pd.DataFrame) -> Cells:
         cells[header.row, new] = Written(NEW_COLUMN[header.language], like=(header.row, new - 1))
     above = sheet.last_row if sheet.last_row > header.row else None
     for number, row in enumerate(keys.to_dict("records"), sheet.last_row + 1):
-        texts = {header.columns[str(name)]: str(text) for name, text in row.items()} | {new: NEW_MARK[header.language]}
+        texts = {
+            header.columns[str(name)]: written(str(name), str(text), header.language) for name, text in row.items()
+        } | {new: NEW_MARK[header.language]}
         for column, text in texts.items():
             if text:
                 cells[number, column] = Written(text, like=(above, column) if above else None)
@@ -252,7 +254,8 @@ def _listed(mapping: MappingTable, sheet: Sheet, header: Header, keys: pd.DataFr
 
 def shown_keys(keys: pd.DataFrame) -> list[str]:
     """Name values by their keys: ``paypal / EUR``."""
-    return [" / ".join(text or "—" for text in row) for row in keys.itertuples(index=False)]
+    shown = keys.apply(lambda column: column.map(lambda text: written(str(column.name), text, "fr") or "—"))
+    return [" / ".join(row) for row in shown.itertuples(index=False)]
 
 
 def _sheets(path: Path) -> tuple[dict[str, Sheet], pd.DataFrame]:

@@ -59,7 +59,7 @@ def write_reports(folder: Path, outcomes: pd.DataFrame, reports: Mapping[str, pd
     tables = {"outcomes.csv": said.assign(state=outcomes["state"].to_numpy()), **reports}
     if len(failed):
         tables["rejects.csv"] = failed
-    paths = {name: _write(folder / name, _csv(table)) for name, table in tables.items()}
+    paths = {name: _write(folder / name, csv_bytes(table)) for name, table in tables.items()}
     if len(failed):
         paths["rejects.xlsx"] = _workbook(folder / "rejects.xlsx", failed)
     return paths
@@ -80,7 +80,7 @@ def read_summary(folder: Path) -> Summary:
     return Summary.from_json((folder / "summary.json").read_text(encoding="utf-8"))
 
 
-def _csv(table: pd.DataFrame) -> bytes:
+def csv_bytes(table: pd.DataFrame) -> bytes:
     """Write a table as a French spreadsheet opens it: ``;``, UTF-8 with BOM, CRLF."""
     text: str = table.apply(_inert_column).to_csv(sep=";", index=False, lineterminator="\r\n")
     return text.encode("utf-8-sig")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path, PurePath
-from typing import Protocol
+from typing import Protocol, Self
 
 import pandas as pd
 
@@ -110,8 +110,8 @@ class Made(Protocol):
     def summary(self, run_id: str, state: State) -> Summary:
         """Count what became of what was read."""
 
-    def keep(self, home: Path) -> None:
-        """Write what else is kept: files in the run's folder, new values in the mappings."""
+    def keep(self, home: Path) -> Self:
+        """Write what else is kept: files in the run's folder, new values in the mappings; add what is said of that."""
 
     def entries(self) -> Prepared:
         """Give what the ledger records, but for the parcel."""
@@ -268,8 +268,8 @@ class Job:
         """Put the files and reports on disk, then write the ledger."""
         made = self._task.make(desk)
         home = self._installation.run_folder(desk.run_id)
+        made = made.keep(home)
         reports = folder.write_reports(home, made.outcomes, made.reports)
-        made.keep(home)
         parcel = self._parcel(desk, made.package)
         summary = made.summary(desk.run_id, "delivered" if parcel else "nothing-to-do")
         paths = {name: str(path) for name, path in reports.items()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -191,12 +192,14 @@ class _Made:
             days=self.days,
         )
 
-    def keep(self, home: Path) -> None:
+    def keep(self, home: Path) -> Self:
         profile, exchange = self.desk.profile, self.exchange
-        if exchange.new_values:
-            add_new_values(profile.mappings, exchange.new_values, language=profile.language)
         if profile.orders.changes == "reverse":
             sent.keep(home, to_keep(exchange.documents, exchange.lines, exchange.settlements, exchange.sources))
+        if not exchange.new_values:
+            return self
+        _, said = add_new_values(profile.mappings, exchange.new_values, language=profile.language)
+        return replace(self, outcomes=outcome.together([self.outcomes, said]))
 
     def entries(self) -> Prepared:
         return Prepared(
