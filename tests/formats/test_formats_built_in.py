@@ -349,7 +349,7 @@ def test_ebp_2_every_column_that_a_document_has_is_written_or_known_to_have_no_l
     no_label = {
         *("document_key", "document_kind", "document_state", "includes_tax", "currency", "total_excl"),
         *("billing_title", "billing_name"),
-        *("line_position", "line_kind", "line_unit_discount", "line_tracking_number"),
+        *("line_position", "line_kind", "line_tracking_number"),
     }
     assert {*DOCUMENTS.names, *(f"line_{name}" for name in DOCUMENT_LINES.names[1:])} == written | no_label
     customer = {one.source for one in built_in.get("ebp/customers").fields}

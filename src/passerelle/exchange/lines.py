@@ -6,6 +6,7 @@ Source: spec ORD-11, ORD-20 to ORD-25, ORD-29, ORD-30.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from passerelle import money, outcome
@@ -185,9 +186,9 @@ def priced(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     """Give priced lines their unit prices, discounts and net amounts as the ERP computes them.
 
     The unit price is the net amount over the quantity at the price decimals (ORD-11), never the shop's displayed price;
-    a discount is kept per unit beside the gross price, or folded in (ORD-23). The ERP's net amount is
-    quantity × (unit price − discount) at the currency's decimals: with few price decimals it may differ from the
-    shop's, and the Écart line then says so.
+    a discount is kept per unit beside the gross price, or folded in (ORD-23). The net amount is what the ERP computes
+    of what is written (``erp_net``): with few price decimals it may differ from the shop's, and the Écart line then
+    says so.
 
     Returns:
         Lines with the columns of ``DOCUMENT_LINES`` but ``document_key`` and ``position``, with ``order_key`` and
@@ -202,24 +203,46 @@ def priced(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     reduced = (np.abs(gross_unit) > np.abs(net_unit)) & (options.line_discounts == "keep")
     unit = np.where(reduced, gross_unit, net_unit)
     discount = unit - net_unit
-    net = money.product(net_unit, quantity, of_amounts)
+    if options.includes_tax:
+        discount = money.excluding(discount, rate, of_prices)
+    net = erp_net(unit, discount, rate, quantity, of_amounts, options)
     if options.includes_tax:
         incl, excl = unit, money.excluding(unit, rate, of_prices)
         net_incl, net_excl = net, money.excluding(net, rate, of_amounts)
-        discount_excl = money.excluding(discount, rate, of_prices)
     else:
         excl, incl = unit, money.including(unit, rate, of_prices)
         net_excl, net_incl = net, money.including(net, rate, of_amounts)
-        discount_excl = discount
     result = lines.assign(
         unit_price_excl=excl,
         unit_price_incl=incl,
-        unit_discount=discount,
-        unit_discount_excl=discount_excl,
+        unit_discount_excl=discount,
         net_excl=net_excl,
         net_incl=net_incl,
     )
     return result[["order_key", "decimals", *[name for name in DOCUMENT_LINES.names if name in result]]]
+
+
+def erp_net(
+    price: npt.ArrayLike,
+    discount: npt.ArrayLike,
+    rate: npt.ArrayLike,
+    quantity: npt.ArrayLike,
+    decimals: npt.ArrayLike,
+    options: OrderOptions,
+) -> money.Ints:
+    """Give net amounts as the ERP computes them of a written row: quantity × (unit price − discount), rounded once.
+
+    The discount per unit is written excluding tax in both tax modes: with prices including tax the ERP adds its tax to
+    it, which few price decimals may not bring back to the discount that the shop gave.
+    """
+    price, discount = np.asarray(price, dtype=np.int64), np.asarray(discount, dtype=np.int64)
+    net = money.product(price - discount, quantity, decimals)
+    if not options.includes_tax:
+        return net
+    reduced = np.flatnonzero(discount)
+    of_row = (np.broadcast_to(np.asarray(column), price.shape)[reduced] for column in (rate, quantity, decimals))
+    net[reduced] = money.net_of_discount(price[reduced], discount[reduced], *of_row)
+    return net
 
 
 def _price_decimals(of_amounts: pd.Series, options: OrderOptions) -> money.Ints:
