@@ -172,6 +172,11 @@ def quotient(value: npt.ArrayLike, divisor: npt.ArrayLike, decimals: npt.ArrayLi
     return _ratio(value, ONE, np.asarray(divisor, dtype=np.int64), decimals)
 
 
+def share(value: npt.ArrayLike, part: npt.ArrayLike, whole: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
+    """Give the part of an amount that a part of a quantity has, rounded half up; of a whole of zero it is zero."""
+    return _ratio(value, part, whole, decimals)
+
+
 def excluding(including: npt.ArrayLike, rate: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Take the tax out of an amount including it; ``rate`` in percent, rounded half up."""
     return _ratio(including, 100 * ONE, 100 * ONE + np.asarray(rate, dtype=np.int64), decimals)

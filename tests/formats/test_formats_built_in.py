@@ -185,7 +185,7 @@ def documents() -> pd.DataFrame:
                 "customer_code": "0ACME",
                 "includes_tax": False,
                 "currency": "PLN",
-                "total_incl": -5_275_000,
+                "total_incl": -5_280_000,
                 "deposit_currency_amount": 22_500_000,
                 "deposit_currency_rate": 4_265_000,
                 "deposit_currency": "PLN",
@@ -195,10 +195,10 @@ def documents() -> pd.DataFrame:
     lines = DOCUMENT_LINES.of(
         [
             line(
-                "shop/76", 1, "0042", "Thé vert", 2_000_000, 20_000_000, 20_055_000, 24_066_000, 40_110_000, 48_132_000
+                "shop/76", 1, "0042", "Thé vert", 2_000_000, 20_000_000, 20_055_000, 24_066_000, 40_110_000, 48_130_000
             ),
             line("shop/76", 2, "", "Écart d'arrondi", 1_000_000, 5_500_000, -1, 0, 0, -10_000),
-            line("shop/77", 1, "90.750", "Retour", -1_500_000, 5_500_000, 3_333_333, 3_516_667, -5_000_000, -5_275_000),
+            line("shop/77", 1, "90.750", "Retour", -1_500_000, 5_500_000, 3_333_333, 3_516_667, -5_000_000, -5_280_000),
         ]
     )
     joined = lines.add_prefix("line_").rename(columns={"line_document_key": "document_key"})

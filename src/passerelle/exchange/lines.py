@@ -46,7 +46,7 @@ def with_articles(
         options: what an unknown article does, where labels come from.
 
     Returns:
-        The lines with ``article`` and ``article_tax_rate`` (missing where the extract does not tell) and their label;
+        The lines with ``kind``, ``article``, ``article_tax_rate`` (missing where the extract does not tell) and label;
         the outcomes of orders with unknown articles, one per order, naming all of them.
     """
     is_variant, is_parent = lines["reference"] != "", lines["parent_reference"] != ""
@@ -61,7 +61,8 @@ def with_articles(
     label = lines["label"]
     if options.label == "erp":
         label = label.where(~found | (erp["label"].fillna("") == ""), erp["label"])
-    joined = lines.assign(article=article, article_tax_rate=erp["tax_rate"].astype("Int64"), label=label)
+    rate = erp["tax_rate"].astype("Int64")
+    joined = lines.assign(kind="article", article=article, article_tax_rate=rate, label=label)
     misc = options.special_articles.misc
     if options.unknown_article == "misc" and misc:
         joined["article"] = article.where(found, misc)
@@ -111,7 +112,6 @@ def article_lines(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     """Give the order's lines as priced lines: net and gross in the document's tax mode (ORD-22)."""
     side = "incl" if options.includes_tax else "excl"
     return lines.assign(
-        kind="article",
         net=money.rounded_half_up(lines[f"net_{side}"].fillna(0), lines["decimals"]),
         gross=lines[f"gross_{side}"].fillna(lines[f"net_{side}"]).fillna(0).astype("int64"),
     )[[*_COLUMNS]]

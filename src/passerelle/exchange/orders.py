@@ -25,6 +25,7 @@ from passerelle.exchange import (
     deliveries,
     discounts,
     documents,
+    ecotax,
     effects,
     erp_documents,
     grouping,
@@ -287,7 +288,8 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     said.append(problems_of_groups)
     header, keys = out.header, out.header["document_key"]
     needed, addresses = _customers(header, account, sides, context)
-    sold = coded.lines[["article"]].assign(record_key=parted.of_orders(coded.lines["order_key"]))
+    sold = coded.lines.loc[coded.lines["kind"] == "article", ["order_key", "article"]]
+    sold = sold[["article"]].assign(record_key=parted.of_orders(sold["order_key"]))
     unknown = {
         "statuses": status.unknown,
         "taxes": coded.unknown,
@@ -500,14 +502,15 @@ def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tup
         )
     )
     with_articles, unknown_articles = lines.with_articles(sold, context.articles, context.orders)
-    coded = vat.coded(with_articles, charged, countries, context.mappings["taxes"], context.orders)
+    with_ecotax, no_article = ecotax.apart(with_articles, context.orders)
+    coded = vat.coded(with_ecotax, charged, countries, context.mappings["taxes"], context.orders)
     completed = vat.Coded(
         lines=vat.completed(coded.lines, [("net_excl", "net_incl"), ("gross_excl", "gross_incl")]),
         charges=vat.completed(coded.charges, [("amount_excl", "amount_incl")]),
         outcomes=coded.outcomes,
         unknown=coded.unknown,
     )
-    return completed, [unknown_articles, coded.outcomes]
+    return completed, [unknown_articles, no_article, coded.outcomes]
 
 
 def _undeliverable(sales: SalesOrders) -> pd.DataFrame:
@@ -704,10 +707,10 @@ def _customers(
 
 
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
-    """Sort the lines by document, articles first, and number them."""
+    """Sort the lines by document, articles first, each with its eco-tax, and number them."""
     kinds = ["article", "refund", "wrapping", "fee", "shipping", "discount", "rounding"]
     document = pd.Index(keys).get_indexer(document_lines["order_key"])
-    rank = pd.Index(kinds).get_indexer(document_lines["kind"])
+    rank = pd.Index(kinds).get_indexer(document_lines["kind"].replace(ecotax.KIND, "article"))
     kept = document_lines.take(np.lexsort((rank, document))[np.count_nonzero(document < 0) :]).reset_index(drop=True)
     position = kept.groupby("order_key", sort=False).cumcount() + 1
     return DOCUMENT_LINES.conform(kept.assign(document_key=kept["order_key"], position=position))

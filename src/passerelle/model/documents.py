@@ -99,7 +99,7 @@ DOCUMENT_LINES = Table(
     (
         Column("document_key", "text", "the document"),
         Column("position", "integer", "rank in the document, from 1"),
-        Column("kind", "text", "article, shipping, wrapping, fee, refund, discount or rounding"),
+        Column("kind", "text", "article, eco_tax, shipping, wrapping, fee, refund, discount or rounding"),
         Column("article", "text", "the ERP's article reference (BT-155)"),
         Column("label", "text", "description (BT-153)"),
         Column("quantity", "quantity", "quantity (BT-129)"),
