@@ -288,8 +288,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     said.append(problems_of_groups)
     header, keys = out.header, out.header["document_key"]
     needed, addresses = _customers(header, account, sides, context)
-    sold = coded.lines.loc[coded.lines["kind"] == "article", ["order_key", "article"]]
-    sold = sold[["article"]].assign(record_key=parted.of_orders(sold["order_key"]))
+    sold = _articles(coded, parted)
     unknown = {
         "statuses": status.unknown,
         "taxes": coded.unknown,
@@ -503,7 +502,8 @@ def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tup
     )
     with_articles, unknown_articles = lines.with_articles(sold, context.articles, context.orders)
     with_ecotax, no_article = ecotax.apart(with_articles, context.orders)
-    coded = vat.coded(with_ecotax, charged, countries, context.mappings["taxes"], context.orders)
+    foreign = oss.ruled_by_nobody(countries, context.mappings["vat_rates"])
+    coded = vat.coded(with_ecotax, charged, countries, foreign, context.mappings["taxes"], context.orders)
     completed = vat.Coded(
         lines=vat.completed(coded.lines, [("net_excl", "net_incl"), ("gross_excl", "gross_incl")]),
         charges=vat.completed(coded.charges, [("amount_excl", "amount_incl")]),
@@ -511,6 +511,12 @@ def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tup
         unknown=coded.unknown,
     )
     return completed, [unknown_articles, no_article, coded.outcomes]
+
+
+def _articles(coded: vat.Coded, parted: deliveries.Parted) -> pd.DataFrame:
+    """Give the articles sold, by the order as the shop has it: ``record_key``, ``article``."""
+    lines_ = coded.lines[coded.lines["kind"] == "article"]
+    return lines_[["article"]].assign(record_key=parted.of_orders(lines_["order_key"]))
 
 
 def _undeliverable(sales: SalesOrders) -> pd.DataFrame:
