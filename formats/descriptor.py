@@ -71,7 +71,8 @@ class Field:
         date_format: strptime pattern of a date; with ``%z`` the column is in UTC, else it has no zone.
         decimal_mark: of a number.
         group_mark: between thousands, read but never written.
-        decimals: written with exactly so many; None writes the shortest exact form.
+        decimals: written with exactly so many; None writes the exact form.
+        least_decimals: the exact form has at least so many, else no more than it needs.
         true_values: texts for true; the first is written.
         false_values: texts for false; the first is written.
         missing_values: texts that mean "nothing"; the empty text always does.
@@ -105,6 +106,7 @@ class Field:
     decimal_mark: str
     group_mark: str
     decimals: int | None
+    least_decimals: int
     true_values: tuple[str, ...]
     false_values: tuple[str, ...]
     missing_values: tuple[str, ...]
@@ -354,6 +356,7 @@ def _field(entry: Entry, layout: Layout, origin: str, missing: tuple[str, ...], 
         decimal_mark=entry.choice("decimalChar", (".", ","), "."),
         group_mark=_character(entry, "groupChar"),
         decimals=extension.count("decimals", maximum=6),
+        least_decimals=extension.count("least_decimals", maximum=6) or 0,
         true_values=form[1:] + entry.texts("trueValues", () if form else ("true", "True", "TRUE", "1")),
         false_values=form[:1] + entry.texts("falseValues", () if form else ("false", "False", "FALSE", "0")),
         missing_values=entry.texts("missingValues", missing),

@@ -118,6 +118,7 @@ def _type(one: Field) -> str:
     if one.type == "number":
         words.append({",": "decimal comma", ".": "decimal point"}[one.decimal_mark])
         words += [f"{one.decimals} decimals"] if one.decimals is not None else []
+        words += [f"at least {one.least_decimals} decimals"] if one.least_decimals else []
     if one.type == "boolean":
         words.append(f"`{one.true_values[0]}` or `{one.false_values[0]}`")
     if one.enum:

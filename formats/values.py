@@ -178,7 +178,9 @@ def _render_number(one: Field, values: pd.Series) -> pa.Array:
     decimals = money.SCALE if one.decimals is None else one.decimals
     text = pa.array(money.to_text(values.astype("Int64"), decimals), type=pa.large_string())
     if one.decimals is None:
-        text = pc.replace_substring_regex(text, r"\.?0+$", "")
+        spare = money.SCALE - one.least_decimals
+        needless = rf"0{{1,{spare}}}$" if one.least_decimals else r"\.?0+$"
+        text = pc.replace_substring_regex(text, needless, "") if spare else text
     return text if one.decimal_mark == "." else pc.replace_substring(text, ".", one.decimal_mark)
 
 

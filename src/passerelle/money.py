@@ -151,9 +151,30 @@ def tax(base: npt.ArrayLike, rate: npt.ArrayLike, decimals: npt.ArrayLike) -> In
     return _ratio(base, rate, 100 * ONE, decimals)
 
 
+def net_of_discount(
+    price: npt.ArrayLike, discount: npt.ArrayLike, rate: npt.ArrayLike, quantity: npt.ArrayLike, decimals: npt.ArrayLike
+) -> Ints:
+    """Give quantity × (price including tax − discount excluding tax and the tax on it), rounded half up once."""
+    price_, discount_, rate_, quantity_ = (
+        np.asarray(column, dtype=np.int64).astype(object) for column in (price, discount, rate, quantity)
+    )
+    unit = smallest(decimals).astype(object)
+    hundred = 100 * ONE
+    exact = (price_ * hundred - discount_ * (hundred + rate_)) * quantity_
+    divisor = hundred * ONE * unit
+    units = (2 * np.abs(exact) + divisor) // (2 * divisor)
+    result: Ints = np.asarray(np.where(exact < 0, -units, units) * unit, dtype=np.int64)
+    return result
+
+
 def quotient(value: npt.ArrayLike, divisor: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
     """Divide two columns (amount ÷ quantity), rounded half up; a divisor of zero gives zero."""
     return _ratio(value, ONE, np.asarray(divisor, dtype=np.int64), decimals)
+
+
+def share(value: npt.ArrayLike, part: npt.ArrayLike, whole: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:
+    """Give the part of an amount that a part of a quantity has, rounded half up; of a whole of zero it is zero."""
+    return _ratio(value, part, whole, decimals)
 
 
 def excluding(including: npt.ArrayLike, rate: npt.ArrayLike, decimals: npt.ArrayLike) -> Ints:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from passerelle.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("ebp", "run", "flows", "storage")]
+sys.path[:0] = [str(ROOT / "tests" / folder) for folder in ("ebp", "exchange", "run", "flows", "storage")]
 
 
 @pytest.fixture(scope="session")

@@ -248,7 +248,7 @@ class TestOrd71Lines:
     def lines_of(self, *orders, **told_options):
         made = grouped(*orders, **told_options)
         assert len(made.documents) == 1
-        return told(made, "article", "quantity", "unit_price_excl", "unit_discount", "net_excl")
+        return told(made, "article", "quantity", "unit_price_excl", "unit_discount_excl", "net_excl")
 
     def test_same_article_price_discount_and_vat_make_one_line(self):
         assert self.lines_of(
@@ -421,7 +421,7 @@ def test_ord_70_ord_71_ord_72_a_group_has_all_of_its_orders_and_nothing_else(ord
     assert shop_rates(made) == shop_rates(alone)
     merged = made.lines[made.lines["kind"] == "article"]
     if merge and len(merged) < len(alone.lines):
-        same = ["article", "tax_rate", "unit_price_excl", "unit_discount"]
+        same = ["article", "tax_rate", "unit_price_excl", "unit_discount_excl"]
         assert not merged.duplicated(same).any()
 
 

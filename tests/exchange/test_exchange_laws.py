@@ -145,7 +145,8 @@ def erp_totals(made: Exchange) -> dict[str, tuple[Decimal, Decimal]]:
     includes_tax = dict(zip(made.documents["document_key"], made.documents["includes_tax"], strict=True))
     for line in made.lines.to_dict("records"):
         side = "incl" if includes_tax[line["document_key"]] else "excl"
-        price = money.decimal(line[f"unit_price_{side}"]) - money.decimal(line["unit_discount"])
+        share = 1 + money.decimal(line["tax_rate"]) / 100 if side == "incl" else 1
+        price = money.decimal(line[f"unit_price_{side}"]) - money.decimal(line["unit_discount_excl"]) * share
         net = cents(price * money.decimal(line["quantity"]))
         assert net == money.decimal(line[f"net_{side}"])
         by_rate[line["document_key"]][money.decimal(line["tax_rate"]), line["vat_code"]] += net

@@ -134,7 +134,8 @@ class TestOrd40Territories:
     ROWS = (("FR", "*", "FRANCE", "EXO"), ("CA", "QC", "QUEBEC"), ("CA", "*", "EXPORT"), ("*", "*", "CEE", "INTRA"))
 
     def territories(self, *orders, **options):
-        made = exchanged(*orders, mappings={"territories": self.ROWS}, vat=UNCHECKED, **options)
+        taxes = [*ROWS["taxes"], ("*", "20", "CA", "V20")]
+        made = exchanged(*orders, mappings={"territories": self.ROWS, "taxes": taxes}, vat=UNCHECKED, **options)
         return dict(zip(made.documents["shop_order"], made.documents["territory"], strict=True))
 
     def sold(self, order_id, *places, rate="20"):
@@ -182,9 +183,9 @@ class TestOrd41Taxes:
         given, wanted = sales(order("1", *parts)), OrderOptions.model_validate(options)
         places = territory.of_sale(given.orders, given.addresses, mapping("vat_zones"))
         sold, _ = lines.with_articles(given.lines.assign(decimals=2), articles, wanted)
-        coded = vat.coded(
-            sold, given.charges.assign(decimals=2), places, mapping("taxes", *(rows or ROWS["taxes"])), wanted
-        )
+        table = mapping("taxes", *(rows or ROWS["taxes"]))
+        nowhere = pd.Series(data=False, index=places.index)
+        coded = vat.coded(sold, given.charges.assign(decimals=2), places, nowhere, table, wanted)
         return coded, [*coded.lines["vat_code"], *coded.charges["vat_code"]]
 
     def test_name_rate_and_country_give_the_vat_code(self):

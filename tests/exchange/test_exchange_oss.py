@@ -227,7 +227,8 @@ class TestOrd41Rates:
             (belfast, "23"),
             (azores, "23"),
             ({"country": "ES", "postcode": "35001"}, "21"),
-            ({"country": "US"}, "20"),
+            ({"country": "CH"}, "7.7"),
+            ({"country": "NO"}, "20"),
         ]
         cases = [*good, *wrong]
         orders = [sold(str(number), rate=rate, **place) for number, (place, rate) in enumerate(cases)]
@@ -282,7 +283,7 @@ class TestOrd41Rates:
         below = {"distance_sales": "origin"}
         assert codes(sold(rate="20", country="DE"), vat=below) == []
         assert codes(sold(rate="19", country="DE"), vat=below) == ["unknown-vat-rate"]
-        assert codes(sold(rate="20", country="US"), vat=below) == ["unknown-vat-rate"]
+        assert codes(sold(rate="20", country="CH"), vat=below) == ["unknown-vat-rate"]
         assert codes(sold(rate="19", country="FR"), vat={**below, "country": "DE"}) == []
 
     def test_a_refund_has_the_rate_of_its_order(self):
@@ -333,13 +334,49 @@ class TestOrd41Rates:
     )
     def test_a_row_that_cannot_be_read_is_said_and_not_used(self, cells):
         rate, first, last = cells
-        rows = {"vat_rates": [("US", rate, first, "normal", last)]}
-        assert codes(sold(rate="20", country="US"), mappings=rows) == ["unknown-vat-rate", "vat-rate-row-unreadable"]
+        rows = {"vat_rates": [("DE", rate, first, "normal", last)]}
+        assert codes(sold(rate="20", country="DE"), mappings=rows) == ["unknown-vat-rate", "vat-rate-row-unreadable"]
 
     def test_three_rates_of_one_order_are_said_apart(self):
         parts = [line("A", excl="1", rate=rate) for rate in ("20", "19", "16", "19")]
         made = exchanged(order("1", *parts), mappings=ANY_TAX)
         assert sorted(made.outcomes["value"]) == ["16", "19"]
+
+
+class TestOrd41CountriesThatNoTableKnows:
+    TEXAN = sold(rate="8.25", country="US", postcode="75001")
+
+    def test_the_shop_s_rate_is_taken_where_a_row_names_the_country_and_remarked(self):
+        rows = {"taxes": [("*", "*", "*", "FR20"), ("*", "*", "US", "SALES")]}
+        made = exchanged(self.TEXAN, sold("2"), mappings={**ANY_TAX, **rows})
+        assert made.lines["vat_code"].tolist() == ["SALES", "FR20"]
+        assert [money.shortest(total) for total in made.documents["total_incl"]] == ["108.25", "120"]
+        remark = row(made, "vat-rate-of-unknown-country")
+        assert (remark["record"], remark["state"], remark["value"]) == ("boutique/1", "succeeded", "8.25")
+        assert codes(self.TEXAN, mappings=rows, vat={"unknown_rate": "accept"}) == []
+        assert "vat_rates" not in made.new_values
+
+    @pytest.mark.parametrize("default", [{}, {"defaults": {"taxes": {"vat_code": "FR20"}}}])
+    def test_no_row_for_all_countries_and_no_default_answers(self, default):
+        """20 % there is not the 20 % of here."""
+        moroccan = sold(rate="20", country="MA", postcode="20000")
+        rows = {"taxes": [("*", "20", "*", "FR20"), ("*", "*", "US", "SALES")]}
+        made = exchanged(moroccan, mappings={**ANY_TAX, **rows}, **default)
+        assert said(made) == ["unmapped-tax", "vat-rate-of-unknown-country"]
+        assert made.documents.empty
+        assert made.new_values["taxes"].to_numpy().tolist() == [["", "20", "MA"]]
+        answered = {"taxes": [*rows["taxes"], ("", "20", "MA", "MA20")]}
+        assert codes(moroccan, mappings=answered) == ["vat-rate-of-unknown-country"]
+
+    def test_without_tax_nothing_is_asked(self):
+        assert codes(sold(rate="0", country="US")) == []
+
+    def test_rows_of_the_profile_make_the_country_known(self):
+        rows = {"taxes": [("*", "*", "US", "SALES")], "vat_rates": [("US", "8.25", "", "Texas", "")]}
+        assert codes(self.TEXAN, mappings=rows) == []
+        assert codes(sold(rate="9", country="US"), mappings={**ANY_TAX, "vat_rates": rows["vat_rates"]}) == [
+            "unknown-vat-rate"
+        ]
 
 
 class TestOrd40WithoutVat:

@@ -54,14 +54,15 @@ def test_ord_8_an_order_collects_all_its_problems():
     assert said(made, "boutique/1") == [
         "account-does-not-fit",
         "document-without-date",
-        "unknown-vat-rate",
-        "unknown-vat-rate",
         "unmapped-carrier",
         "unmapped-currency",
         "unmapped-payment-mode",
         "unmapped-status",
         "unmapped-tax",
+        "unmapped-tax",
         "unmapped-territory",
+        "vat-rate-of-unknown-country",
+        "vat-rate-of-unknown-country",
     ]
     assert said(made, "boutique/2") == ["document-without-date", "unmapped-payment-mode"]
 

@@ -131,7 +131,8 @@ def erp_totals(made) -> dict[str, tuple[Decimal, Decimal]]:
     for one in made.lines.to_dict("records"):
         key = one["document_key"]
         side = "incl" if headers[key]["includes_tax"] else "excl"
-        price = money.decimal(one[f"unit_price_{side}"]) - money.decimal(one["unit_discount"])
+        share = 1 + money.decimal(one["tax_rate"]) / 100 if side == "incl" else 1
+        price = money.decimal(one[f"unit_price_{side}"]) - money.decimal(one["unit_discount_excl"]) * share
         net = at_home(price * money.decimal(one["quantity"]), key)
         assert net == money.decimal(one[f"net_{side}"])
         by_rate[key][money.decimal(one["tax_rate"]), one["vat_code"]] += net

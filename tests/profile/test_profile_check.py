@@ -83,7 +83,12 @@ def test_ord_28_all_that_is_missing_is_named_at_once(demo):
 
 @pytest.mark.parametrize(
     ("option", "name"),
-    [('unknown_article = "misc"', "misc"), ('shipping = "line"', "shipping"), ("rounding_line = true", "rounding")],
+    [
+        ('unknown_article = "misc"', "misc"),
+        ('shipping = "line"', "shipping"),
+        ('eco_tax = "line"', "eco_tax"),
+        ("rounding_line = true", "rounding"),
+    ],
 )
 def test_ord_28_an_option_needs_its_special_article(complete, option, name):
     complete.replace("[orders]", f"[orders]\n{option}")

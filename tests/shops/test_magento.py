@@ -272,7 +272,11 @@ class TestLines:
         applied = json.dumps([{"title": "Éco-participation", "row_amount": 3, "row_amount_incl_tax": 3.6}])
         sales = read(order(items=[{**taxed, "weee_tax_applied": applied}], grand_total=129.6))
         assert told(sales.lines, *AMOUNTS) == [("103", "123.6", "103", "123.6", "20")]
+        assert told(sales.lines, "ecotax_excl", "ecotax_incl") == [("3", "3.6")]
+        assert sales.lines["ecotax_rate"].isna().all()
         assert totals(exchanged(sales)) == {"boutique/10": ("129.6", "0")}
+        untaxed = read(order(items=[taxed], grand_total=129))
+        assert told(untaxed.lines, "ecotax_excl", "ecotax_incl", "ecotax_rate") == [("3", "3", "0")]
 
     def test_ord_41_rates_of_the_order_s_applied_taxes(self):
         extension = {

@@ -412,6 +412,15 @@ def test_ord_30_gifts_and_negative_lines_survive(shop: Given) -> None:
     assert tuple(lines.loc[str(back["id"]), ["quantity", "net_incl"]]) == (-money.ONE, money.of(-12))
 
 
+def test_ord_30_eco_tax_of_a_piece_is_that_of_the_line(shop: Given) -> None:
+    sofa, other = shop.of_order("order_details", 229)[:2]
+    sofa |= {"product_quantity": "6", "ecotax": "0.333333", "ecotax_tax_rate": "5.500"}
+    lines = shop.read().lines.set_index("line_id")
+    held = lines.loc[str(sofa["id"]), ["ecotax_excl", "ecotax_rate"]]
+    assert held.tolist() == [1_999_998, 5_500_000]
+    assert lines.loc[str(other["id"]), ["ecotax_excl", "ecotax_incl", "ecotax_rate"]].isna().all()
+
+
 def test_the_article_stands_beside_its_variant(shop: Given) -> None:
     detail = shop.of_order("order_details", 229)[0]
     detail["product_reference"] = "demo_1-S"

@@ -157,7 +157,7 @@ def _made(check: ImportCheck) -> str:
     lines = [heads, ("---",) * len(heads)]
     for one in check.documents[:_SHOWN]:
         amounts = (one.total_excl, one.total_tax, one.total_incl, one.deposit or None)
-        texts = ["" if amount is None else f"{amount:.2f}".replace(".", mark) for amount in amounts]
+        texts = ["" if amount is None else f"{amount:f}".replace(".", mark) for amount in amounts]
         kind = FILES[one.file].wizard
         lines.append((kind, one.number, one.date, one.customer, str(one.lines), *texts))
     more = [f"… + {len(check.documents) - _SHOWN}"] if len(check.documents) > _SHOWN else []

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from passerelle.ebp.labels import FILES
+from passerelle.exchange.currencies import DECIMALS, USUAL
 
 _NUMBER = {
     ",": re.compile(r"[+-]?[0-9]{1,15}(,[0-9]{1,12})?"),
@@ -30,25 +31,32 @@ class Conventions:
         date_format: EBP's *Format des dates*, as a strptime pattern.
         booleans: the texts for false and true.
         custom_field: label of the custom field that holds the shop's order.
+        decimals: of amounts, by EBP's code of their currency where it has not two; "" is the company's own.
     """
 
     decimal_mark: str = ","
     date_format: str = "%d/%m/%Y"
     booleans: tuple[str, str] = ("0", "1")
     custom_field: str = "atoosync_order"
+    decimals: Mapping[str, int] = field(default_factory=lambda: DECIMALS)
 
     @classmethod
-    def of_settings(cls, settings: Mapping[str, str]) -> Conventions:
+    def of_settings(cls, settings: Mapping[str, str], decimals: Mapping[str, int] = DECIMALS) -> Conventions:
         """Take them from the values of a format's settings; what it does not have is as documented."""
         default = cls()
         false, _, true = settings.get("boolean_form", "/".join(default.booleans)).partition("/")
-        field = settings.get("custom_field_name", default.custom_field) + settings.get("custom_field_suffix", "")
+        label = settings.get("custom_field_name", default.custom_field) + settings.get("custom_field_suffix", "")
         return cls(
             decimal_mark=settings.get("decimal_mark", default.decimal_mark),
             date_format=settings.get("date_format", default.date_format),
             booleans=(false, true),
-            custom_field=field,
+            custom_field=label,
+            decimals=decimals,
         )
+
+    def decimals_of(self, currency: str) -> int:
+        """Give the decimals that EBP rounds amounts of a currency to."""
+        return self.decimals.get(currency, USUAL)
 
     def number_problem(self, text: str) -> str:
         """Give the code of what is wrong with a number; empty: nothing."""

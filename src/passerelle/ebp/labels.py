@@ -54,6 +54,8 @@ class WizardFile:
 NUMBER = "Document - Numéro du document"
 CUSTOMER = "Code (tiers)"
 DOCUMENT_CUSTOMER = "Document - Code client"
+CURRENCY = "Document - Code ISO devise"
+"""EBP's code of the document's currency, empty for the company's own; no public source gives the label."""
 SAFE_NUMBER_LENGTH = 24
 """EBP keeps 30 characters of a document's number, but 26 of it in stock movements and 24 in credit notes."""
 

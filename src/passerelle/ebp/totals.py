@@ -1,6 +1,7 @@
 """What a document's totals are when EBP computes them, from its quantities, prices and rates.
 
-Exact decimals, half up to the cent, once per VAT code: apart from the exchange's own arithmetic, which this checks.
+Exact decimals, half up to the smallest unit of the document's currency, once per VAT code: apart from the exchange's
+own arithmetic, which this checks.
 
 Source: facts ebp.md §2.3; spec EBP-3, INV-1.
 """
@@ -14,10 +15,11 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 from passerelle.ebp.conventions import Conventions
 from passerelle.ebp.documents import Document
+from passerelle.ebp.labels import CURRENCY
 
 _DIGITS = 80
-"""More than any product of two numbers of a file has, so that nothing is rounded but to the cent."""
-_ZERO, _ONE, _CENT = Decimal(0), Decimal(1), Decimal("0.01")
+"""More than any product of two numbers of a file has, so that nothing is rounded but to the currency's unit."""
+_ZERO, _ONE = Decimal(0), Decimal(1)
 _NET = {False: "Ligne - Montant Net HT", True: "Ligne - Montant Net TTC"}
 _PRICE = {False: "Ligne - PV HT", True: "Ligne - PV TTC"}
 _DISCOUNT = "Ligne - Montant de remise unitaire HT cumulé"
@@ -67,10 +69,8 @@ def _totals(document: Document, conventions: Conventions, *, includes_tax: bool)
         if line is None:
             return None
         written = cells.number(_NET[includes_tax], row)
-        if written is not None and abs(written - line.net) > line.tolerance:
+        if written not in {None, line.net}:
             wrong.append((row, _NET[includes_tax], line.net))
-        elif written is not None:
-            line = _Line(written, line.rate, line.tolerance)
         bases[line.rate, document.cell("Ligne - Code TVA", row)] += line.net
     _discount(bases, cells, "Document - % remise", "Document - Montant de la remise")
     early_payment = ("Document - % escompte", "Document - Montant de l'escompte")
@@ -82,18 +82,17 @@ def _totals(document: Document, conventions: Conventions, *, includes_tax: bool)
         _discount(bases, cells, *early_payment)
     if cells.has_rubbish:
         return None
-    taxes = {key: _tax(amount, key[0], includes_tax=includes_tax) for key, amount in bases.items()}
+    taxes = {key: _tax(cells, amount, key[0], includes_tax=includes_tax) for key, amount in bases.items()}
     tax, amount = sum(taxes.values(), _ZERO), sum(bases.values(), _ZERO)
     return Totals(amount - tax if includes_tax else amount, tax, tuple(wrong))
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """Net amount of a line in the document's tax mode, and how far the written one may be from it."""
+    """Net amount of a line in the document's tax mode, and its rate."""
 
     net: Decimal
     rate: Decimal
-    tolerance: Decimal = _ZERO
 
 
 class _Cells:
@@ -102,7 +101,12 @@ class _Cells:
     def __init__(self, document: Document, conventions: Conventions) -> None:
         self._document = document
         self._number = conventions.number
+        self._unit = _ONE.scaleb(-conventions.decimals_of(document.cell(CURRENCY)))
         self.has_rubbish = False
+
+    def rounded(self, amount: Decimal) -> Decimal:
+        """Round to the currency's smallest unit, half up."""
+        return amount.quantize(self._unit, ROUND_HALF_UP)
 
     def number(self, label: str, row: int = 0) -> Decimal | None:
         """Give a number; None where the cell is empty or none."""
@@ -128,12 +132,9 @@ def _line(cells: _Cells, row: int, *, includes_tax: bool) -> _Line | None:
     discount = cells.number(_DISCOUNT, row)
     if discount is None:
         discount = price * cells.filled(_DISCOUNT_RATE, row) / 100
-    elif includes_tax and discount:
-        # Written excluding tax with so many decimals, it says the one including tax to that precision only.
-        share = _ONE + rate / 100
-        unit = _ONE.scaleb(int(discount.as_tuple().exponent))
-        return _Line(_cents((price - discount * share) * quantity), rate, _CENT + unit * share * abs(quantity))
-    return _Line(_cents((price - discount) * quantity), rate)
+    elif includes_tax:
+        discount *= _ONE + rate / 100
+    return _Line(cells.rounded((price - discount) * quantity), rate)
 
 
 def _discount(bases: Bases, cells: _Cells, rate_label: str, amount_label: str) -> None:
@@ -142,17 +143,19 @@ def _discount(bases: Bases, cells: _Cells, rate_label: str, amount_label: str) -
     whole = sum(bases.values(), _ZERO)
     if rate:
         for key in bases:
-            bases[key] -= _cents(bases[key] * rate / 100)
+            bases[key] -= cells.rounded(bases[key] * rate / 100)
     elif amount and whole:
-        for key, part in _shares(bases, amount, whole):
+        for key, part in _shares(cells, bases, amount, whole):
             bases[key] -= part
 
 
-def _shares(bases: Bases, amount: Decimal, whole: Decimal) -> Iterator[tuple[tuple[Decimal, str], Decimal]]:
+def _shares(
+    cells: _Cells, bases: Bases, amount: Decimal, whole: Decimal
+) -> Iterator[tuple[tuple[Decimal, str], Decimal]]:
     left = amount
     *others, last = list(bases)
     for key in others:
-        part = _cents(amount * bases[key] / whole)
+        part = cells.rounded(amount * bases[key] / whole)
         left -= part
         yield key, part
     yield last, left
@@ -163,13 +166,11 @@ def _add_shipping(bases: Bases, cells: _Cells, *, includes_tax: bool) -> None:
     if not shipping:
         return
     rate = cells.filled("Document - Taux de TVA port")
-    charged = _cents(shipping * (_ONE + rate / 100)) if includes_tax else shipping
+    charged = cells.rounded(shipping * (_ONE + rate / 100)) if includes_tax else shipping
     bases[rate, cells.text("Document - Code TVA port")] += charged
 
 
-def _tax(amount: Decimal, rate: Decimal, *, includes_tax: bool) -> Decimal:
-    return amount - _cents(amount / (_ONE + rate / 100)) if includes_tax else _cents(amount * rate / 100)
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(_CENT, ROUND_HALF_UP)
+def _tax(cells: _Cells, amount: Decimal, rate: Decimal, *, includes_tax: bool) -> Decimal:
+    if includes_tax:
+        return amount - cells.rounded(amount / (_ONE + rate / 100))
+    return cells.rounded(amount * rate / 100)

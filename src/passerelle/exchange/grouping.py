@@ -34,7 +34,6 @@ _SAME_LINE = [
     "vat_code",
     "unit_price_excl",
     "unit_price_incl",
-    "unit_discount",
     "unit_discount_excl",
     "tracking_number",
 ]
@@ -257,8 +256,9 @@ def _merged_lines(priced: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     same = priced.assign(misc=misc).groupby([*_SAME_LINE, "misc"], sort=False, dropna=False)
     quantity = same["quantity"].transform("sum")
     net = {name: same[name].transform("sum") for name in ("net_excl", "net_incl")}
-    unit = priced[f"unit_price_{side}"] - priced["unit_discount"]
-    exact = money.product(unit, quantity, priced["decimals"]) == net[f"net_{side}"]
+    price, discount = priced[f"unit_price_{side}"], priced["unit_discount_excl"]
+    computed = lines.erp_net(price, discount, priced["tax_rate"], quantity, priced["decimals"], options)
+    exact = computed == net[f"net_{side}"]
     exact &= quantity != 0
     merged = priced.assign(
         quantity=priced["quantity"].where(~exact, quantity),

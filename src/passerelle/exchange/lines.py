@@ -6,6 +6,7 @@ Source: spec ORD-11, ORD-20 to ORD-25, ORD-29, ORD-30.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from passerelle import money, outcome
@@ -45,7 +46,7 @@ def with_articles(
         options: what an unknown article does, where labels come from.
 
     Returns:
-        The lines with ``article`` and ``article_tax_rate`` (missing where the extract does not tell) and their label;
+        The lines with ``kind``, ``article``, ``article_tax_rate`` (missing where the extract does not tell) and label;
         the outcomes of orders with unknown articles, one per order, naming all of them.
     """
     is_variant, is_parent = lines["reference"] != "", lines["parent_reference"] != ""
@@ -60,7 +61,8 @@ def with_articles(
     label = lines["label"]
     if options.label == "erp":
         label = label.where(~found | (erp["label"].fillna("") == ""), erp["label"])
-    joined = lines.assign(article=article, article_tax_rate=erp["tax_rate"].astype("Int64"), label=label)
+    rate = erp["tax_rate"].astype("Int64")
+    joined = lines.assign(kind="article", article=article, article_tax_rate=rate, label=label)
     misc = options.special_articles.misc
     if options.unknown_article == "misc" and misc:
         joined["article"] = article.where(found, misc)
@@ -134,7 +136,6 @@ def article_lines(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     """Give the order's lines as priced lines: net and gross in the document's tax mode (ORD-22)."""
     side = "incl" if options.includes_tax else "excl"
     return lines.assign(
-        kind="article",
         net=money.rounded_half_up(lines[f"net_{side}"].fillna(0), lines["decimals"]),
         gross=lines[f"gross_{side}"].fillna(lines[f"net_{side}"]).fillna(0).astype("int64"),
     )[[*_COLUMNS]]
@@ -211,9 +212,9 @@ def priced(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     """Give priced lines their unit prices, discounts and net amounts as the ERP computes them.
 
     The unit price is the net amount over the quantity at the price decimals (ORD-11), never the shop's displayed price;
-    a discount is kept per unit beside the gross price, or folded in (ORD-23). The ERP's net amount is
-    quantity × (unit price − discount) at the currency's decimals: with few price decimals it may differ from the
-    shop's, and the Écart line then says so.
+    a discount is kept per unit beside the gross price, or folded in (ORD-23). The net amount is what the ERP computes
+    of what is written (``erp_net``): with few price decimals it may differ from the shop's, and the Écart line then
+    says so.
 
     Returns:
         Lines with the columns of ``DOCUMENT_LINES`` but ``document_key`` and ``position``, with ``order_key`` and
@@ -228,24 +229,46 @@ def priced(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     reduced = (np.abs(gross_unit) > np.abs(net_unit)) & (options.line_discounts == "keep")
     unit = np.where(reduced, gross_unit, net_unit)
     discount = unit - net_unit
-    net = money.product(net_unit, quantity, of_amounts)
+    if options.includes_tax:
+        discount = money.excluding(discount, rate, of_prices)
+    net = erp_net(unit, discount, rate, quantity, of_amounts, options)
     if options.includes_tax:
         incl, excl = unit, money.excluding(unit, rate, of_prices)
         net_incl, net_excl = net, money.excluding(net, rate, of_amounts)
-        discount_excl = money.excluding(discount, rate, of_prices)
     else:
         excl, incl = unit, money.including(unit, rate, of_prices)
         net_excl, net_incl = net, money.including(net, rate, of_amounts)
-        discount_excl = discount
     result = lines.assign(
         unit_price_excl=excl,
         unit_price_incl=incl,
-        unit_discount=discount,
-        unit_discount_excl=discount_excl,
+        unit_discount_excl=discount,
         net_excl=net_excl,
         net_incl=net_incl,
     )
     return result[["order_key", "decimals", *[name for name in DOCUMENT_LINES.names if name in result]]]
+
+
+def erp_net(
+    price: npt.ArrayLike,
+    discount: npt.ArrayLike,
+    rate: npt.ArrayLike,
+    quantity: npt.ArrayLike,
+    decimals: npt.ArrayLike,
+    options: OrderOptions,
+) -> money.Ints:
+    """Give net amounts as the ERP computes them of a written row: quantity × (unit price − discount), rounded once.
+
+    The discount per unit is written excluding tax in both tax modes: with prices including tax the ERP adds its tax to
+    it, which few price decimals may not bring back to the discount that the shop gave.
+    """
+    price, discount = np.asarray(price, dtype=np.int64), np.asarray(discount, dtype=np.int64)
+    net = money.product(price - discount, quantity, decimals)
+    if not options.includes_tax:
+        return net
+    reduced = np.flatnonzero(discount)
+    of_row = (np.broadcast_to(np.asarray(column), price.shape)[reduced] for column in (rate, quantity, decimals))
+    net[reduced] = money.net_of_discount(price[reduced], discount[reduced], *of_row)
+    return net
 
 
 def _price_decimals(of_amounts: pd.Series, options: OrderOptions) -> money.Ints:

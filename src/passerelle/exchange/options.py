@@ -90,6 +90,7 @@ class SpecialArticles(Options):
     shipping: str = Field("", description="Frais de port: shipping written as a line (ORD-24).")
     fee: str = Field("", description="Frais: other charges of the order, such as a payment surcharge.")
     discount: str = Field("", description="Remise: order discounts, where the mapping names none (ORD-26).")
+    eco_tax: str = Field("", description="Éco-participation: the eco-tax of an article, written as a line (ORD-30).")
 
 
 class SettlementOptions(Options):
@@ -216,6 +217,11 @@ class OrderOptions(Options):
     label: Literal["shop", "erp"] = Field("shop", description="Where line labels come from (ORD-21).")
     includes_tax: bool = Field(default=False, description="Documents TTC: prices including tax (ORD-22).")
     line_discounts: Literal["keep", "fold"] = Field("keep", description="Keep line discounts or fold them in (ORD-23).")
+    eco_tax: Literal["in-price", "line"] = Field(
+        "in-price",
+        description="Eco-tax (écotaxe, éco-participation, éco-mobilier) stays in the price of its article, or has a "
+        "line after it (ORD-30).",
+    )
     shipping: Literal["footer", "line"] = Field("footer", description="Where shipping is written (ORD-24).")
     charge_tax_rate: Annotated[Decimal | None, Field(ge=0, le=100)] = Field(
         None, description="VAT rate in percent of shipping, wrapping and fees whose rate the shop does not tell."

@@ -25,6 +25,7 @@ from passerelle.exchange import (
     deliveries,
     discounts,
     documents,
+    ecotax,
     effects,
     erp_documents,
     grouping,
@@ -290,7 +291,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     said.append(problems_of_groups)
     header, keys = out.header, out.header["document_key"]
     needed, addresses = _customers(header, account, sides, context)
-    sold = coded.lines[["article"]].assign(record_key=parted.of_orders(coded.lines["order_key"]))
+    sold = _articles(coded, parted)
     unknown = {
         "statuses": status.unknown,
         "taxes": coded.unknown,
@@ -505,14 +506,22 @@ def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tup
         )
     )
     with_articles, unknown_articles = lines.with_articles(sold, context.articles, context.orders)
-    coded = vat.coded(with_articles, charged, countries, context.mappings["taxes"], context.orders)
+    with_ecotax, no_article = ecotax.apart(with_articles, context.orders)
+    foreign = oss.ruled_by_nobody(countries, context.mappings["vat_rates"])
+    coded = vat.coded(with_ecotax, charged, countries, foreign, context.mappings["taxes"], context.orders)
     completed = vat.Coded(
         lines=vat.completed(coded.lines, [("net_excl", "net_incl"), ("gross_excl", "gross_incl")]),
         charges=vat.completed(coded.charges, [("amount_excl", "amount_incl")]),
         outcomes=coded.outcomes,
         unknown=coded.unknown,
     )
-    return completed, [unknown_articles, coded.outcomes]
+    return completed, [unknown_articles, no_article, coded.outcomes]
+
+
+def _articles(coded: vat.Coded, parted: deliveries.Parted) -> pd.DataFrame:
+    """Give the articles sold, by the order as the shop has it: ``record_key``, ``article``."""
+    lines_ = coded.lines[coded.lines["kind"] == "article"]
+    return lines_[["article"]].assign(record_key=parted.of_orders(lines_["order_key"]))
 
 
 def _undeliverable(sales: SalesOrders) -> pd.DataFrame:
@@ -714,10 +723,10 @@ def _customers(
 
 
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
-    """Sort the lines by document, articles first, and number them."""
+    """Sort the lines by document, articles first, each with its eco-tax, and number them."""
     kinds = ["article", "refund", "wrapping", "fee", "shipping", "discount", "rounding"]
     document = texts.places(document_lines["order_key"], keys)
-    rank = texts.places(document_lines["kind"], pd.Series(kinds))
+    rank = texts.places(document_lines["kind"].replace(ecotax.KIND, "article"), pd.Series(kinds))
     order = np.lexsort((rank, document))[np.count_nonzero(document < 0) :]
     kept = document_lines.take(order).reset_index(drop=True)
     position = pd.Series(document[order]).groupby(document[order]).cumcount() + 1

@@ -2,7 +2,8 @@
 
 The rate that the shop applied is taken as it is, and looked up in a table of the project with dates (``vat_rates.csv``)
 and the profile's mapping *Taux de TVA* on top of it. A rate that is in neither never becomes another one: the order is
-refused, or remarked.
+refused, or remarked. Of a country of which neither has any rate, the shop's word is taken, and remarked: nobody keeps a
+table of the world's sales taxes.
 
 Source: European Commission, Taxes in Europe Database; Directive 2006/112/EC art. 33, 138; spec ORD-40, ORD-41;
 user-asks A8, A24, D (OSS).
@@ -61,17 +62,35 @@ def checked(
     taxed = of_orders[of_orders["tax_rate"] > 0].drop_duplicates()
     met = _dated(taxed, sales.orders, _rated(places, abroad, table, options))
     wrong = met[~_exists(met, table)]
+    is_foreign = texts.among(wrong["country"], places.loc[_ruled_by_nobody(places, table), "zone"])
+    foreign, wrong = wrong[is_foreign], wrong[~is_foreign]
     untaxed = abroad & ~texts.among(places.index.to_series(), taxed["order_key"])
     return Checked(
         outcome.together(
             [
                 unreadable,
                 _unknown_rates(wrong, table, options),
+                _foreign_rates(foreign, options),
                 _without_number(_exempt(sales, places[untaxed], table), sales, home, options),
             ]
         ),
         _new_rates(wrong, own, options),
     )
+
+
+def ruled_by_nobody(places: pd.DataFrame, own: pd.DataFrame) -> pd.Series:
+    """Tell which sales are to a country whose rates nobody knows: neither the program's tables nor the profile.
+
+    Args:
+        places: where each order is sold to, by order key (``territory.of_sale``).
+        own: rows of the profile's mapping *Taux de TVA*.
+    """
+    return _ruled_by_nobody(places, known_rates(own)[0])
+
+
+def _ruled_by_nobody(places: pd.DataFrame, table: pd.DataFrame) -> pd.Series:
+    known = pd.concat([table["country"], territory.packaged("vat_zones.csv")["zone"]]).drop_duplicates()
+    return (places["zone"] != "") & (places["vat_country"] == "") & ~texts.among(places["zone"], known)
 
 
 def known_rates(own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -168,6 +187,21 @@ def _unknown_rates(wrong: pd.DataFrame, table: pd.DataFrame, options: VatOptions
         country=wrong["country"],
         day=_written(wrong["ordered"]).replace("", "?"),
         known=_in_force(wrong[["country", "ordered"]], table),
+    )
+
+
+def _foreign_rates(foreign: pd.DataFrame, options: VatOptions) -> pd.DataFrame:
+    """Remark the rates of countries whose rates nobody knows."""
+    if options.unknown_rate == "accept":
+        return outcome.none()
+    return outcome.said(
+        "vat-rate-of-unknown-country",
+        foreign["order_key"],
+        record_type="order",
+        stage="map",
+        field="tax_rate",
+        value=[money.shortest(rate) for rate in foreign["tax_rate"]],
+        country=foreign["country"],
     )
 
 

@@ -13,6 +13,8 @@ from passerelle import money
 from passerelle.exchange.options import OrderOptions
 
 _AMOUNTS = ["gross_excl", "gross_incl", "net_excl", "net_incl"]
+_ECO_TAX = ["ecotax_excl", "ecotax_incl"]
+"""What the amounts hold of it."""
 _DEEPEST = 5
 """Packs within packs are followed so deep."""
 
@@ -40,15 +42,16 @@ def written(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     is_priced = (amounts.fillna(0) != 0).any(axis=1)
     rates = lines.loc[group.index, "tax_rate"].where(is_priced)
     one_rate = rates.groupby(group).transform("nunique") <= 1
-    group, amounts, is_priced = group[one_rate], amounts[one_rate], is_priced[one_rate]
+    group, is_priced = group[one_rate], is_priced[one_rate]
     kept = is_pack if options.packs == "pack" else is_part
     kept = pd.Series(kept, lines.index)[group.index]
     changed = lines.copy()
-    for name in _AMOUNTS:
-        moved = _moved(amounts[name], group, kept, lines["quantity"])
+    for name in (*_AMOUNTS, *_ECO_TAX):
+        moved = _moved(lines.loc[group.index, name], group, kept, lines["quantity"])
         changed.loc[moved.index, name] = moved
-    source = group[is_priced].drop_duplicates()
-    for name in ("tax_rate", "tax_name"):
+    holds = lines.loc[group.index, _ECO_TAX].notna().any(axis=1)
+    for name, told in (("tax_rate", is_priced), ("tax_name", is_priced), ("ecotax_rate", holds)):
+        source = group[told].drop_duplicates()
         taxed = lines.loc[source.index, name].set_axis(source).reindex(group).set_axis(group.index)
         changed.loc[group.index, name] = taxed.fillna(lines.loc[group.index, name])
     return changed.drop(kept.index[~kept]).reset_index(drop=True)

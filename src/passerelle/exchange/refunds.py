@@ -39,6 +39,8 @@ _AMOUNTS = ["amount_excl", "amount_incl"]
 _NET = {"amount_excl": "net_excl", "amount_incl": "net_incl"}
 _LINE = ["reference", "parent_reference", "label", "tax_rate", "tax_name", "tracking_number"]
 """What a part takes from the order's line that it gives back."""
+_ECO_TAX = ["ecotax_excl", "ecotax_incl", "ecotax_rate"]
+"""The eco-tax that the line holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,24 +258,33 @@ def _traced(parts: pd.DataFrame, coded: vat.Coded) -> pd.DataFrame:
     one_rate = shipping.groupby("order_key")["tax_rate"].transform("nunique") == 1
     sold = pd.concat(
         [
-            coded.lines[["order_key", "line_id", *_LINE]].assign(kind="article"),
+            coded.lines[coded.lines["kind"] == "article"],
             shipping[one_rate].assign(line_id=""),
         ]
-    ).drop_duplicates(["order_key", "kind", "line_id"])
+    )
     by = ["order_key", "kind", "line_id"]
-    traced = parts.merge(sold[[*by, *_LINE]], how="left", on=by, suffixes=("", "_sold"), indicator="met")
+    sold = sold[[*by, *_LINE, *_ECO_TAX, "quantity"]].drop_duplicates(by)
+    traced = parts.merge(sold, how="left", on=by, suffixes=("", "_sold"), indicator="met")
     rate = traced["tax_rate"].fillna(traced["tax_rate_sold"].astype("Int64"))
     is_line = (traced["kind"] == "article") & (traced["met"] == "both") & (traced["quantity"] != 0)
     is_shipping = traced["kind"] == "shipping"
     label = traced["label"].where(traced["met"] == "both", traced["reason"]).fillna("")
     return traced.assign(
         **{name: traced[name].fillna("") for name in ("reference", "parent_reference", "tax_name", "tracking_number")},
+        **{name: _part_of(traced, name) for name in ("ecotax_excl", "ecotax_incl")},
         label=label.where(label != "", "Remboursement"),
         kind=np.where(is_shipping, "shipping", "refund"),
         tax_rate=rate,
         is_line=is_line,
         is_open=~is_line & ~is_shipping & rate.isna(),
     )
+
+
+def _part_of(traced: pd.DataFrame, name: str) -> pd.Series:
+    """Give what a quantity given back has of an amount of the order's line; missing where the line has none."""
+    back, sold = traced["quantity"], traced["quantity_sold"].fillna(0).astype("int64")
+    part = money.share(traced[name].fillna(0), back, sold, money.SCALE)
+    return pd.Series(part, traced.index, dtype="Int64").where(traced[name].notna())
 
 
 def _bases(sales: SalesOrders, coded: vat.Coded) -> pd.DataFrame:

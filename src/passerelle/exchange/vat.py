@@ -51,6 +51,7 @@ def coded(
     lines: pd.DataFrame,
     charges: pd.DataFrame,
     countries: pd.DataFrame,
+    ruled_by_nobody: pd.Series,
     table: pd.DataFrame,
     options: OrderOptions,
 ) -> Coded:
@@ -58,7 +59,16 @@ def coded(
 
     A rate the shop does not tell is the ERP article's (``article_tax_rate`` of the line); a charge's is the one rate
     of the order that explains its two amounts, else the profile's. An unknown rate refuses the order, it never becomes
-    a default.
+    a default. The VAT of a country whose rates nobody knows has the code of a row that names that country, and no
+    other one: 20 % is not the same tax there.
+
+    Args:
+        lines: article lines.
+        charges: charges.
+        countries: where each order is sold to, by order key (``territory.of_sale``).
+        ruled_by_nobody: by order key, whether that is such a country (``oss.ruled_by_nobody``).
+        table: rows of the mapping.
+        options: rate of charges, default code.
     """
     lines = lines.assign(tax_rate=lines["tax_rate"].fillna(lines["article_tax_rate"]).astype("Int64"))
     charges = _charge_rates(lines, charges)
@@ -75,27 +85,34 @@ def coded(
     )
     told = parts["tax_rate"].notna()
     rateless = parts[~told]
-    found = mappings.find(mappings.TAXES, table, asked[told], options.defaults.get("taxes"))
-    codes = found.answers["vat_code"].reindex(parts.index).fillna("").to_numpy()
-    said = outcome.together(
-        [
-            outcome.said(
-                "unknown-tax-rate",
-                rateless["order_key"],
-                record_type="order",
-                stage="map",
-                field="tax_rate",
-                value=rateless["label"],
-            ),
-            mappings.refusals(mappings.TAXES, found, asked[told], parts.loc[told, "order_key"]),
-        ]
-    )
+    said = [
+        outcome.said(
+            "unknown-tax-rate",
+            rateless["order_key"],
+            record_type="order",
+            stage="map",
+            field="tax_rate",
+            value=rateless["label"],
+        )
+    ]
+    codes = pd.Series("", parts.index, dtype="str")
+    foreign = (parts["tax_rate"].fillna(0) > 0) & texts.among(parts["order_key"], countries.index[ruled_by_nobody])
+    naming = table[table["country"].str.strip() != mappings.ANY]
+    new = []
+    for asking, rows, default in (
+        (told & ~foreign, table, options.defaults.get("taxes")),
+        (told & foreign, naming, None),
+    ):
+        found = mappings.find(mappings.TAXES, rows, asked[asking], default)
+        codes[asking] = found.answers["vat_code"]
+        said.append(mappings.refusals(mappings.TAXES, found, asked[asking], parts.loc[asking, "order_key"]))
+        new.append(found.unknown)
     rates = parts["tax_rate"].fillna(0).to_numpy(dtype=np.int64)
     return Coded(
-        lines=lines.assign(tax_rate=rates[: len(lines)], vat_code=codes[: len(lines)]),
-        charges=charges.assign(tax_rate=rates[len(lines) :], vat_code=codes[len(lines) :]),
-        outcomes=said,
-        unknown=found.unknown,
+        lines=lines.assign(tax_rate=rates[: len(lines)], vat_code=codes.to_numpy()[: len(lines)]),
+        charges=charges.assign(tax_rate=rates[len(lines) :], vat_code=codes.to_numpy()[len(lines) :]),
+        outcomes=outcome.together(said),
+        unknown=pd.concat(new, ignore_index=True),
     )
 
 

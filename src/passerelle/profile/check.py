@@ -35,6 +35,7 @@ _OPTIONS = {
     "misc": ("un article inconnu devient l'article Divers", "an unknown article becomes the Divers article"),
     "rounding": ("les différences d'arrondi ont une ligne d'écart", "rounding differences get an Écart line"),
     "shipping": ("les frais de port ont une ligne", "shipping is written as a line"),
+    "eco_tax": ("l'éco-participation a une ligne", "eco-tax is written as a line"),
 }
 """Why an option needs its special article."""
 _ORDERS = {
@@ -189,6 +190,7 @@ def _special_articles(loaded: LoadedProfile, rows: Mappings) -> Outcomes:
         "misc": options.unknown_article == "misc",
         "rounding": options.rounding_line,
         "shipping": options.shipping == "line",
+        "eco_tax": options.eco_tax == "line",
     }
     mapped = _answers_all(rows["discount_articles"], ["vat_code"], "article")
     lacking = [

@@ -325,6 +325,9 @@ def _amounts(items: Records) -> pd.DataFrame:
             "gross_incl": gross_incl + weee_incl,
             "net_excl": net,
             "net_incl": net + tax,
+            "ecotax_excl": weee.where(weee != 0),
+            "ecotax_incl": weee_incl.where(weee != 0),
+            "ecotax_rate": pd.Series(0, weee.index, dtype="Int64").where((weee != 0) & (weee == weee_incl)),
         }
     )
 
@@ -368,6 +371,7 @@ def _lines(orders: Records, applied: pd.DataFrame) -> pd.DataFrame:
     taxes = _of_applied(applied, items.keys, item_id)
     rate = _rate(items.number("tax_percent", most=LARGEST_RATE), amounts["tax"], taxes["percent"])
     columns = {name: amounts[name].mask(uncounted, 0) for name in ("gross_excl", "gross_incl", "net_excl", "net_incl")}
+    ecotax = {name: amounts[name].mask(uncounted) for name in ("ecotax_excl", "ecotax_incl", "ecotax_rate")}
     lines = pd.DataFrame(
         {
             "order_key": items.keys,
@@ -377,6 +381,7 @@ def _lines(orders: Records, applied: pd.DataFrame) -> pd.DataFrame:
             "label": items.text("name"),
             "quantity": items.number("qty_ordered", required=True).fillna(0),
             **columns,
+            **ecotax,
             # What counts nothing has the rate of what counts, for the ERP to have no other one.
             "tax_rate": rate.mask(uncounted, _rate_beside(rate, parent)),
             "tax_name": taxes["tax_name"].fillna("").astype("str"),

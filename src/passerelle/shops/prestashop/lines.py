@@ -51,6 +51,9 @@ def _detail_lines(reading: Reading, details: Records) -> pd.DataFrame:
     rate = rate.mask(rate.isna() & (excl == incl), 0)
     reference = details.text("product_reference")
     gross_excl, gross_incl = _gross(details, quantity, excl, incl, rate)
+    unit = details.number("ecotax").fillna(0)
+    holds = unit != 0
+    ecotax = pd.Series(money.product(unit, quantity, money.SCALE), unit.index, dtype="Int64")
     return pd.DataFrame(
         {
             "order_key": details.keys,
@@ -65,6 +68,8 @@ def _detail_lines(reading: Reading, details: Records) -> pd.DataFrame:
             "net_incl": incl,
             "tax_rate": rate,
             "tax_name": tax_name,
+            "ecotax_excl": ecotax.where(holds),
+            "ecotax_rate": details.number("ecotax_tax_rate").where(holds),
             "priced_excl": details.text("tax_computation_method") == _EXCLUDING_TAX,
         }
     )

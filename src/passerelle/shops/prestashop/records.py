@@ -89,6 +89,8 @@ RESOURCES: Mapping[str, Resource] = {
             "reduction_percent",
             "reduction_amount",
             "original_product_price",
+            "ecotax",
+            "ecotax_tax_rate",
             "tax_computation_method",
         ),
         rows={"taxes": ("id",)},

@@ -36,6 +36,8 @@ _OF_LINE = (
     "unit_price_tax_excl",
     "total_price_tax_incl",
     "total_price_tax_excl",
+    "ecotax",
+    "ecotax_tax_rate",
     "tax_rate",
     "tax_name",
 )
