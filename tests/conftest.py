@@ -40,7 +40,9 @@ def ebp_takes_every_zip(request: pytest.FixtureRequest, tmp_path_factory: pytest
     yield
     from outboxes import zips_below
 
-    made = {folder for folder in tmp_path_factory.getbasetemp().iterdir() if folder.is_dir() and not folder.is_symlink()}
+    made = {
+        folder for folder in tmp_path_factory.getbasetemp().iterdir() if folder.is_dir() and not folder.is_symlink()
+    }
     found = [left for folder in sorted(made - _played) for left in zips_below(folder)]
     _played.update(made)
     marker = request.node.get_closest_marker("imports_but")
