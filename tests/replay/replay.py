@@ -33,7 +33,8 @@ from month import (
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.workbook import create_workbook
 from passerelle.run.installation import Installation
-from passerelle.run.orders import Request, run_orders
+from passerelle.run.orders import run_orders
+from passerelle.run.request import Request
 from passerelle.run.summary import Summary
 from passerelle.storage.errors import StorageError
 
@@ -155,7 +156,8 @@ class Replay:
         if fault.kind == "skipped":
             return
         if fault.kind == "killed":
-            assert run_killed(self.at(day), fault.step, fault.moment) == -signal.SIGKILL, f"day {day}: {fault}"
+            ended = run_killed(self.at(day), fault.step, fault.moment)
+            assert ended == -signal.SIGKILL, f"day {day}: {fault} ended with {ended}"
             self.run(day)
         elif fault.kind == "unreachable":
             place = self.home / "delivered"
