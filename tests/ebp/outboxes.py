@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checked import assert_imports
+
 from passerelle.ebp.chosen import Chosen
 from passerelle.profile.loader import ProfileError, load
 

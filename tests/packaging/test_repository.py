@@ -101,6 +101,18 @@ class TestPages:
         known = {one for section in coverage.requirements().values() for one in section}
         assert {one: tests for one, tests in coverage.shown_by().items() if one not in known} == {}
 
+    def test_every_complaint_about_orders_names_tests_that_exist(self, root, coverage):
+        known = {one for section in coverage.requirements().values() for one in section}
+        tests = {f"{file}::{name}" for file, name in coverage.tests()}
+        page = (root / "docs/pains.md").read_text(encoding="utf-8")
+        rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in page.splitlines() if re.match(r"\| \d", line)]
+        assert [int(number) for number, *_ in rows] == list(range(1, 26))
+        for number, _, answer, ids, shown in rows:
+            named = re.findall(r"`([^`]+)`", shown)
+            assert named or answer == "with the catalogue", f"{number} names no test"
+            assert set(named) <= tests, f"{number}: {set(named) - tests}"
+            assert set(filter(None, ids.split(", "))) <= known, number
+
     @pytest.mark.parametrize(
         ("name", "ids"),
         [

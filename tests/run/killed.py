@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from datetime import datetime
 from importlib import import_module
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from passerelle.run.installation import Installation
@@ -54,17 +56,29 @@ def _plant(step: str, moment: str) -> None:
     setattr(owner, name, killed)
 
 
-def _run(installation: tuple[Any, ...], step: str, moment: str) -> None:
-    from builders import NOW
+def _run(installation: tuple[Any, ...], now: datetime, step: str, moment: str) -> None:
+    if step:
+        _plant(step, moment)
+    run_orders(Request("test"), Installation(*installation, clock=lambda: now))
 
-    _plant(step, moment)
-    run_orders(Request("test"), Installation(*installation, clock=lambda: NOW))
+
+def _started(at: Installation, step: str = "", moment: str = "") -> BaseProcess:
+    process = _CONTEXT.Process(target=_run, args=((at.profiles, at.state, at.ledger_url), at.clock(), step, moment))
+    process.start()
+    return process
+
+
+def _ended(process: BaseProcess) -> int:
+    process.join(240)
+    assert process.exitcode is not None
+    return process.exitcode
 
 
 def run_killed(at: Installation, step: str, moment: str) -> int:
     """Run the job in a process that is killed before or after a step; give the exit code: -9 when it was."""
-    process = _CONTEXT.Process(target=_run, args=((at.profiles, at.state, at.ledger_url), step, moment))
-    process.start()
-    process.join(120)
-    assert process.exitcode is not None
-    return process.exitcode
+    return _ended(_started(at, step, moment))
+
+
+def run_at_once(at: Installation, count: int = 2) -> list[int]:
+    """Run the job in several processes at the same time; give their exit codes: 1 of one that found another at work."""
+    return [_ended(process) for process in [_started(at) for _ in range(count)]]
