@@ -25,6 +25,7 @@ Args:
     until: dernier jour.
     plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
     only_rejects: exécution dont seuls les refus sont repris.
+    apply: plan à exécuter tel quel, s'il est encore vrai ; il dit lui-même quels jours et quels refus sont repris.
 """
 
 
@@ -38,9 +39,11 @@ def _flow_of(task: OrdersTask, name: str, what: str) -> Flow[..., Any]:
         until: date | None = None,
         plan: bool = False,
         only_rejects: str = "",
+        apply: str = "",
     ) -> State[Any]:
         run_id = str(runtime.flow_run.id)
-        asked = Request.asked(profile, period, since, until, plan=plan, only_rejects=only_rejects, run_id=run_id)
+        days = (period, since, until)
+        asked = Request.asked(profile, *days, plan=plan, only_rejects=only_rejects, run_id=run_id, apply=apply)
         return shell.run(task, asked)
 
     run.__name__ = run.__qualname__ = name

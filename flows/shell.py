@@ -106,6 +106,9 @@ def _reported(summary: Summary, name: str) -> State[Any]:
         ],
         key=f"{key}-counts",
     )
+    if summary.planned:
+        counts = [{"what": row.what, "count": row.count} for row in summary.planned]
+        create_table_artifact(counts, key=f"{key}-plan", description=summary.plan)
     if summary.reasons:
         rows = [
             {"state": row.state, "code": row.code, "count": row.count, "example": row.example, "todo": row.todo}

@@ -26,6 +26,12 @@ Periods = (
 
 
 PlanOption = Annotated[bool, typer.Option("--plan", help="Say what would be done; send and record nothing.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="With --plan: where its workbook goes too, a file or a folder.")
+]
+ApplyOption = Annotated[
+    str, typer.Option("--apply", metavar="PLAN", help="Do what that plan says, if it is still what would be done.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -41,6 +47,8 @@ def _sales_command(task: str) -> Callable[..., None]:
             str, typer.Option("--only-rejects", metavar="RUN", help="Only what that run refused, whatever its day.")
         ] = "",
         plan: PlanOption = False,
+        output: OutputOption = None,
+        apply: ApplyOption = "",
         json: JsonOption = False,
     ) -> None:
         with failing():
@@ -48,8 +56,8 @@ def _sales_command(task: str) -> Callable[..., None]:
             from passerelle.run.request import Request  # noqa: PLC0415
 
             first, last = (day.date() if day else None for day in (since, until))
-            request = Request.asked(profile, period, first, last, plan=plan, only_rejects=only_rejects)
-            _run(getattr(tasks, task), request, json=json)
+            request = Request.asked(profile, period, first, last, plan=plan, only_rejects=only_rejects, apply=apply)
+            _run(getattr(tasks, task), request, output, json=json)
 
     return command
 
@@ -68,20 +76,30 @@ app.command("credit-notes", help="Refunds of sent orders alone to the ERP. Rembo
 )
 
 
-def _run(task: Task, request: Request, *, json: bool) -> NoReturn:
-    """Run a task and print its result."""
+def _run(task: Task, request: Request, output: Path | None = None, *, json: bool) -> NoReturn:
+    """Run a task and print its result; of a plan, put the workbook where it is wanted."""
     with failing():
         from passerelle.cli.transfers import shown_on_terminal  # noqa: PLC0415
+        from passerelle.run.errors import RunError  # noqa: PLC0415
         from passerelle.run.job import run_task  # noqa: PLC0415
         from passerelle.run.summary import markdown  # noqa: PLC0415
 
+        if output and not request.plan:
+            raise RunError("run-output-without-plan", is_usage=True)
         with shown_on_terminal() as progress:
             summary = run_task(task, request, installation(), progress)
+        if output and summary.plan:
+            _copy(summary.files["plan.xlsx"], output, "plan.xlsx")
         if json:
             typer.echo(summary.to_json())
         else:
             say(markdown(summary))
     raise typer.Exit(summary.exit_code)
+
+
+def _copy(source: Path | str, target: Path, name: str) -> None:
+    """Copy a file to a place: another file, or a folder, where it keeps its name."""
+    shutil.copyfile(source, target / name if target.is_dir() else target)
 
 
 def register(root: typer.Typer) -> None:
@@ -124,8 +142,7 @@ def download(
         from passerelle.run import journal  # noqa: PLC0415
 
         source = journal.run_file(installation(), run, name)
-        target = output or Path(name)
-        shutil.copyfile(source, target / name if target.is_dir() else target)
+        _copy(source, output or Path(name), name)
 
 
 def rejects(run: Annotated[str, typer.Argument(help="The run.")]) -> None:

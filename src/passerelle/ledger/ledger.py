@@ -18,11 +18,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pandas as pd
 import sqlalchemy as sa
@@ -233,6 +233,19 @@ class Ledger:
             query = query.where(runs.c.profile == profile)
         with self._database.reading() as connection:
             return [_run(row) for row in connection.execute(query)]
+
+    def run_of_plan(self, plan: str) -> Run | None:
+        """Give the run that has prepared what a saved plan says, and how far it has come; none: it is still a plan.
+
+        A run that failed while it delivered is ``prepared``: what it prepared will arrive.
+        """
+        applies = runs.c.parameters["apply"].as_string() == plan
+        with self._database.reading() as connection:
+            for row in connection.execute(sa.select(runs).where(applies).order_by(runs.c.number.desc())).all():
+                state = _state_before_failure(connection, row) if row.state == "failed" else row.state
+                if state != "running":
+                    return replace(_run(row), state=cast("RunState", state))
+        return None
 
     def run_outcomes(self, run_id: str) -> pd.DataFrame:
         """Give what a run said of its records, as ``passerelle.outcome`` has it.

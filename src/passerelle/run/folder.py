@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
@@ -17,6 +19,8 @@ from passerelle import outcome
 from passerelle.run.summary import Summary, markdown
 
 REJECTS = ("record", "type", "code", "field", "value", "message_fr", "message_en", "todo_fr", "todo_en")
+_SHEET_ROWS = 1_048_575
+"""Rows that a sheet can hold below its heading."""
 
 
 def rejects(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -59,16 +63,16 @@ def write_reports(folder: Path, outcomes: pd.DataFrame, reports: Mapping[str, pd
     tables = {"outcomes.csv": said.assign(state=outcomes["state"].to_numpy()), **reports}
     if len(failed):
         tables["rejects.csv"] = failed
-    paths = {name: _write(folder / name, csv_bytes(table)) for name, table in tables.items()}
+    paths = {name: write_csv(folder / name, table) for name, table in tables.items()}
     if len(failed):
-        paths["rejects.xlsx"] = _workbook(folder / "rejects.xlsx", failed)
+        paths["rejects.xlsx"] = write_workbook(folder / "rejects.xlsx", "Rejets", failed)
     return paths
 
 
 def write_summary(folder: Path, summary: Summary) -> None:
     """Write the summary as ``summary.json`` and ``summary.md``."""
-    _write(folder / "summary.json", summary.to_json().encode())
-    _write(folder / "summary.md", markdown(summary).encode())
+    write(folder / "summary.json", summary.to_json().encode())
+    write(folder / "summary.md", markdown(summary).encode())
 
 
 def read_summary(folder: Path) -> Summary:
@@ -80,8 +84,13 @@ def read_summary(folder: Path) -> Summary:
     return Summary.from_json((folder / "summary.json").read_text(encoding="utf-8"))
 
 
+def write_csv(path: Path, table: pd.DataFrame) -> Path:
+    """Write a table as ``csv_bytes``."""
+    return write(path, csv_bytes(table))
+
+
 def csv_bytes(table: pd.DataFrame) -> bytes:
-    """Write a table as a French spreadsheet opens it: ``;``, UTF-8 with BOM, CRLF."""
+    """Give a table as a French spreadsheet opens it: ``;``, UTF-8 with BOM, CRLF."""
     text: str = table.apply(_inert_column).to_csv(sep=";", index=False, lineterminator="\r\n")
     return text.encode("utf-8-sig")
 
@@ -101,20 +110,37 @@ def _inert(cell: str) -> str:
     return cell
 
 
-def _workbook(path: Path, table: pd.DataFrame) -> Path:
+def write_workbook(path: Path, title: str, table: pd.DataFrame) -> Path:
+    """Write a table as a workbook; what no sheet can hold any more goes on in a further one.
+
+    Args:
+        path: the file.
+        title: the sheet's.
+        table: texts; numbers and dates are cells of their kind, ``None`` is an empty one.
+    """
     book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("Rejets")
-    sheet.append(list(table.columns))
-    for row in table.itertuples(index=False):
-        # A text cell of a workbook that begins like a formula would be one; control characters have no place in XML.
-        sheet.append([ILLEGAL_CHARACTERS_RE.sub("", _inert(str(cell))) for cell in row])
+    for start in range(0, max(len(table), 1), _SHEET_ROWS):
+        sheet = book.create_sheet(f"{title} {start // _SHEET_ROWS + 1}" if start else title)
+        sheet.freeze_panes = "A2"
+        sheet.append(list(table.columns))
+        for row in table.iloc[start : start + _SHEET_ROWS].itertuples(index=False):
+            sheet.append([_cell(cell) for cell in row])
     part = path.with_name(f".{path.name}.part")
     book.save(part)
     part.replace(path)
     return path
 
 
-def _write(path: Path, data: bytes) -> Path:
+def _cell(cell: object) -> str | Decimal | date | None:
+    """Give a cell of a workbook that nothing computes (SEC-4)."""
+    if cell is None or isinstance(cell, Decimal | date):
+        return cell
+    # A text cell of a workbook that begins like a formula would be one; control characters have no place in XML.
+    return ILLEGAL_CHARACTERS_RE.sub("", _inert(str(cell)))
+
+
+def write(path: Path, data: bytes) -> Path:
+    """Write a file whole or not at all."""
     part = path.with_name(f".{path.name}.part")
     with part.open("wb") as file:
         file.write(data)

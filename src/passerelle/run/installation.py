@@ -54,6 +54,10 @@ class Installation:
         """Give the folder of a run's reports."""
         return self.state / "runs" / run_id
 
+    def plan_folder(self, plan_id: str) -> Path:
+        """Give the folder of a saved plan; personal data."""
+        return self.state / "plans" / plan_id
+
     def today(self, time_zone: str) -> date:
         """Give the day in a profile's time zone."""
         return self.clock().astimezone(ZoneInfo(time_zone)).date()

@@ -12,7 +12,7 @@ Source: design.md decisions 5 and 6; spec STO-4, STO-5, STO-6, REL-1, RUN-1, RUN
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
@@ -21,13 +21,14 @@ from typing import Protocol, Self
 
 import pandas as pd
 
+from passerelle.exchange.selection import Window
 from passerelle.formats.registry import Formats, formats
 from passerelle.ledger import outbox
 from passerelle.ledger.entries import Delivery, Parcel, Prepared
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
-from passerelle.run import folder
+from passerelle.run import folder, plans
 from passerelle.run.inbox import Inbox
 from passerelle.run.installation import Installation
 from passerelle.run.intake import Intake
@@ -104,6 +105,14 @@ class Made(Protocol):
         """What is delivered; ``None``: nothing is to be sent."""
 
     @property
+    def days(self) -> Window:
+        """The days that were exchanged; both ends open where the task knows no days."""
+
+    @property
+    def plan(self) -> pd.DataFrame:
+        """What would be done, record by record (``model.plan.PLAN``, made of the parts of ``exchange.plan``)."""
+
+    @property
     def reports(self) -> Mapping[str, pd.DataFrame]:
         """Further tables for the run's folder by file name, amounts as text."""
 
@@ -164,15 +173,18 @@ def open_job(
     Raises:
         ProfileError: the profile cannot be used.
         BusyError: another process works on it.
+        RunError: the plan to apply is unknown, of another profile or task, or applied already.
     """
     loaded = load(request.profile, profiles_folder=installation.profiles)
     with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
-        job = Job(task, request, installation, loaded, ledger, progress)
-        if not job.works:
-            yield job
-            return
-        with ledger.lease(loaded.profile.name, LEASE, request.run_id or f"passerelle run {task.name}"):
-            yield job
+        profile = loaded.profile
+        works = not (request.plan or profile.paused)
+        holder = request.run_id or f"passerelle run {task.name}"
+        with ledger.lease(profile.name, LEASE, holder) if works else nullcontext():
+            said = plans.read(installation, request.apply) if request.apply else None
+            if said:
+                request = plans.to_apply(request, said, profile.name, task.name, ledger)
+            yield Job(task, request, installation, loaded, ledger, progress, said)
 
 
 def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
@@ -191,8 +203,11 @@ class Job:
         loaded: LoadedProfile,
         ledger: Ledger,
         progress: Progress | None = None,
+        said: plans.SavedPlan | None = None,
     ) -> None:
         self._task = task
+        self._said = said
+        """The plan that is applied."""
         self._request = request
         self._progress = progress
         self._installation = installation
@@ -231,12 +246,16 @@ class Job:
         prepared before (a retry) reads nothing again: it goes on with what it prepared.
 
         Raises:
-            StorageError, RunError, ProfileError: see ``Task.make``; nothing is sent.
+            StorageError, RunError, ProfileError: see ``Task.make``, and ``plans.check_same`` when a plan is applied;
+                nothing is sent.
         """
         if self._profile.paused:
             return Summary(self._request.run_id, self._profile.name, self._profile.language, "paused")
         if self._request.plan:
-            return self._task.make(self._desk("")).summary("", "planned")
+            made = self._task.make(self._desk(""))
+            plan = made.plan
+            saved = self._saved(made, made.package, plan)
+            return plans.save(self._installation, saved, plan, made.summary("", "planned"))
         asked = self._request.run_id or None
         run_id = self._ledger.start_run(self._profile.name, self._task.name, self._request.parameters, run_id=asked)
         if self._ledger.run(run_id).state != "running":
@@ -267,22 +286,38 @@ class Job:
     def _prepared(self, desk: Desk) -> Summary:
         """Put the files and reports on disk, then write the ledger."""
         made = self._task.make(desk)
+        package = made.package
+        if self._said:
+            plans.check_same(self._request.apply, self._said, self._saved(made, package, made.plan))
         home = self._installation.run_folder(desk.run_id)
         made = made.keep(home)
         reports = folder.write_reports(home, made.outcomes, made.reports)
-        parcel = self._parcel(desk, made.package)
+        parcel = self._parcel(desk, package)
         summary = made.summary(desk.run_id, "delivered" if parcel else "nothing-to-do")
         paths = {name: str(path) for name, path in reports.items()}
-        if parcel and made.package:
+        if parcel and package:
             summary = replace(summary, delivery=parcel.files[0].name, place=parcel.place)
-            paths[made.package.name] = str(parcel.files[0].path)
-        summary = replace(summary, files=paths)
+            paths[package.name] = str(parcel.files[0].path)
+        if self._request.apply:
+            paths |= plans.files(self._installation, self._request.apply)
+        summary = replace(summary, plan=self._request.apply, files=paths)
         folder.write_summary(home, summary)
         entries = replace(made.entries(), outcomes=made.outcomes, parcel=parcel, counts=summary.counts)
         self._ledger.prepare(desk.run_id, entries)
         if made.mark:
             self._ledger.set_mark(self._profile.name, *made.mark)
         return summary
+
+    def _saved(self, made: Made, package: Package | None, plan: pd.DataFrame) -> plans.SavedPlan:
+        """Give what the task would do as it is kept."""
+        return plans.SavedPlan(
+            profile=self._profile.name,
+            task=self._task.name,
+            days=made.days,
+            only_rejects=self._request.only_rejects,
+            files={package.name: sha256(package.data).hexdigest()} if package else {},
+            rows=plans.as_text(plan),
+        )
 
     def _parcel(self, desk: Desk, package: Package | None) -> Parcel | None:
         """Put the file in the outbox."""

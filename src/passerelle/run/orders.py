@@ -22,20 +22,21 @@ from passerelle.exchange.effects import CLEAR_ERROR, MARK_ERROR
 from passerelle.exchange.effects import of_accounts as effects_of_accounts
 from passerelle.exchange.effects import of_refused as effects_of_refused
 from passerelle.exchange.orders import Context, Exchange, exchange_orders
+from passerelle.exchange.plan import Before, of_orders
 from passerelle.exchange.reconciliation import Reconciliation
 from passerelle.exchange.selection import DATE_COLUMNS, EVERYTHING, Scope, Window, next_mark
 from passerelle.formats.reader import read
 from passerelle.formats.registry import Formats
 from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Prepared
 from passerelle.ledger.ledger import Ledger
-from passerelle.model.documents import CREDIT_NOTE
+from passerelle.model.documents import CREDIT_NOTE, CUSTOMERS
 from passerelle.model.orders import SalesOrders, join_orders, refund_keys
 from passerelle.profile.loader import ProfileError
 from passerelle.profile.settings import Erp
 from passerelle.profile.workbook import add_new_values, read_mappings
 from passerelle.run import sent
 from passerelle.run.counting import amount_text, summarised
-from passerelle.run.erp_files import ZIP_NAME, ErpFiles, write_erp_files
+from passerelle.run.erp_files import FORMATS, ZIP_NAME, ErpFiles, write_erp_files
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 from passerelle.run.intake import Intake
@@ -85,6 +86,7 @@ class OrdersTask:
         sales = join_orders([intake.read(shop) for shop in profile.shops])
         known = [ledger.exchanged(profile.name, record_type) for record_type in _RECORD_TYPES]
         exchanged = pd.concat(known, ignore_index=True).rename(columns={"files": "file_name"})
+        accounts = ledger.accounts(profile.name)[list(ACCOUNT_COLUMNS)]
         exchange = exchange_orders(
             sales,
             Context(
@@ -93,7 +95,7 @@ class OrdersTask:
                 mappings=tables,
                 articles=articles,
                 erp_customers=erp_customers,
-                accounts=ledger.accounts(profile.name)[list(ACCOUNT_COLUMNS)],
+                accounts=accounts,
                 exchanged=exchanged,
                 days=days,
                 today=desk.today,
@@ -114,7 +116,13 @@ class OrdersTask:
             files.outcomes,
             _not_read_again(scope, desk.request.only_rejects, orders, refunds, exchange.outcomes),
         ]
-        made = _Made(desk, self, intake, orders, refunds, files, outcome.together(said), days)
+        before = Before(
+            statuses=orders.set_index("order_key")["status"],
+            accounts=accounts,
+            erp_customers=erp_customers,
+            address_fields=_address_fields(desk),
+        )
+        made = _Made(desk, self, intake, orders, refunds, files, outcome.together(said), days, before)
         _check_nothing_is_lost(made)
         return made
 
@@ -155,6 +163,7 @@ class _Made:
     files: ErpFiles
     outcomes: pd.DataFrame
     days: Window
+    before: Before
 
     @property
     def exchange(self) -> Exchange:
@@ -165,6 +174,10 @@ class _Made:
         if not self.files.files:
             return None
         return Package(ZIP_NAME, self.files.zipped(), len(self.exchange.documents))
+
+    @property
+    def plan(self) -> pd.DataFrame:
+        return of_orders(self.exchange, self.outcomes, self._effects(), self.before)
 
     @property
     def reports(self) -> dict[str, pd.DataFrame]:
@@ -251,6 +264,14 @@ def _sent(desk: Desk, exchanged: pd.DataFrame, order_keys: pd.Series) -> Sent | 
     known = exchanged[exchanged["record_key"].isin(order_keys)]
     by_run = known.groupby("run_id")["record_key"]
     return sent.recall({desk.installation.run_folder(str(run_id)): keys for run_id, keys in by_run})
+
+
+def _address_fields(desk: Desk) -> list[str]:
+    """Give what of a customer the ERP's address file has."""
+    erp = desk.profile.erp
+    descriptor = desk.formats.get(FORMATS["addresses"], erp.format_settings.get(FORMATS["addresses"]))
+    sources = [one.source for one in descriptor.fields if one.source in CUSTOMERS.names]
+    return [name for name in dict.fromkeys(sources) if name not in {"customer_code", "family"}]
 
 
 def _reports(compared: Reconciliation) -> dict[str, pd.DataFrame]:

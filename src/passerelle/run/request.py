@@ -25,6 +25,8 @@ class Request:
         since: first day of an explicit range.
         until: last day of an explicit range.
         plan: say what would be done; record and send nothing.
+        apply: the saved plan that is done for real, if what would be done is still what it says; empty: none.
+        window: the days of that plan; ``None``: those asked for.
         only_rejects: the run whose refused records alone are exchanged, whatever their day; empty: all records.
         run_id: the run to go on with (a flow's retry); empty: a new one.
     """
@@ -36,6 +38,8 @@ class Request:
     plan: bool = False
     only_rejects: str = ""
     run_id: str = ""
+    apply: str = ""
+    window: Window | None = None
 
     @classmethod
     def asked(
@@ -48,11 +52,13 @@ class Request:
         plan: bool = False,
         only_rejects: str = "",
         run_id: str = "",
+        apply: str = "",
     ) -> Request:
         """Check what a person asked for.
 
         Raises:
-            RunError: no such period, the first day is after the last, or days are asked for beside rejects.
+            RunError: no such period, the first day is after the last, days are asked for beside rejects, or anything
+                beside the plan that is applied.
         """
         known = get_args(Period)
         if period is not None and period not in known:
@@ -61,10 +67,14 @@ class Request:
             raise RunError("run-bad-dates", is_usage=True, since=since, until=until)
         if only_rejects and (period or since or until):
             raise RunError("run-rejects-and-days", is_usage=True, value=only_rejects)
-        return cls(profile, cast("Period | None", period), since, until, plan, only_rejects, run_id)
+        if apply and (plan or period or since or until or only_rejects):
+            raise RunError("run-plan-alone", is_usage=True, value=apply)
+        return cls(profile, cast("Period | None", period), since, until, plan, only_rejects, run_id, apply)
 
     def days(self, loaded: LoadedProfile, today: date, last_import: date | None) -> Window:
         """Give the days whose orders are exchanged (ORD-1); rejects are of any day (JOU-2)."""
+        if self.window is not None:
+            return self.window
         if self.only_rejects:
             return Window()
         if self.since or self.until:
@@ -80,5 +90,6 @@ class Request:
             "since": self.since,
             "until": self.until,
             "only_rejects": self.only_rejects,
+            "apply": self.apply,
         }
         return {name: str(value) for name, value in given.items() if value}

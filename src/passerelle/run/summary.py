@@ -56,6 +56,36 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedCount:
+    """How many documents or records a plan would deal with in one way, and what the documents come to."""
+
+    action: str
+    direction: str
+    what: str
+    count: int
+    amount: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A row of a plan (``model.plan.PLAN``), as text."""
+
+    what: str
+    record: str
+    document_number: str
+    document_date: str
+    customer_code: str
+    amount: str
+    currency: str
+    field: str
+    old: str
+    new: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The result of a run; everything in it can be written as JSON.
 
@@ -77,6 +107,10 @@ class Summary:
         new_values: by mapping, how many new values wait for the bookkeeper.
         earlier: deliveries of earlier runs that this one finished.
         period: the days exchanged, as text.
+        plan: the plan that was made, or applied (PRE-1).
+        planned: what that plan would do, counted.
+        plan_rows: its first rows.
+        plan_length: how many rows it has.
     """
 
     run_id: str
@@ -103,6 +137,10 @@ class Summary:
     files: dict[str, str] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
     period: str = ""
+    plan: str = ""
+    planned: tuple[PlannedCount, ...] = ()
+    plan_rows: tuple[Planned, ...] = ()
+    plan_length: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
@@ -127,7 +165,14 @@ class Summary:
     def from_json(cls, text: str) -> Summary:
         """Read a summary back."""
         data: dict[str, Any] = json.loads(text)
-        rows = {"balances": Balance, "refund_balances": Balance, "rates": Rate, "reasons": Reason}
+        rows = {
+            "balances": Balance,
+            "refund_balances": Balance,
+            "rates": Rate,
+            "reasons": Reason,
+            "planned": PlannedCount,
+            "plan_rows": Planned,
+        }
         for name, kind in rows.items():
             data[name] = tuple(kind(**row) for row in data.get(name, ()))
         return cls(**{**data, "earlier": tuple(data["earlier"])})
@@ -161,6 +206,13 @@ _WORDS: dict[Language, dict[str, str]] = {
         "new_values": "Nouvelles valeurs à compléter dans les correspondances : {values}",
         "earlier": "Livraisons antérieures terminées : {names}",
         "delivery": "Livraison `{name}` → {place}",
+        "plan": "Plan",
+        "planned_count": "Ce qui serait fait | Nombre | Montant",
+        "planned_row": "Ce qui serait fait | Enregistrement | N° | Date | Compte | Montant | Changement | Raison",
+        "planned_code": "Ce qui serait fait | Enregistrement | Code",
+        "plan_rest": "{shown} lignes sur {length} ; toutes sont dans les fichiers du plan.",
+        "plan_apply": "Pour le faire : la même commande avec `--apply {plan}` à la place de `--plan`.",
+        "plan_applied": "Plan appliqué : `{plan}`",
     },
     "en": {
         "delivered": "delivered",
@@ -189,6 +241,13 @@ _WORDS: dict[Language, dict[str, str]] = {
         "new_values": "New values to fill in in the mappings: {values}",
         "earlier": "Earlier deliveries finished: {names}",
         "delivery": "Delivery `{name}` → {place}",
+        "plan": "Plan",
+        "planned_count": "What would be done | Count | Amount",
+        "planned_row": "What would be done | Record | Number | Date | Account | Amount | Change | Reason",
+        "planned_code": "What would be done | Record | Code",
+        "plan_rest": "{shown} rows of {length}; the plan's files have all.",
+        "plan_apply": "To do it: the same command with `--apply {plan}` instead of `--plan`.",
+        "plan_applied": "Plan applied: `{plan}`",
     },
 }
 
@@ -205,6 +264,7 @@ def markdown(summary: Summary, *, values: bool = True) -> str:
         [f"# {summary.profile} — {words[summary.state]}"],
         [" ".join(filter(None, (words["run"], f"`{summary.run_id}`" if summary.run_id else "", summary.period)))],
         _table(words["counts"], [(summary.read, summary.written, summary.failed, summary.ignored)]),
+        *_plan(summary, words, values=values),
         *_documents(summary, words),
         *_reasons(summary, words, values=values),
         *_what_next(summary, words),
@@ -235,6 +295,30 @@ def _documents(summary: Summary, words: dict[str, str]) -> Iterator[list[str]]:
         yield [f"## {words['by_rate']}"]
         yield _table(words["rate"], [tuple(asdict(row).values()) for row in summary.rates])
         yield [words["roundings"].format(count=summary.roundings, largest=summary.largest_rounding)]
+
+
+def _plan(summary: Summary, words: dict[str, str], *, values: bool) -> Iterator[list[str]]:
+    """Say what the plan would do; without values only what, with which record, by which code."""
+    if summary.state != "planned":
+        if summary.plan:
+            yield [words["plan_applied"].format(plan=summary.plan)]
+        return
+    yield [f"## {words['plan']} `{summary.plan}`"]
+    counts = [(row.what, row.count, f"{row.amount} {row.currency}".strip()) for row in summary.planned]
+    yield _table(words["planned_count"], counts)
+    if values:
+        yield _table(words["planned_row"], [_planned(row) for row in summary.plan_rows])
+    else:
+        yield _table(words["planned_code"], [(row.what, row.record, row.code) for row in summary.plan_rows])
+    if summary.plan_length > len(summary.plan_rows):
+        yield [words["plan_rest"].format(shown=len(summary.plan_rows), length=summary.plan_length)]
+    yield [words["plan_apply"].format(plan=summary.plan)]
+
+
+def _planned(row: Planned) -> tuple[str, ...]:
+    change = f"{row.field} : {row.old} → {row.new}" if row.new else row.field
+    amount = f"{row.amount} {row.currency}".strip()
+    return row.what, row.record, row.document_number, row.document_date, row.customer_code, amount, change, row.reason
 
 
 def _reasons(summary: Summary, words: dict[str, str], *, values: bool) -> Iterator[list[str]]:
