@@ -206,9 +206,7 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     credit, problems = _credit_notes(sales, of_run.orders["order_key"], outcome.together(said), context)
     said += problems
     parted = deliveries.parted(of_run, together, options)
-    sales = parted.sales
-    if len(parted.order_of) or len(credit.refunds):
-        sales = _without(join_orders([parted.sales, credit.sales]), pd.Series(dtype="str"))
+    sales = _in_order(parted, credit)
     orders = currencies.charged(sales.orders, options)
     by_record = pd.concat([status.answers, credit.answers])
     answers = by_record.loc[parted.of_orders(orders["order_key"])]
@@ -485,6 +483,13 @@ def _without(sales: SalesOrders, gone: pd.Series) -> SalesOrders:
     return SalesOrders(
         **kept, parties=_ranked(parties, "customer_key", buyers, "customer_key"), outcomes=sales.outcomes
     )
+
+
+def _in_order(parted: deliveries.Parted, credit: refunds.CreditNotes) -> SalesOrders:
+    """Put orders and refunds together; orders alone are in order already."""
+    if parted.order_of.empty and credit.refunds.empty:
+        return parted.sales
+    return _without(join_orders([parted.sales, credit.sales]), pd.Series(dtype="str"))
 
 
 def _ranked(table: pd.DataFrame, column: str, keys: pd.Index, within: str) -> pd.DataFrame:

@@ -121,4 +121,4 @@ class Table:
 
 @cache
 def _empty(table: Table) -> pd.DataFrame:
-    return pd.DataFrame({column.name: pd.Series(dtype=column.dtype) for column in table.columns})
+    return pd.DataFrame({column.name: pd.array([], dtype=column.dtype) for column in table.columns})

@@ -68,7 +68,7 @@ def addresses_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
         company=found["company"],
         line_1=found["address1"],
         line_2=found["address2"],
-        line_3=found["other"].str.replace(r"\s+", " ", regex=True),
+        line_3=_one_line(found["other"]),
         postcode=found["postcode"],
         city=found["city"],
         state=state,
@@ -77,3 +77,9 @@ def addresses_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
         mobile=found["phone_mobile"],
         vat_number=found["vat_number"],
     )
+
+
+def _one_line(texts: pd.Series) -> pd.Series:
+    """Put texts on one line; most are empty, and only the others are looked at."""
+    several = texts[texts != ""]
+    return texts.mask(texts != "", several.str.replace(r"\s+", " ", regex=True)) if len(several) else texts

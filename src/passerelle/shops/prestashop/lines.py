@@ -8,6 +8,7 @@ from __future__ import annotations
 import pandas as pd
 
 from passerelle import money
+from passerelle.exchange.texts import places
 from passerelle.shops.cells import numbers
 from passerelle.shops.json_records import Records
 from passerelle.shops.prestashop.amounts import DECIMALS, lines_to_the_cent
@@ -34,7 +35,7 @@ def lines_of(reading: Reading, orders: Records, header: pd.DataFrame) -> pd.Data
 
 def _settled(lines: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
     """Bring the net amounts to the cent; where nothing tells a gross amount, it is the net one."""
-    owners = pd.Series(pd.Index(header["order_key"]).get_indexer(lines["order_key"]), index=lines.index)
+    owners = pd.Series(places(lines["order_key"], header["order_key"]), index=lines.index)
     tolerance = (lines["quantity"].abs() + money.ONE).groupby(owners).transform("sum") // 100  # a cent for each piece
     settled: dict[str, pd.Series] = {}
     for tax in ("excl", "incl"):

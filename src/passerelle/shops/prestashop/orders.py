@@ -181,5 +181,7 @@ def _further_messages(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
 
 def _notes(keys: pd.Series, first: dict[str, str], gift_messages: pd.Series) -> pd.Series:
     """Give what the buyer wrote: the first message, then the gift message."""
+    if not first:
+        return gift_messages
     written = pd.Series([first.get(key, "") for key in keys], dtype="str")
     return written.where((written == "") | (gift_messages == ""), written + "\n") + gift_messages

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pandas as pd
 
 from passerelle import money
+from passerelle.exchange.texts import places
 from passerelle.outcome import said
 from passerelle.shops.json_records import Records
 from passerelle.shops.prestashop.amounts import CENT, DECIMALS, to_the_cent
@@ -50,14 +51,15 @@ def payments_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
 def _recorded(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
     """Give the payments of the references of orders, by date; what is wrong with one is said of the first order."""
     named = header[header["order_reference"] != ""].drop_duplicates("order_reference")
-    owners = dict(zip(named["order_reference"], named["order_key"], strict=True))
     for record in reading.export.conflicts.get("order_payments", {}).values():
-        if record["order_reference"] in owners:
-            owner = pd.Series([owners[record["order_reference"]]])
+        owner = named.loc[named["order_reference"] == record["order_reference"], "order_key"]
+        if len(owner):
             reading.problems.say("export-record-conflict", owner, field="order_payments", value=record["id"])
     found = reading.every("order_payments", "order_reference")
-    keys = found.keys.map(dict(zip(reading.keys(owners), owners.values(), strict=True)))
-    records = replace(found.only(keys.notna()), keys=keys.dropna().astype("str").reset_index(drop=True))
+    place = places(found.keys, reading.keys(named["order_reference"]))
+    known = pd.Series(place >= 0, found.keys.index)
+    keys = named["order_key"].take(place[place >= 0]).reset_index(drop=True)
+    records = replace(found.only(known), keys=keys)
     return pd.DataFrame(
         {
             "order_reference": records.text("order_reference"),

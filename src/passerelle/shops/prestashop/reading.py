@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from passerelle.exchange.texts import places
 from passerelle.shops.cells import Problems
 from passerelle.shops.export import ReadOptions, order_key
 from passerelle.shops.json_records import Records
@@ -124,7 +125,7 @@ def among(texts: pd.Series, others: pd.Series) -> pd.Series:
 
 def ranked(frame: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
     """Put rows in the order of their orders, and number them within each from 1 (``position``)."""
-    rank = pd.Index(header["order_key"]).get_indexer(frame["order_key"])
+    rank = places(frame["order_key"], header["order_key"])
     order = rank.argsort(kind="stable")
     ordered = frame.take(order).reset_index(drop=True)
     return ordered.assign(position=ordered.groupby(rank[order]).cumcount() + 1)

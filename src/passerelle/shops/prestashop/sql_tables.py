@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from passerelle import money
+from passerelle.exchange.texts import places
 from passerelle.shops.cells import LARGEST
 from passerelle.shops.export import ReadOptions
 from passerelle.shops.json_records import Records
@@ -204,7 +205,7 @@ class TableReading(Reading):
         if resource not in self.frames:
             return Reading._texts(self, resource, ids)  # noqa: SLF001 - the same method of the class above
         frame = self.frames[resource]
-        place = pd.Index(frame["id"]).get_indexer(ids)
+        place = places(ids, frame["id"])
         found = frame.take(np.maximum(place, 0)).set_axis(ids.index)
         return pd.DataFrame(
             {
