@@ -141,6 +141,7 @@ def write(
     if lacking:
         raise TypeError(f"format {descriptor.name} needs columns that the table lacks: {', '.join(lacking)}")
     records = _records(descriptor, table, record_column)
+    place = None if shared is None else _places(records, shared[record_column])
     first = (records != records.shift()).to_numpy(dtype=bool)
     refused = np.zeros(len(table), bool)
     told: list[pd.DataFrame] = []
@@ -149,8 +150,8 @@ def write(
         rows = slice(start, start + _BLOCK)
         part = table.iloc[rows].reset_index(drop=True)
         block = _Block(descriptor, part, records.iloc[rows], record_type, first[rows], refused[rows], told)
-        if shared is not None:
-            _share(block, shared.set_index(record_column, drop=False))
+        if shared is not None and place is not None:
+            _share(block, shared, place[rows])
         blocks.append(_lines(block, _cells(block)))
         if block.shared is not None:
             refused[rows] |= block.shared.refused[block.places]
@@ -172,19 +173,24 @@ def _records(descriptor: Descriptor, table: pd.DataFrame, record_column: str | N
     return pd.Series([f"{descriptor.path}:{line}" for line in range(start, start + len(table))], dtype="str")
 
 
-def _share(block: _Block, records: pd.DataFrame) -> None:
-    """Give a block what its rows have in common; ``records`` is indexed by record."""
-    places, met = pd.factorize(block.records)
-    names = pd.Series(met, dtype="str")
-    count = len(names)
-    block.places = places
+def _places(records: pd.Series, shared: pd.Series) -> Ints:
+    """Give the row of each record among those that tell what its rows share."""
+    found = pc.index_in(pa.array(records, pa.large_string()), value_set=pa.array(shared, pa.large_string()))
+    places: Ints = found.to_numpy().astype(np.int64)
+    return places
+
+
+def _share(block: _Block, shared: pd.DataFrame, places: Ints) -> None:
+    """Give a block what its rows have in common: ``places`` are the rows of ``shared``."""
+    block.places, met = pd.factorize(places)
+    names = block.records[~pd.Series(block.places, block.records.index).duplicated()]
     block.shared = _Block(
         block.descriptor,
-        records.loc[names].reset_index(drop=True),
-        names,
+        shared.take(met).reset_index(drop=True),
+        names.reset_index(drop=True),
         block.record_type,
-        np.ones(count, bool),
-        np.zeros(count, bool),
+        np.ones(len(met), bool),
+        np.zeros(len(met), bool),
         block.told,
     )
 

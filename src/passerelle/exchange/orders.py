@@ -713,18 +713,18 @@ def _customers(
     if context.erp_customers is not None:
         known |= texts.among(header["customer_code"], context.erp_customers["customer_code"])
     written = own & (~known | documents.updates_addresses(context.customers))
-    met = header.loc[written, _OF_CUSTOMER].assign(is_known=known[written])
-    rows = documents.customer_rows(met, account.buyers, sides, context.customers)
-    rows = rows.assign(is_known=met["is_known"]).sort_values("customer_code", kind="stable", ignore_index=True)
-    new = CUSTOMERS.conform(rows[~rows["is_known"]]).reset_index(drop=True)
+    # Sorted while it is small: the addresses are the largest part of all documents.
+    met = header.loc[written, _OF_CUSTOMER].assign(is_known=known[written]).sort_values("customer_code", kind="stable")
+    new = met[~met["is_known"]]
+    rows = documents.customer_rows(new, account.buyers, sides, context.customers).reset_index(drop=True)
     places = [name for name in CUSTOMERS.names if name.startswith(("billing_", "delivery_"))]
-    several = new[new["customer_code"].duplicated(keep=False)]
-    again = several.index[several.duplicated(["customer_code", *places])]
-    addresses = new.drop(index=again).reset_index(drop=True)
-    if rows["is_known"].any():
-        old = documents.updated_addresses(CUSTOMERS.conform(rows[rows["is_known"]]), context.customers)
-        addresses = pd.concat([addresses, old]).sort_values("customer_code", kind="stable", ignore_index=True)
-    return new.drop_duplicates("customer_code", ignore_index=True), addresses
+    several = rows[rows["customer_code"].duplicated(keep=False)]
+    addresses = rows.drop(index=several.index[several.duplicated(["customer_code", *places])])
+    if met["is_known"].any():
+        old = documents.customer_rows(met[met["is_known"]], account.buyers, sides, context.customers)
+        addresses = pd.concat([addresses, documents.updated_addresses(old, context.customers)])
+        addresses = addresses.sort_values("customer_code", kind="stable")
+    return rows.drop_duplicates("customer_code", ignore_index=True), addresses.reset_index(drop=True)
 
 
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:
