@@ -1,4 +1,4 @@
-"""VAT of what was sold: the specification's worked examples, eco-tax, and what several VAT rates make of an order."""
+"""VAT of what was sold: the specification's worked examples, and what several VAT rates make of an order."""
 
 from __future__ import annotations
 

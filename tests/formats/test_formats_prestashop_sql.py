@@ -23,12 +23,12 @@ TABLES = {
     "total_shipping_tax_excl carrier_tax_rate total_wrapping_tax_incl total_wrapping_tax_excl invoice_number "
     "invoice_date date_add date_upd",
     "order_detail": "id_order_detail id_order product_id product_reference product_name product_quantity "
-    "total_price_tax_incl total_price_tax_excl unit_price_tax_incl unit_price_tax_excl",
+    "total_price_tax_incl total_price_tax_excl unit_price_tax_incl unit_price_tax_excl ecotax ecotax_tax_rate",
     "currency": "id_currency iso_code",
     "configuration": "name value id_shop id_shop_group",
     "carrier": "id_carrier name",
     "order_payment": "id_order_payment order_reference date_add",
-    "order_cart_rule": "id_order_cart_rule id_order free_shipping deleted",
+    "order_cart_rule": "id_order_cart_rule id_order name free_shipping deleted",
     "customer": "id_customer id_gender id_default_group company siret firstname lastname email is_guest",
     "gender_lang": "id_gender id_lang name",
     "group_lang": "id_group id_lang name",
@@ -102,6 +102,8 @@ def shop():
             product_quantity=2,
             total_price_tax_incl="24.000000",
             total_price_tax_excl="20.000000",
+            ecotax="0.250000",
+            ecotax_tax_rate="20.000",
         )
     add(
         "order_detail",
@@ -126,7 +128,10 @@ def shop():
             order_reference="XKBKNABJK",
             date_add=f"2026-01-31 10:0{number}:00",
         )
-        add("order_cart_rule", id_order_cart_rule=number, id_order=12, free_shipping=1, deleted=0)
+        add("order_cart_rule", id_order_cart_rule=number, id_order=12, name="Port", free_shipping=1, deleted=0)
+        add(
+            "order_cart_rule", id_order_cart_rule=3 + number, id_order=12, name=f"B{number}", free_shipping=0, deleted=0
+        )
     add("order_cart_rule", id_order_cart_rule=3, id_order=13, free_shipping=1, deleted=1)
     add("currency", id_currency=1, iso_code="EUR")
     add("currency", id_currency=2, iso_code="USD")
@@ -175,6 +180,8 @@ def test_shp_1_the_published_query_gives_the_columns_of_its_format(built_in, sho
     first = table.iloc[0]
     assert first["product_name"] == "Thé; vert"
     assert (first["discount_shipping_tax_incl"], first["discount_shipping_tax_excl"]) == (6_000_000, 5_000_000)
+    assert (first["discount_shipping_name"], first["discount_name"]) == ("Port", "B1,B2")
+    assert (first["ecotax"], first["ecotax_tax_rate"]) == (250_000, 20_000_000)
     assert (first["currency"], first["shop_currency"], first["conversion_rate"]) == ("USD", "EUR", 1_100_000)
     assert first["invoice_number"] == ""
     assert first["invoice_date"] is pd.NaT

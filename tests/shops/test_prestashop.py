@@ -525,6 +525,43 @@ def test_rules_that_exceed_what_was_deducted_are_cut_with_a_remark(shop: Given) 
     assert said(shop.read(), "allowances-adjusted") == [("boutique/241", "order_cart_rules.value", "40.00")]
 
 
+def test_ord_62_a_rule_of_a_negative_value_takes_a_voucher_back(shop: Given) -> None:
+    found = _discount(shop, 241, "4.00", "3.33", ("10.00", "8.33", "0"), ("-6.00", "-5.00", "0"))
+    assert found.to_numpy().tolist() == [
+        _allowance("lines", "rule 0", "8.33", "10.00"),
+        _allowance("lines", "rule 1", "-5.00", "-6.00"),
+    ]
+    alone = _discount(shop, 241, "-7.00", "-5.83", ("-6.00", "-5.00", "0"))
+    assert sorted(alone["amount_incl"]) == [money.of("-6.00"), money.of("-1.00")]  # the shop's total is the truth
+
+
+@pytest.mark.parametrize(
+    ("order", "amount", "incl", "paid_back"),
+    [
+        (233, "2.860000", "1", ("0.00", "-2.86")),
+        (233, "2.400000", "0", ("0.00", "-2.86")),
+        (260, "11.280000", "1", ("0.00", "-11.28")),  # the shipping too
+        (260, "2.880000", "1", ("8.40", "-2.88")),  # the shipping in money
+        (260, "5.000000", "1", ("11.28", None)),  # another voucher
+    ],
+)
+def test_ord_62_what_a_slip_gave_as_a_voucher_is_taken_back(
+    samples: Path, order: int, amount: str, incl: str, paid_back: tuple[str, str | None]
+) -> None:
+    shop = Given(samples, [233, 260])
+    voucher = {"id": 9, "code": f"V9C232O{order}", "reduction_amount": amount, "reduction_tax": incl}
+    other = {"id": 8, "code": "BIENVENUE", "reduction_amount": amount, "reduction_tax": incl}
+    shop.lists["cart_rules"] = [other, voucher]
+    sales = shop.read()
+    assert sales.outcomes.empty, sales.outcomes.to_string()
+    refund = row(sales.refunds, order)
+    lines = sales.refund_lines[sales.refund_lines["order_key"] == f"boutique/{order}"]
+    taken = lines.loc[lines["kind"] == "amount", "amount_incl"].tolist()
+    total, back = paid_back
+    assert (refund["amount_incl"], taken) == (money.of(total), [] if back is None else [money.of(back)])
+    assert refund["reason"] == ("" if back is None else f"V9C232O{order}")
+
+
 def test_a_deleted_rule_is_none(shop: Given) -> None:
     shop["order_cart_rules"].append(
         {

@@ -67,8 +67,9 @@ def as_deducted(rules: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
 
     A rule that offers the shipping reduces the shipping up to its amount; what is left of it and all other rules reduce
     the lines. A rule carries its value unrounded, the order carries what was deducted: the shipping is served first,
-    the lines' rules share the rest in proportion to their values (largest remainder). What no rule explains becomes
-    an allowance on the lines without label.
+    the lines' rules share the rest in proportion to their values (largest remainder). A rule of a negative value, by
+    which a shop takes a voucher back, is a negative allowance of just that. What no rule explains becomes an allowance
+    on the lines without label.
 
     Args:
         rules: ``order`` (row number in ``header``), ``label``, ``free_shipping``, ``value_excl`` and ``value_incl``.
@@ -78,7 +79,12 @@ def as_deducted(rules: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
         Columns of the table of allowances, by order, shipping first.
     """
     pieces = _pieces(rules, header)
-    totals = _totals(pieces, header)
+    is_negative = (pieces["target"] == "lines") & (pieces[[*_TAXES]] < 0).any(axis="columns")
+    negative = pieces[is_negative].assign(
+        **{f"amount_{tax}": to_the_cent(pieces.loc[is_negative, tax]) for tax in _TAXES}
+    )
+    pieces = pieces[~is_negative]
+    totals = _totals(pieces, negative, header)
     unexplained = ~totals["has_lines"] & totals[["lines_excl", "lines_incl"]].any(axis="columns")
     rest = pd.DataFrame({"order": totals.index[unexplained], "target": "lines", "label": "", "excl": 0, "incl": 0})
     pieces = pd.concat([pieces, rest], ignore_index=True).sort_values(
@@ -90,7 +96,8 @@ def as_deducted(rules: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
         total = np.where(on_shipping, of_order[f"shipping_{tax}"], of_order[f"lines_{tax}"])
         weights = pieces[tax].clip(lower=0)
         pieces[f"amount_{tax}"] = money.allocate(total, weights, 2 * pieces["order"] + on_shipping, DECIMALS)
-    pieces = pieces[pieces[["amount_excl", "amount_incl"]].any(axis="columns")]
+    pieces = pd.concat([pieces[pieces[["amount_excl", "amount_incl"]].any(axis="columns")], negative])
+    pieces = pieces.sort_values("order", kind="stable", ignore_index=True)
     return pieces.assign(order_key=header["order_key"].to_numpy()[pieces["order"].to_numpy(dtype=np.int64)])
 
 
@@ -122,14 +129,17 @@ def _pieces(rules: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
     return pieces.reset_index(drop=True)
 
 
-def _totals(pieces: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
-    """Split what was deducted from each order over its shipping and its lines."""
+def _totals(pieces: pd.DataFrame, negative: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
+    """Split what was deducted from each order, but for negative allowances, over its shipping and its lines."""
     orders = header.index
     on_shipping = pieces["target"] == "shipping"
     totals = pd.DataFrame({"has_lines": orders.isin(pieces.loc[~on_shipping, "order"])}, index=orders)
     offered = orders.isin(pieces.loc[on_shipping, "order"]) & ~totals["has_lines"]
     for tax in _TAXES:
-        deducted = header[f"discounts_{tax}"]
+        deducted = header[f"discounts_{tax}"] - negative.groupby("order")[f"amount_{tax}"].sum().reindex(orders).fillna(
+            0
+        )
+        deducted = deducted.astype("int64")
         shipping = pieces[on_shipping].groupby("order")[tax].sum().reindex(orders, fill_value=0)
         shipping = to_the_cent(shipping).clip(upper=deducted.clip(lower=0))
         # Nothing but the shipping was offered: a cent between rule and order is rounding.

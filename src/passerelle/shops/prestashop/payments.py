@@ -6,15 +6,20 @@ Source: facts/shops § 1; spec ORD-50, ORD-61.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from passerelle import money
 from passerelle.exchange.texts import places
+from passerelle.model.orders import REFUND_LINES
 from passerelle.outcome import said
 from passerelle.shops.json_records import Records
 from passerelle.shops.prestashop.amounts import CENT, DECIMALS, to_the_cent
 from passerelle.shops.prestashop.reading import Reading, among, filled, id_of, ranked
+
+_REFUND_VOUCHER = r"^V[0-9]+C[0-9]+O([0-9]+)$"
 
 
 def payments_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +100,7 @@ def refunds_of(
     """Give the credit slips, what they give back, and what is to be said of them.
 
     A slip gives back products and, beside them, shipping. One whose own amount is neither (the employee chose it)
-    does not tell its VAT: it is refused.
+    does not tell its VAT: it is refused. What was given as a voucher is taken back: no money left the shop.
     """
     slips = reading.of_orders("order_slips", header["order_key"])
     refunds = pd.DataFrame(
@@ -121,11 +126,49 @@ def refunds_of(
         lines=money.to_text(refunds.loc[unclear, "products_incl"], DECIMALS),
     )
     refunds = ranked(refunds[~unclear], header)
-    back = pd.concat([articles, _refunded_amounts(refunds, articles), _refunded_shipping(refunds, charges)])
+    vouchers = _vouchers(reading, refunds)
+    refunds = refunds.merge(vouchers[["refund_id", "reason"]], how="left", on="refund_id").fillna({"reason": ""})
+    given_back = [articles, _refunded_amounts(refunds, articles), _refunded_shipping(refunds, charges)]
+    back = pd.concat([*given_back, REFUND_LINES.conform(vouchers)])
     back = back.merge(refunds[["refund_id"]].assign(rank=refunds.index)).sort_values("rank", kind="stable")
     sums = back.groupby("refund_id")[["amount_excl", "amount_incl"]].sum()
     sums = sums.reindex(refunds["refund_id"], fill_value=0).set_axis(refunds.index)
     return refunds.assign(amount_excl=sums["amount_excl"], amount_incl=sums["amount_incl"]), back, outcomes
+
+
+def _vouchers(reading: Reading, refunds: pd.DataFrame) -> pd.DataFrame:
+    """Give the vouchers that slips were paid with: no money was given back, and the voucher will reduce a later order.
+
+    PrestaShop names such a cart rule ``V<id>C<customer>O<order>``; the slip is the one of that order whose products,
+    with or without its shipping, come to the voucher's amount.
+
+    Returns:
+        The refund lines that take the amounts back: negative; with ``reason``, the voucher's code.
+    """
+    rules = reading.every("cart_rules", "code")
+    order = rules.text("code").str.extract(_REFUND_VOUCHER, expand=False)
+    amount = to_the_cent(rules.number("reduction_amount").fillna(0))
+    side = np.where(rules.flag("reduction_tax"), "incl", "excl")
+    left = {slip.refund_id: slip for slip in refunds.itertuples(index=False)}
+    paid = []
+    for code, key, value, tax in zip(rules.text("code"), reading.keys(order.fillna("")), amount, side, strict=True):
+        for slip, with_shipping in ((slip, part) for slip in left.values() if slip.order_key == key for part in (0, 1)):
+            total = {t: _total(slip, t, with_shipping=bool(with_shipping)) for t in ("excl", "incl")}
+            if value and abs(total[tax] - value) <= CENT:
+                amounts = {f"amount_{name}": -one for name, one in total.items()}
+                paid.append(
+                    {"order_key": key, "refund_id": slip.refund_id, "kind": "amount", "reason": code, **amounts}
+                )
+                del left[slip.refund_id]
+                break
+    columns = ["order_key", "refund_id", "kind", "reason", "amount_excl", "amount_incl"]
+    return pd.DataFrame(paid, columns=columns).assign(quantity=money.ONE)
+
+
+def _total(slip: Any, tax: str, *, with_shipping: bool) -> int:
+    """Give what a slip gives back of products, and of shipping, to the cent."""
+    amount = getattr(slip, f"products_{tax}") + with_shipping * getattr(slip, f"shipping_{tax}")
+    return int(money.rounded_half_up(amount, DECIMALS))
 
 
 def _is_unclear(refunds: pd.DataFrame, articles: pd.DataFrame) -> pd.Series:

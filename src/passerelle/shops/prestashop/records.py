@@ -114,6 +114,7 @@ RESOURCES: Mapping[str, Resource] = {
         ),
         rows={"order_slip_details": ("id_order_detail", "product_quantity", "amount_tax_excl", "amount_tax_incl")},
     ),
+    "cart_rules": Resource("cart_rule", ("code", "reduction_amount", "reduction_tax")),
     "taxes": Resource("tax", ("rate", "name"), translated=("name",)),
     "tax_rules": Resource("tax_rule", ("id_tax_rules_group", "id_country", "id_tax")),
     "currencies": Resource("currency", ("iso_code", "conversion_rate")),

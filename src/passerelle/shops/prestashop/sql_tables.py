@@ -329,6 +329,7 @@ def _tax_ids(rows: pd.DataFrame) -> pd.Series:
 def _cart_rules(orders: pd.DataFrame) -> pd.DataFrame:
     """Give what was deducted as two rules: what offers the shipping, and the rest."""
     nothing = pd.Series(0, index=orders.index, dtype="Int64")
+    unnamed = pd.Series("", index=orders.index, dtype="str")
     whole = {tax: orders.get(f"total_discounts_tax_{tax}", nothing).fillna(0) for tax in ("excl", "incl")}
     shipping = {tax: orders.get(f"discount_shipping_tax_{tax}", nothing).fillna(0) for tax in ("excl", "incl")}
     lines = {tax: whole[tax] - shipping[tax] for tax in whole}
@@ -337,12 +338,16 @@ def _cart_rules(orders: pd.DataFrame) -> pd.DataFrame:
             {
                 "id": orders["id_order"] + f"/{name}",
                 "id_order": orders["id_order"],
+                "name": orders.get(label, unnamed),
                 "free_shipping": free,
                 "value": value["incl"],
                 "value_tax_excl": value["excl"],
             }
         ).astype({"free_shipping": "str"})
-        for name, free, value in (("shipping", "1", shipping), ("lines", "0", lines))
+        for name, label, free, value in (
+            ("shipping", "discount_shipping_name", "1", shipping),
+            ("lines", "discount_name", "0", lines),
+        )
     )
     return rules[(rules["value"] != 0) | (rules["value_tax_excl"] != 0)]
 
