@@ -230,7 +230,7 @@ def test_cus_2_two_shops_need_two_prefixes(complete):
     complete.replace(
         "[delivery]", '[[shops]]\nname = "b2b"\nplatform = "shopify"\nsource = { place = "in" }\n[delivery]'
     )
-    complete.replace("[orders]", '[orders]\nnumber = "%SH-%OI"')
+    complete.replace("[orders]", '[orders]\nnumber = "%SH-%OI"\ncredit_note_number = "AV-%SH-%RI"')
     assert said(complete) == [("check-same-prefix", "customers.account.prefix", "web, b2b")]
     complete.replace('prefix = "WEB"', 'prefix = "WEB"\nprefixes = { b2b = "B2B" }')
     assert said(complete) == []
@@ -241,7 +241,12 @@ def test_ord_14_two_shops_need_numbers_that_name_them(complete):
         "[delivery]", '[[shops]]\nname = "b2b"\nplatform = "shopify"\nsource = { place = "in" }\n[delivery]'
     )
     complete.replace('prefix = "WEB"', 'prefix = "WEB"\nprefixes = { b2b = "B2B" }')
-    assert said(complete) == [("check-number-without-shop", "orders.number", "%OI")]
+    assert said(complete) == [
+        ("check-number-without-shop", "orders.number", "%OI"),
+        ("check-number-without-shop", "orders.credit_note_number", "AV%RI"),
+    ]
+    complete.replace("[orders]", '[orders]\nnumber = "%SH-%OI"\nrefunds = "ignore"')
+    assert said(complete) == []
 
 
 def test_cus_2_guests_without_a_prefix_of_their_own_are_remarked(complete):

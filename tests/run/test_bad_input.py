@@ -228,6 +228,34 @@ def test_pro_1_run_5_a_wrong_profile_is_exit_code_2_and_names_the_place(tmp_path
     assert "secret1" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ('[erp.format_settings."ebp/invoices"]\ndecimal_mark = "x"', "Un format, ou un de ses réglages"),
+        ('[erp]\nformats_folder = "nope"', "nope"),
+    ],
+)
+def test_pro_1_run_5_a_format_that_cannot_be_used_is_exit_code_2_and_says_what_to_do(tmp_path, exports, settings, says):
+    (exports / "orders.csv").write_text(ORDER)
+    at = installed(tmp_path, csv_shop(exports))
+    profile = at.profiles / "test" / "profile.toml"
+    profile.write_text(profile.read_text().replace("[erp.extracts]", f"{settings}\n[erp.extracts]"))
+    result = run(at, PASSERELLE_LANG="fr")
+    assert result.exit_code == 2
+    assert says in result.output
+    assert "passerelle format" in result.output
+
+
+@pytest.mark.parametrize(("language", "says"), [("fr", "est un dossier ; il faut un fichier"), ("en", "is a folder")])
+def test_pro_1_run_5_what_the_system_refuses_is_said_in_the_user_s_language(tmp_path, exports, language, says):
+    at = installed(tmp_path, csv_shop(exports))
+    (at.profiles / "test" / "articles.csv").unlink()
+    (at.profiles / "test" / "articles.csv").mkdir()
+    failed = run(at, PASSERELLE_LANG=language)
+    assert failed.exit_code == 1
+    assert says in failed.output
+
+
 def test_run_5_wrong_usage_is_exit_code_2(tmp_path, exports):
     at = installed(tmp_path, csv_shop(exports))
     for wrong in (["-p", "nobody"], ["-p", "test", "--period", "yesterday"], ["-p", "test", "--since", "31/12/2026"]):

@@ -232,10 +232,14 @@ def _period(loaded: LoadedProfile) -> Outcomes:
 
 
 def _numbers(loaded: LoadedProfile) -> Outcomes:
-    """Say where orders of two shops may get one document number, by which the ERP groups the lines of a document."""
-    profile = loaded.profile
-    if len(profile.shops) > 1 and "%SH" not in profile.orders.number:
-        yield _said(loaded, "check-number-without-shop", ("orders", "number"), profile.orders.number)
+    """Say where records of two shops may get one document number, by which the ERP groups the lines of a document."""
+    options = loaded.profile.orders
+    templates = {"number": options.number}
+    if options.refunds == "credit-note":
+        templates["credit_note_number"] = options.credit_note_number
+    for name, template in templates.items():
+        if len(loaded.profile.shops) > 1 and "%SH" not in template:
+            yield _said(loaded, "check-number-without-shop", ("orders", name), template)
 
 
 def _accounts(loaded: LoadedProfile) -> Outcomes:

@@ -3,7 +3,7 @@
 A wrong value is said with a declared code (``passerelle.messages``), so that users read it in their language; the
 loader adds file, line and field. The settings reference and the JSON Schema are made from these models.
 
-Source: spec PRO-1, PRO-4, SEC-5; facts/ebp.md §1.3.
+Source: spec PRO-1, PRO-4; facts/ebp.md §1.3.
 """
 
 from __future__ import annotations
@@ -310,9 +310,6 @@ class Profile(Options):
         description="The mappings: an .xlsx workbook with a sheet each, or a folder with a .csv file each.",
     )
     paused: bool = Field(default=False, description="Every task says that the profile is paused and does nothing.")
-    keep_days: Annotated[int, Field(ge=1)] = Field(
-        90, description="Days that work files with personal data are kept (SEC-5)."
-    )
     erp: Erp
     shops: Annotated[tuple[Shop, ...], *Filled, AfterValidator(_own_names)] = Field(
         description="The shops that feed the ERP: one `[[shops]]` each."
