@@ -259,8 +259,8 @@ def _in_shops(effects: pd.DataFrame, before: Before) -> pd.DataFrame:
     }
     old = pd.Series("", effects.index, dtype="str")
     for kind, values in known.items():
-        of_kind = effects["kind"] == kind
-        old = old.mask(of_kind, effects["record_key"].map(values).fillna("").astype("str"))
+        known_of = values.reindex(effects["record_key"]).fillna("").set_axis(effects.index).astype("str")
+        old = old.mask(effects["kind"] == kind, known_of)
     is_account = effects["kind"] == "set-account"
     columns = {"record_key": "record", "kind": "field", "value": "new"}
     return effects.rename(columns=columns).assign(

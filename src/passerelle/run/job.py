@@ -72,6 +72,11 @@ class Desk:
         """The built-in and the profile's own descriptors."""
         return formats(self.profile.erp.formats_folder)
 
+    @property
+    def claims(self) -> bool:
+        """Whether the run claims files, which are put away afterwards (STO-6)."""
+        return any(shop.source.after != "keep" for shop in self.profile.shops)
+
     def intake(self) -> Intake:
         """Give the files of the profile's shops, for this run."""
         inbox = Inbox(self.installation.inbox(self.profile.name))
@@ -254,8 +259,7 @@ class Job:
         if self._request.plan:
             made = self._task.make(self._desk(""))
             plan = made.plan
-            saved = self._saved(made, made.package, plan)
-            return plans.save(self._installation, saved, plan, made.summary("", "planned"))
+            return plans.save(self._installation, self._saved(made, plan), plan, made.summary("", "planned"))
         asked = self._request.run_id or None
         run_id = self._ledger.start_run(self._profile.name, self._task.name, self._request.parameters, run_id=asked)
         if self._ledger.run(run_id).state != "running":
@@ -285,10 +289,12 @@ class Job:
 
     def _prepared(self, desk: Desk) -> Summary:
         """Put the files and reports on disk, then write the ledger."""
+        if self._said and desk.claims:
+            self._check_same(self._said, self._task.make(self._desk("")))  # a plan that moved leaves the files there
         made = self._task.make(desk)
-        package = made.package
         if self._said:
-            plans.check_same(self._request.apply, self._said, self._saved(made, package, made.plan))
+            self._check_same(self._said, made)
+        package = made.package
         home = self._installation.run_folder(desk.run_id)
         made = made.keep(home)
         reports = folder.write_reports(home, made.outcomes, made.reports)
@@ -308,8 +314,13 @@ class Job:
             self._ledger.set_mark(self._profile.name, *made.mark)
         return summary
 
-    def _saved(self, made: Made, package: Package | None, plan: pd.DataFrame) -> plans.SavedPlan:
+    def _check_same(self, said: plans.SavedPlan, made: Made) -> None:
+        """See that the task would do what the plan that is applied says."""
+        plans.check_same(self._request.apply, said, self._saved(made, made.plan))
+
+    def _saved(self, made: Made, plan: pd.DataFrame) -> plans.SavedPlan:
         """Give what the task would do as it is kept."""
+        package = made.package
         return plans.SavedPlan(
             profile=self._profile.name,
             task=self._task.name,
