@@ -204,8 +204,8 @@ _SAID: dict[str, dict[Language, str]] = {
         "documents there first.",
     },
     "reset": {
-        "fr": "{count} commande(s) réinitialisée(s) : le prochain passage les transmet. Celles d'avant la période du "
-        "profil : passerelle run orders -p {profile} --since AAAA-MM-JJ.",
+        "fr": "{count} commande(s) réinitialisée(s) : le prochain passage les transmet. Plus anciennes que la période "
+        "du profil : passerelle run orders -p {profile} --since AAAA-MM-JJ.",
         "en": "{count} order(s) reset: the next run exchanges them. Those of before the profile's period: "
         "passerelle run orders -p {profile} --since YYYY-MM-DD.",
     },
