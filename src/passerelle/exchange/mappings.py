@@ -170,6 +170,7 @@ SPECIAL_NAMES: Dictionary[str, tuple[str, str]] = {
     "shipping": ("Frais de port", "Shipping"),
     "fee": ("Frais", "Fee"),
     "discount": ("Remise", "Discount"),
+    "eco_tax": ("Éco-participation", "Eco-tax"),
 }
 """How people write the special articles, in French and in English."""
 SPECIAL_ARTICLES = MappingTable(
