@@ -50,6 +50,7 @@ vat_codes = "vat_codes.csv"
 settlement_modes = "settlement_modes.csv"
 payment_means = "payment_means.csv"
 shipping = "shipping.csv"
+countries = "countries.csv"
 
 [[shops]]
 name = "bou"
@@ -173,9 +174,9 @@ class Replay:
             assert 0 in run_at_once(self.at(day))
 
     def _export(self, day: int) -> None:
-        """Export what changed: PrestaShop of two weeks and over the last files, WooCommerce of three days."""
+        """Export what changed: PrestaShop of a week and over the last files, WooCommerce of three days."""
         end = datetime.combine(FIRST + timedelta(days=day), datetime.max.time())
-        for name, age in (("bou", 15), ("web", 3)):
+        for name, age in (("bou", 7), ("web", 3)):
             now = [kept for order in self._shops[name].orders if (kept := order.until(end))]
             since = end - timedelta(days=age)
             recent = [order for order in now if order.changed_at > since]
@@ -223,6 +224,7 @@ class Replay:
                 "Code moyen de paiement",
                 sorted(f"M{code[:5]}" for code in (MODES | LATE_MODES).values()),
             ),
+            "countries": ("Code Pays", sorted({place.country for place in PLACES})),
             "shipping": ("Code frais de port", [f"PORT{number}" for number in range(1, len(CARRIERS) + 1)]),
         }
         for name, (header, cells) in extracts.items():
