@@ -27,7 +27,7 @@ from passerelle.model.plan import ACTIONS, DIRECTIONS, PLAN
 from passerelle.run.plans import as_text
 
 NO_EFFECTS = pd.DataFrame({name: pd.Series(dtype="str") for name in ("record_key", "kind", "value")})
-FIELDS = ("name", "billing_line_1", "billing_city")
+FIELDS = ("name", "billing_line_1", "billing_postcode", "billing_city", "billing_email")
 
 
 def planned(made: Exchange, given: Context, effects: pd.DataFrame | None = None, **statuses: str) -> pd.DataFrame:
@@ -108,16 +108,16 @@ def test_pre_1_ord_61_a_changed_invoice_is_a_credit_note_and_a_new_invoice():
 
 
 def test_pre_1_cus_4_addresses_of_known_customers_are_told_field_by_field():
-    known = erp_customers({"customer_code": "CL1", "name": "DOE J.", "email": "boutique/652@example.fr"})
+    known = {"customer_code": "CL1", "name": "DOE J.", "email": "boutique/652@example.fr", "billing_city": "Bern"}
     plan = plan_of(
         order("1", line("A", excl="10.00"), address(city="Zürich", line_1="1 rue d'Été 🎁")),
-        erp_customers=known,
+        erp_customers=erp_customers({**known, "billing_postcode": "75002"}),
         customers={"update_billing_address": True},
     )
     assert rows(plan, "record", "customer_code", "field", "old", "new", direction="update-erp") == [
         ("boutique/652", "CL1", "name", "DOE J.", "DOE John"),
         ("boutique/652", "CL1", "billing_line_1", "", "1 rue d'Été 🎁"),
-        ("boutique/652", "CL1", "billing_city", "", "Zürich"),
+        ("boutique/652", "CL1", "billing_city", "Bern", "Zürich"),
     ]
     assert rows(plan, "action", "customer_code", direction="remember") == [("create", "CL1")]
 

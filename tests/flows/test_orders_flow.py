@@ -47,19 +47,22 @@ class Up:
         self._api = api
 
     def call(self, method: str, path: str, **body: Any) -> Any:
-        answer = self._api.request(method, path, json=body or None)
-        answer.raise_for_status()
-        return answer.json()
+        """Ask the server, which says 503 as long as its database is busy."""
+
+        def answered() -> httpx.Response | None:
+            answer = self._api.request(method, path, json=body or None)
+            return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
+
+        answer: httpx.Response = until(answered, START, f"{method} {path} was not answered")
+        return answer.raise_for_status().json()
 
     def deployment(self) -> Any:
         answer = self._api.get("/deployments/name/orders/test")
         return answer.json() if answer.is_success else None
 
-    def start(self) -> str:
-        run = self.call(
-            "POST", f"/deployments/{self.deployment()['id']}/create_flow_run", parameters={"profile": "test"}
-        )
-        return str(run["id"])
+    def start(self, **more: Any) -> str:
+        path = f"/deployments/{self.deployment()['id']}/create_flow_run"
+        return str(self.call("POST", path, parameters={"profile": "test", **more})["id"])
 
     def keep_secret(self, name: str, value: str) -> None:
         """Do what the UI does for a new Secret block."""
@@ -166,3 +169,23 @@ def test_run_4_sto_5_a_run_that_could_not_deliver_is_retried_and_sends_once(up, 
     assert {"orders-test", "orders-test-counts", "orders-test-zip", "orders-test-transfer"} <= keys
     table = next(artifact for artifact in artifacts if artifact["key"] == "orders-test-counts")
     assert json.loads(table["data"])[0]["written"] == 51
+
+
+def test_pre_1_sec_5_a_plan_is_applied_by_a_flow_and_shown_without_names(up, ftp, tmp_path):
+    assert up.ended(up.start(plan=True), 1)["state_type"] == "COMPLETED"
+    assert ftp.files() == []
+    [plan] = (tmp_path / "var" / "plans").iterdir()
+    shown = {one["key"]: one["data"] for one in up.call("POST", "/artifacts/filter", limit=50)}
+    counts = {row["what"]: row["count"] for row in json.loads(shown["orders-test-plan"])}
+    assert counts["ajouter à l'ERP : facture"] == 51
+    names = {row[12] for row in json.loads((plan / "plan.json").read_text())["rows"] if row[0] == "customer"}
+    assert len(names) > 10
+    assert not [name for name in names for text in shown.values() if name in str(text)]
+    applied = up.start(apply=plan.name)
+    assert up.ended(applied, 1)["state_type"] == "COMPLETED"
+    assert ftp.stored("zip") == 1
+    up.retry(applied)
+    assert up.ended(applied, 2)["state_type"] == "COMPLETED"
+    again = up.ended(up.start(apply=plan.name), 1)
+    assert (again["state_type"], "applied already" in again["state"]["message"]) == ("FAILED", True)
+    assert ftp.stored("zip") == 1

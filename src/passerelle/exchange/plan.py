@@ -230,7 +230,7 @@ def _addresses(exchange: Exchange, before: Before) -> pd.DataFrame:
     if before.erp_customers is None or new.empty:
         return PLAN.empty()
     known = before.erp_customers.drop_duplicates("customer_code").set_index("customer_code")
-    old = known.reindex(new["customer_code"]).set_axis(new.index)
+    old = known.assign(billing_email=known["email"]).reindex(new["customer_code"]).set_axis(new.index)
     return changes("customer", "update-erp", old, new, before.address_fields)
 
 

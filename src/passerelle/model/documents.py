@@ -180,5 +180,7 @@ ERP_CUSTOMERS = Table(
         Column("email", "text", "e-mail"),
         Column("siren", "text", "SIREN or SIRET"),
         Column("vat_number", "text", "VAT number"),
+        *_address("billing", "billing"),
+        *_address("delivery", "delivery"),
     ),
 )
