@@ -77,8 +77,8 @@ def of_refused(
     """
     of_orders = outcomes[outcomes["record_type"] == "order"]
     failed = set(of_orders.loc[of_orders["state"] == "failed", "record"])
-    mended = set(of_orders.loc[of_orders["code"].isin(_DONE), "record"]) | set(exchanged)
     before = set(shown)
+    mended = set(of_orders.loc[of_orders["code"].isin(_DONE), "record"]) | (set(exchanged) if before else set())
     parts = []
     for kind, orders in ((MARK_ERROR, failed - before), (CLEAR_ERROR, (before & mended) - failed)):
         keys = pd.Series(sorted(orders), dtype="str")
