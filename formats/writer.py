@@ -13,7 +13,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -145,25 +145,24 @@ def write(
     first = (records != records.shift()).to_numpy(dtype=bool)
     refused = np.zeros(len(table), bool)
     told: list[pd.DataFrame] = []
-    blocks = []
+    file = io.BytesIO()
+    file.write(_encoded(descriptor, _header(descriptor), first=True))
     for start in range(0, len(table), _BLOCK):
         rows = slice(start, start + _BLOCK)
         part = table.iloc[rows].reset_index(drop=True)
         block = _Block(descriptor, part, records.iloc[rows], record_type, first[rows], refused[rows], told)
         if shared is not None and place is not None:
             _share(block, shared, place[rows])
-        blocks.append(_lines(block, _cells(block)))
+        file.write(_encoded(descriptor, _content(_lines(block, _cells(block)))))
         if block.shared is not None:
             refused[rows] |= block.shared.refused[block.places]
-    kept = ~records.isin(records[refused]).to_numpy(dtype=bool) if refused.any() else ~refused
-    file = io.BytesIO()
-    file.write(_encoded(descriptor, _header(descriptor), first=True))
-    for start in range(0, len(table), _BLOCK):
-        lines = blocks.pop(0)
-        if not kept.all():
-            lines = lines.filter(pa.array(kept[start : start + _BLOCK]))
-        file.write(_encoded(descriptor, _content(lines)))
-    return Written(file.getvalue(), together(told).drop_duplicates(ignore_index=True), int(kept.sum()))
+    outcomes = together(told).drop_duplicates(ignore_index=True)
+    if not refused.any():
+        return Written(file.getvalue(), outcomes, len(table))
+    # Seldom: what is refused is known when the last row is made. The others are made anew, rather than all kept twice.
+    kept = table[~records.isin(records[refused]).to_numpy(dtype=bool)]
+    again = write(descriptor, kept, record_column=record_column, record_type=record_type, shared=shared)
+    return replace(again, outcomes=outcomes)
 
 
 def _records(descriptor: Descriptor, table: pd.DataFrame, record_column: str | None) -> pd.Series:

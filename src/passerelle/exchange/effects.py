@@ -77,8 +77,8 @@ def of_refused(
     """
     of_orders = outcomes[outcomes["record_type"] == "order"]
     failed = set(of_orders.loc[of_orders["state"] == "failed", "record"])
-    mended = set(of_orders.loc[of_orders["code"].isin(_DONE), "record"]) | set(exchanged)
     before = set(shown)
+    mended = set(of_orders.loc[of_orders["code"].isin(_DONE), "record"]) | (set(exchanged) if before else set())
     parts = []
     for kind, orders in ((MARK_ERROR, failed - before), (CLEAR_ERROR, (before & mended) - failed)):
         keys = pd.Series(sorted(orders), dtype="str")
@@ -127,9 +127,10 @@ def _effects(keys: pd.Series, wanted: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Give the effects of some records, one record after the other; an empty value is no effect."""
     parts = []
     for kind, values in wanted.items():
-        value = values.reindex(keys).fillna("").astype("str").to_numpy()
+        value = values.reindex(keys).fillna("").astype("str").reset_index(drop=True)
+        told = value.index[value != ""]
         parts.append(
-            pd.DataFrame({"order_key": keys.to_numpy(), "kind": kind, "value": value, "row": range(len(keys))})
+            pd.DataFrame({"order_key": keys.iloc[told].array, "kind": kind, "value": value[told], "row": told})
         )
     rows = pd.concat(parts, ignore_index=True).sort_values("row", kind="stable")
-    return rows.loc[rows["value"] != "", _COLUMNS].astype("str").reset_index(drop=True)
+    return rows[_COLUMNS].astype("str").reset_index(drop=True)

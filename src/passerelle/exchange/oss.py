@@ -103,8 +103,10 @@ def known_rates(own: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         ``country``, ``tax_rate``, ``valid_from``, ``valid_to`` (both days included); an outcome for each row of the
         profile whose rate or dates cannot be read: it is not used.
     """
-    ours = _packaged_rates()
-    theirs, unreadable = _read(own[own["rate_kind"] != ""])
+    ours, answered = _packaged_rates(), own[own["rate_kind"] != ""]
+    if answered.empty:
+        return ours.copy(deep=False), outcome.none()
+    theirs, unreadable = _read(answered)
     by = ["country", "tax_rate"]
     replaced = pd.MultiIndex.from_frame(ours[by]).isin(pd.MultiIndex.from_frame(theirs[by]))
     said = outcome.said(

@@ -74,19 +74,21 @@ def reconcile(
         rounding: what the Écart line carries, by order key.
     """
     keys = documents["document_key"]
-    totals = breakdown.groupby("order_key")["total"].sum()
-    shop_total = charged.reindex(keys).astype("int64")
-    file_total = totals.reindex(keys).fillna(0).astype("int64")
+    place = texts.places(breakdown["order_key"], keys)
+    shop_total = charged.reindex(keys).to_numpy(dtype=np.int64)
+    file_total = (
+        breakdown["total"].groupby(place).sum().reindex(range(len(keys)), fill_value=0).to_numpy(dtype=np.int64)
+    )
     compared = pd.DataFrame(
         {
-            "order_key": keys.to_numpy(),
-            "document_kind": documents["document_kind"].to_numpy(),
-            "document_number": documents["document_number"].to_numpy(),
-            "currency": documents["currency"].to_numpy(),
-            "shop_total": shop_total.to_numpy(),
-            "file_total": file_total.to_numpy(),
+            "order_key": keys.array,
+            "document_kind": documents["document_kind"].array,
+            "document_number": documents["document_number"].array,
+            "currency": documents["currency"].array,
+            "shop_total": shop_total,
+            "file_total": file_total,
             "rounding": rounding.reindex(keys).fillna(0).astype("int64").to_numpy(),
-            "difference": (file_total - shop_total).to_numpy(),
+            "difference": file_total - shop_total,
         }
     )
     return Reconciliation(compared, _parts(documents, shop_amounts, breakdown))

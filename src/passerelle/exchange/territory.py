@@ -34,8 +34,18 @@ def rules(own: pd.DataFrame) -> pd.DataFrame:
     Args:
         own: rows of the profile's mapping; a row without zone waits for the bookkeeper.
     """
-    answered = own[own["zone"] != ""].replace({"postcode": {mappings.ANY: ""}})
-    both = pd.concat([answered[_RULE], packaged("vat_zones.csv")[_RULE]], ignore_index=True)
+    answered = own.loc[own["zone"] != "", _RULE]
+    return _with_packaged(answered) if len(answered) else _packaged_rules().copy(deep=False)
+
+
+@cache
+def _packaged_rules() -> pd.DataFrame:
+    return _with_packaged(packaged("vat_zones.csv").loc[[], _RULE])
+
+
+def _with_packaged(own: pd.DataFrame) -> pd.DataFrame:
+    answered = own.replace({"postcode": {mappings.ANY: ""}})
+    both = pd.concat([answered, packaged("vat_zones.csv")[_RULE]], ignore_index=True)
     for column in ("country", "zone", "vat_country"):
         both[column] = both[column].str.strip().str.upper()
     both["postcode"] = _plain(both["postcode"])

@@ -40,7 +40,7 @@ def summarised(
         days: the days exchanged.
     """
     of_orders = outcomes[outcomes["record_type"] == "order"]
-    keys = list(dict.fromkeys([*orders["order_key"], *of_orders["record"]]))
+    keys = pd.concat([orders["order_key"], of_orders["record"]]).unique()
     final = outcome.final_states(of_orders, keys)
     of_refunds = outcomes[outcomes["record_type"] == "refund"]
     back = outcome.final_states(of_refunds, dict.fromkeys([*refunds["refund_key"], *of_refunds["record"]]))
