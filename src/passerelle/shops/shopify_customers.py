@@ -102,6 +102,8 @@ def _read_tables(files: Sequence[ExportFile], options: ReadOptions) -> ShopCusto
     if not parts:
         return ShopCustomers(outcomes=together(outcomes))
     rows_ = pd.concat(parts, ignore_index=True)
+    for name in ("customer_id", "phone", "postcode"):  # so a spreadsheet keeps them as texts
+        rows_[name] = rows_[name].str.removeprefix("'")
     nameless = rows_["customer_id"] == ""
     places = rows_["file"] + ":" + rows_["line"].astype("str")
     outcomes.append(
