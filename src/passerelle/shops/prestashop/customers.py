@@ -45,9 +45,12 @@ def _found_in(file: ExportFile) -> Found:
 
 def _customers_of(reading: Reading) -> ShopCustomers:
     customers = reading.every("customers", "id")
+    orders = reading.every("orders", "id_customer")
+    orders = orders.only(orders.keys.isin(customers.keys))
     addresses = _first_addresses(reading, customers.keys)
     first = addresses.set_index("order_key")
     zone = reading.options.time_zone
+    ordered = orders.time("date_add", zone, naive="local").groupby(orders.keys)
     gender, group = id_of(customers, "id_gender"), id_of(customers, "id_default_group")
     people = pd.DataFrame(
         {
@@ -67,9 +70,15 @@ def _customers_of(reading: Reading) -> ShopCustomers:
             "customer_group": filled(reading.referred("groups", group)["name"], group),
             "is_closed": customers.flag("deleted") | (customers.text("active") == "0"),
             "created_at": customers.time("date_add", zone, naive="local"),
+            "last_order_at": ordered.max().reindex(customers.keys).to_numpy(),
+            "order_count": ordered.size().reindex(customers.keys).astype("Int64").array,
         }
     )
     conflicts = reading.keys(sorted(reading.export.conflicts.get("customers", ())))
+    for record in reading.export.conflicts.get("addresses", {}).values():
+        owner = reading.keys([record["id_customer"]])
+        known = owner[owner.isin(customers.keys)]
+        reading.problems.say("export-record-conflict", known, field="addresses", value=record["id"])
     problems = reading.problems
     outcomes = together([reading.export.outcomes, given_again([], conflicts, PROSPECT), problems.outcomes()])
     return customer_records.tables(people, [addresses], outcomes, problems.refused())
