@@ -57,7 +57,9 @@ def made_of(
         sales(*orders),
         Context(
             prospects=ProspectOptions.model_validate(options),
-            customers=CustomerOptions.model_validate({"account": {"prefix": "PREST", "length": 9}, **(customers or {})}),
+            customers=CustomerOptions.model_validate(
+                {"account": {"prefix": "PREST", "length": 9}, **(customers or {})}
+            ),
             orders=OrderOptions(),
             titles=mapping("titles", *ROWS["titles"]),
             erp_customers=erp,
@@ -258,7 +260,9 @@ class TestAccounts:
         assert row(again, "prospect-already-sent")["value"] == "PREST0652"
         for changed in (made_of(account(phone="06"), addresses=(living(),), sent=sent, known=known),
                         made_of(account(), addresses=(living(city="Cannes"),), sent=sent, known=known)):  # fmt: skip
-            assert outcome.message(row(changed, "prospect-changed"), "en").endswith("(account PREST0652 in erpFiles.zip).")
+            assert outcome.message(row(changed, "prospect-changed"), "en").endswith(
+                "(account PREST0652 in erpFiles.zip)."
+            )
             assert changed.customers.empty
 
 

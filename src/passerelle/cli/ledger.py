@@ -257,7 +257,7 @@ def audit_trail(
             typer.echo("\n".join("  ".join(row).rstrip() for row in table.itertuples(index=False)))
 
 
-def _record_type(prospects: bool) -> str:  # noqa: FBT001
+def _record_type(prospects: bool) -> str:
     return "prospect" if prospects else "order"
 
 

@@ -360,14 +360,14 @@ class ProspectOptions(Options):
 
     no_order_since: date | None = Field(
         None,
-        description="Accounts whose last order is older than this day are prospects too; when it is not set, those that "
-        "have never ordered. `--since` of the command takes its place.",
+        description="Accounts whose last order is older than this day are prospects too; when it is not set, those "
+        "that have never ordered. `--since` of the command takes its place.",
     )
     required: tuple[Literal["email", "phone", "address"], ...] = Field(
         ("email",), description="What an account must have beside a name."
     )
     only_groups: tuple[str, ...] = Field(
         (),
-        description="Customer groups of the shop whose accounts alone become prospects; none named: all. For LCV, which "
-        'wants customers with a purchase only: `["Clients LCV"]` (CUS-7).',
+        description="Customer groups of the shop whose accounts alone become prospects; none named: all. For LCV, "
+        'which wants customers with a purchase only: `["Clients LCV"]` (CUS-7).',
     )

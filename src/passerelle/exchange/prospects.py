@@ -19,7 +19,7 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange import customers, documents, lookups, texts
 from passerelle.exchange.options import CustomerOptions, OrderOptions, ProspectOptions
-from passerelle.model.customers import CUSTOMER_ADDRESSES, PROSPECT, SHOP_CUSTOMERS, ShopCustomers
+from passerelle.model.customers import CUSTOMER_ADDRESSES, PROSPECT, ShopCustomers
 from passerelle.model.documents import CUSTOMERS
 from passerelle.model.orders import SalesOrders
 
@@ -80,7 +80,9 @@ class Prospects:
 
     def of_accounts(self, outcomes: pd.DataFrame) -> pd.DataFrame:
         """Say of the shop's accounts what was said of the ERP's."""
-        met = outcomes.merge(self.accounts[["customer_code", "customer_key"]], left_on="record", right_on="customer_code")
+        met = outcomes.merge(
+            self.accounts[["customer_code", "customer_key"]], left_on="record", right_on="customer_code"
+        )
         return met.assign(record=met["customer_key"], record_type=PROSPECT)[list(outcome.COLUMNS)]
 
 
@@ -144,7 +146,9 @@ def _orders_of(people: pd.DataFrame, sales: SalesOrders, options: CustomerOption
     found = [orders[texts.among(orders["customer_key"], people["customer_key"])]]
     if "email" in options.match:
         accounts = pd.DataFrame({"customer_key": people["customer_key"], "email": customers.match_key(people, "email")})
-        buyers = pd.DataFrame({"buyer": sales.parties["customer_key"], "email": customers.match_key(sales.parties, "email")})
+        buyers = pd.DataFrame(
+            {"buyer": sales.parties["customer_key"], "email": customers.match_key(sales.parties, "email")}
+        )
         pairs = accounts[accounts["email"] != ""].merge(buyers, on="email")
         by_email = pairs.merge(orders.rename(columns={"customer_key": "buyer"}), on="buyer")
         found.append(by_email[["customer_key", "created_at", "payment_mode"]])
@@ -193,7 +197,8 @@ def _sent(people: pd.DataFrame, contents: pd.Series, sent: pd.DataFrame) -> pd.D
     same = known["content_hash"] == contents.reindex(known.index)
     rows = (("prospect-already-sent", known[same]), ("prospect-changed", known[~same]))
     return outcome.together(
-        _said(code, of_code.index, value=of_code["document_number"], file=of_code["file_name"]) for code, of_code in rows
+        _said(code, of_code.index, value=of_code["document_number"], file=of_code["file_name"])
+        for code, of_code in rows
     )
 
 
@@ -218,9 +223,7 @@ def _made(people: pd.DataFrame, addresses: pd.DataFrame, contents: pd.Series, co
     keys = people["customer_key"].rename("order_key")
     sales = people[["customer_key", "shop"]].assign(order_key=keys)
     no_override = pd.DataFrame({"customer_account": "", "accounting_account": ""}, index=pd.Index(keys), dtype="str")
-    account = customers.accounts(
-        sales, people, no_override, context.erp_customers, context.accounts, context.customers
-    )
+    account = customers.accounts(sales, people, no_override, context.erp_customers, context.accounts, context.customers)
     found = account.by_order[~account.by_order["is_new"]]
     civility, unmapped, new_titles = lookups.titles(sales, account.buyers, context.titles, context.orders)
     said = outcome.together([account.outcomes, unmapped])
@@ -232,16 +235,18 @@ def _made(people: pd.DataFrame, addresses: pd.DataFrame, contents: pd.Series, co
         customer_title=civility.reindex(out["order_key"]).to_numpy(),
         territory="",  # there is no sale whose territory it could take
         includes_tax=context.orders.includes_tax,
-        **account.by_order.loc[out["order_key"], ["customer_code", "accounting_account", "is_new"]].set_index(out.index),
+        **account.by_order.loc[out["order_key"], ["customer_code", "accounting_account", "is_new"]].set_index(
+            out.index
+        ),
     )
     rows = documents.customer_rows(header, account.buyers, sides, context.customers)
     remembered = account.created[texts.among(account.created["customer_key"], out["customer_key"])]
     return Prospects(
-        customers=CUSTOMERS.conform(rows).drop_duplicates("customer_code").sort_values("customer_code", kind="stable", ignore_index=True),
+        customers=CUSTOMERS.conform(rows)
+        .drop_duplicates("customer_code")
+        .sort_values("customer_code", kind="stable", ignore_index=True),
         accounts=remembered.reset_index(drop=True),
         contents=contents.reindex(remembered["customer_key"]),
-        outcomes=outcome.together(
-            [_said("prospect-is-customer", found.index, value=found["customer_code"]), new]
-        ),
+        outcomes=outcome.together([_said("prospect-is-customer", found.index, value=found["customer_code"]), new]),
         new_values={"titles": new_titles} if len(new_titles) else {},
     )

@@ -27,7 +27,9 @@ SHOP_CUSTOMERS = Table(
         Column("is_closed", "flag", "deleted, or switched off by the shop"),
         Column("created_at", "date", "when the account was opened, where the shop tells"),
         Column("last_order_at", "date", "when its last order was placed, where the account tells"),
-        Column("order_count", "integer", "number of its orders, where the account tells; 1: at least one", optional=True),
+        Column(
+            "order_count", "integer", "number of its orders, where the account tells; 1: at least one", optional=True
+        ),
     ),
 )
 
@@ -70,11 +72,11 @@ class ShopCustomers:
 
     def only(self, customer_keys: set[str]) -> ShopCustomers:
         """Keep some of the accounts; the outcomes stay."""
-        kept = [
+        customers, addresses = (
             table[table["customer_key"].isin(customer_keys)].reset_index(drop=True)
             for table in (self.customers, self.addresses)
-        ]
-        return ShopCustomers(*kept, self.outcomes)
+        )
+        return ShopCustomers(customers, addresses, self.outcomes)
 
 
 def join_customers(parts: list[ShopCustomers]) -> ShopCustomers:

@@ -26,7 +26,6 @@ from passerelle.storage.errors import printable
 from passerelle.storage.pickup import PickedFile, pick_up
 from passerelle.storage.places import open_place
 
-
 Read = TypeVar("Read", SalesOrders, ShopCustomers)
 
 

@@ -80,7 +80,7 @@ class Intake(Generic[Read]):
     """
 
     def __init__(self, kind: Kind[Read], loaded: LoadedProfile, inbox: Inbox, ledger: Ledger, run_id: str) -> None:
-        self._kind = kind
+        self._kind: Kind[Read] = kind
         self._loaded = loaded
         self._profile = loaded.profile
         self._inbox = inbox
@@ -135,13 +135,14 @@ class Intake(Generic[Read]):
         with self._fetching() as folder:
             with self._place(source) as storage:
                 new = self._new_lot(storage, shop, source, Path(folder))
-                earlier = list(self._open_lots(storage, shop, Path(folder)))
+                earlier: list[_Lot] = list(self._open_lots(storage, shop, Path(folder)))
                 where = storage.name
             if not (new.files or new.gone or earlier):
                 return self._kind.without_files(shop, self._loaded, where)
-            newest = self._of_new_lot(shop, new)
-            seen = self._keys(newest)
-            return self._kind.joined([newest, *(self._of_open_lot(shop, lot, seen) for lot in earlier)])
+            read: list[Read] = [self._of_new_lot(shop, new)]
+            seen: set[str] = self._keys(read[0])
+            read += [self._of_open_lot(shop, lot, seen) for lot in earlier]
+            return self._kind.joined(read)
 
     def _move(self, source: Source, waiting: list[Pickup]) -> None:
         if not waiting:
@@ -224,8 +225,8 @@ class Intake(Generic[Read]):
         if not left or len({file.modified_utc for file in files} - {None}) < len(files):
             return read
         with_records = [file for file in files if self._keys(self._kind.read(shop, self._loaded, [file]))]
-        others = [file for file in files if file not in with_records]
-        parts = []
+        others: list[PickedFile] = [file for file in files if file not in with_records]
+        parts: list[Read] = []
         for file in sorted(with_records, key=lambda file: str(file.modified_utc), reverse=True):
             version = self._kind.read(shop, self._loaded, [*others, file])
             found = left & set(version.keys)
@@ -233,7 +234,8 @@ class Intake(Generic[Read]):
             left -= self._keys(version)
         settled = {key for part in parts for key in part.keys}
         said = read.outcomes[~(self._of_kind(read.outcomes) & read.outcomes["record"].isin(settled))]
-        return self._kind.joined([*parts, replace(read, outcomes=said)])
+        parts.append(replace(read, outcomes=said))
+        return self._kind.joined(parts)
 
     def _of_kind(self, outcomes: pd.DataFrame) -> pd.Series:
         return outcomes["record_type"] == self._kind.record_type

@@ -160,9 +160,7 @@ class _Made:
             ),
             accounts=ACCOUNTS.conform(accounts),
             effects=EFFECTS.conform(effects.rename(columns={"order_key": "record_key"})),
-            origins=self.intake.origins(
-                set(self.of_prospects.loc[self.of_prospects["state"] == "failed", "record"])
-            ),
+            origins=self.intake.origins(set(self.of_prospects.loc[self.of_prospects["state"] == "failed", "record"])),
             taken=self.intake.taken,
             released=self.intake.released,
         )

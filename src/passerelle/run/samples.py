@@ -25,7 +25,7 @@ from passerelle.model.orders import TABLES, SalesOrders
 from passerelle.profile.loader import LoadedProfile, ProfileError
 from passerelle.profile.settings import Erp
 from passerelle.profile.workbook import read_mappings
-from passerelle.run.erp_files import write_erp_files
+from passerelle.run.erp_files import write_erp_files, zipped
 
 SAMPLES_NAME = "erpFiles-test.zip"
 TEST = "TEST PASSERELLE"

@@ -170,8 +170,8 @@ def once(records: Iterable[Object], shop: str, record_type: str = "order") -> tu
     conflicting = [one for one in ids if not all(same(record, versions[one][0]) for record in versions[one])]
     kept = [one for one in ids if one not in set(conflicting)]
     repeated = [one for one in kept if len(versions[one]) > 1]
-    told = ([order_key(shop, one) for one in ids] for ids in (repeated, conflicting))
-    return [versions[one][0] for one in kept], given_again(*told, record_type)
+    alike, differently = ([order_key(shop, one) for one in ids] for ids in (repeated, conflicting))
+    return [versions[one][0] for one in kept], given_again(alike, differently, record_type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Magento customers as its REST API gives them (``customers/search``), saved as JSON files.
 
-What each field becomes is in docs/shops/magento.md. Written from the API's declared schema: no answer of a real shop was
-at hand.
+What each field becomes is in docs/shops/magento.md. Written from the API's declared schema: no answer of a real shop
+was at hand.
 
 Source: facts/shops § 4; spec CUS-6.
 """
