@@ -114,7 +114,7 @@ def close(
 
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
             count = ledger.close_records(profile, _record_type(prospects), orders, by=getpass.getuser())
-        typer.echo({"fr": f"{count} enregistrement(s) clos.", "en": f"{count} record(s) closed."}[language()])
+        typer.echo({"fr": f"{count} refus écarté(s).", "en": f"{count} record(s) closed."}[language()])
 
 
 @app.command()
