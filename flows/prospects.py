@@ -17,12 +17,14 @@ from passerelle.run.request import Request
 
 
 @flow(name=PROSPECTS.name)
-def prospects(profile: str, since: date | None = None, plan: bool = False) -> State[Any]:
+def prospects(profile: str, since: date | None = None, plan: bool = False, apply: str = "") -> State[Any]:
     """Comptes des boutiques sans commande vers l'ERP.
 
     Args:
         profile: nom du profil.
         since: sans commande depuis ce jour, à la place du réglage du profil.
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
+        apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    return shell.run(PROSPECTS, Request.asked(profile, since=since, plan=plan, run_id=str(runtime.flow_run.id)))
+    run_id = str(runtime.flow_run.id)
+    return shell.run(PROSPECTS, Request.asked(profile, since=since, plan=plan, run_id=run_id, apply=apply))

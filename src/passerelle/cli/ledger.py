@@ -202,10 +202,10 @@ _SAID: dict[str, dict[Language, str]] = {
         "en": "Nothing to reset. An order is written shop/id, as `passerelle run-show` has it.",
     },
     "reset-prospect?": {
-        "fr": "Réinitialiser {count} prospect(s) du profil {profile} ({orders}) ? Ils seront de nouveau envoyés à l'ERP, ce "
-        "qui met à jour leurs fiches.",
-        "en": "Reset {count} prospect(s) of profile {profile} ({orders})? They are sent to the ERP again, which updates "
-        "them.",
+        "fr": "Réinitialiser {count} prospect(s) du profil {profile} ({orders}) ? Ils seront de nouveau envoyés à "
+        "l'ERP, ce qui met à jour leurs fiches.",
+        "en": "Reset {count} prospect(s) of profile {profile} ({orders})? They are sent to the ERP again, which "
+        "updates them.",
     },
     "reset-prospect": {
         "fr": "{count} prospect(s) réinitialisé(s) : passerelle run prospects -p {profile} les transmet.",

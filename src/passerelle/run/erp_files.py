@@ -59,6 +59,10 @@ class ErpFiles:
     exchange: Exchange
     outcomes: pd.DataFrame
 
+    def zipped(self) -> bytes:
+        """Give the zip."""
+        return zipped(self.files)
+
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
     """Give the zip of a run's files, the same bytes for the same files (INV-3)."""

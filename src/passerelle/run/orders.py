@@ -33,7 +33,7 @@ from passerelle.profile.loader import ProfileError
 from passerelle.profile.workbook import add_new_values, read_mappings
 from passerelle.run import exports, sent
 from passerelle.run.counting import amount_text, summarised
-from passerelle.run.erp_files import FORMATS, ZIP_NAME, ErpFiles, write_erp_files, zipped
+from passerelle.run.erp_files import FORMATS, ZIP_NAME, ErpFiles, write_erp_files
 from passerelle.run.errors import RunError
 from passerelle.run.extracts import read_extract
 from passerelle.run.installation import Installation
@@ -171,7 +171,7 @@ class _Made:
     def package(self) -> Package | None:
         if not self.files.files:
             return None
-        return Package(ZIP_NAME, zipped(self.files.files), len(self.exchange.documents))
+        return Package(ZIP_NAME, self.files.zipped(), len(self.exchange.documents))
 
     @property
     def plan(self) -> pd.DataFrame:

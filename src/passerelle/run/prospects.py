@@ -8,8 +8,9 @@ Source: spec CUS-6, CUS-7; design.md decision 5.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
@@ -17,7 +18,9 @@ from passerelle import outcome
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
 from passerelle.exchange.effects import of_accounts as effects_of_accounts
 from passerelle.exchange.mappings import MAPPINGS
+from passerelle.exchange.plan import Before, of_prospects
 from passerelle.exchange.prospects import Context, Prospects, exchange_prospects
+from passerelle.exchange.selection import Window
 from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Prepared
 from passerelle.model.customers import PROSPECT, ShopCustomers
 from passerelle.profile.loader import ProfileError
@@ -64,6 +67,10 @@ class ProspectsTask:
         intake = desk.intake(exports.CUSTOMERS)
         given = intake.read_shops()
         sales = desk.intake(exports.ORDERS, looks=True).read_shops()
+        # A plan that is applied says itself since when.
+        window, option = desk.request.window, profile.prospects.no_order_since
+        since = window.first if window else desk.request.since or option
+        accounts = ledger.accounts(profile.name)
         sent = ledger.exchanged(profile.name, PROSPECT).rename(columns={"files": "file_name"})
         prospects = exchange_prospects(
             given,
@@ -74,16 +81,16 @@ class ProspectsTask:
                 orders=profile.orders,
                 titles=mappings["titles"],
                 erp_customers=erp_customers,
-                accounts=_accounts(desk, sent),
+                accounts=_remembered(accounts, sent),
                 sent=sent,
-                since=desk.request.since or profile.prospects.no_order_since,
+                since=since,
             ),
         )
         files, prospects, of_writer = write_prospects(
             prospects, desk.formats, profile.erp.format_settings, profile.erp.batch
         )
         said = [wrong_customers, wrong_mappings, _unread_files(sales.outcomes), prospects.outcomes, of_writer]
-        made = _Made(desk, intake, given, prospects, files, outcome.together(said))
+        made = _Made(desk, intake, given, prospects, files, outcome.together(said), Window(since), accounts)
         _check_nothing_is_lost(made)
         return made
 
@@ -101,10 +108,19 @@ class _Made:
     prospects: Prospects
     files: Mapping[str, bytes]
     outcomes: pd.DataFrame
+    days: Window
+    known: pd.DataFrame
+    """What the ledger remembers of accounts."""
 
     @property
     def package(self) -> Package | None:
         return Package(ZIP_NAME, zipped(self.files), len(self.prospects.customers)) if self.files else None
+
+    @property
+    def plan(self) -> pd.DataFrame:
+        no_orders = pd.Series(dtype="str")
+        before = Before(statuses=no_orders, accounts=self.known, erp_customers=None, address_fields=())
+        return of_prospects(self.prospects, self.outcomes, self._effects(), before)
 
     @property
     def reports(self) -> dict[str, pd.DataFrame]:
@@ -138,14 +154,15 @@ class _Made:
             new_values={MAPPINGS[name].fr: len(rows) for name, rows in self.prospects.new_values.items()},
         )
 
-    def keep(self, home: Path) -> None:  # noqa: ARG002
-        profile = self.desk.profile
-        if self.prospects.new_values:
-            add_new_values(profile.mappings, dict(self.prospects.new_values), language=profile.language)
+    def keep(self, home: Path) -> Self:  # noqa: ARG002
+        profile, new_values = self.desk.profile, dict(self.prospects.new_values)
+        if not new_values:
+            return self
+        _, said = add_new_values(profile.mappings, new_values, language=profile.language)
+        return replace(self, outcomes=outcome.together([self.outcomes, said]))
 
     def entries(self) -> Prepared:
-        profile, ledger, accounts = self.desk.profile, self.desk.ledger, self.prospects.accounts
-        effects = effects_of_accounts(accounts, ledger.accounts(profile.name), profile.orders.afterwards)
+        accounts = self.prospects.accounts
         return Prepared(
             records=RECORDS.conform(
                 pd.DataFrame(
@@ -159,16 +176,20 @@ class _Made:
                 )
             ),
             accounts=ACCOUNTS.conform(accounts),
-            effects=EFFECTS.conform(effects.rename(columns={"order_key": "record_key"})),
+            effects=self._effects(),
             origins=self.intake.origins(set(self.of_prospects.loc[self.of_prospects["state"] == "failed", "record"])),
             taken=self.intake.taken,
             released=self.intake.released,
         )
 
+    def _effects(self) -> pd.DataFrame:
+        """Give what is to be done in the shops (CUS-9)."""
+        wanted = effects_of_accounts(self.prospects.accounts, self.known, self.desk.profile.orders.afterwards)
+        return EFFECTS.conform(wanted.rename(columns={"order_key": "record_key"}))
 
-def _accounts(desk: Desk, sent: pd.DataFrame) -> pd.DataFrame:
+
+def _remembered(known: pd.DataFrame, sent: pd.DataFrame) -> pd.DataFrame:
     """Give the accounts that the ledger remembers, but for those of prospects that somebody made it forget (ORD-9)."""
-    known = desk.ledger.accounts(desk.profile.name)
     is_forgotten = (known["task"] == PROSPECTS.name) & ~known["customer_key"].isin(sent["record_key"])
     return known.loc[~is_forgotten, list(ACCOUNT_COLUMNS)]
 

@@ -25,7 +25,7 @@ from passerelle.model.orders import TABLES, SalesOrders
 from passerelle.profile.loader import LoadedProfile, ProfileError
 from passerelle.profile.settings import Erp
 from passerelle.profile.workbook import read_mappings
-from passerelle.run.erp_files import write_erp_files, zipped
+from passerelle.run.erp_files import write_erp_files
 
 SAMPLES_NAME = "erpFiles-test.zip"
 TEST = "TEST PASSERELLE"
@@ -73,7 +73,7 @@ def sample_files(loaded: LoadedProfile, today: date) -> SampleFiles:
     exchange = exchange_orders(_orders(_Answered.by(loaded, rows, articles), today), context)
     files = write_erp_files(exchange, available, profile.erp.format_settings, profile.erp.batch)
     said = outcome.together([files.exchange.outcomes, files.outcomes])
-    return SampleFiles(zipped(files.files) if files.files else b"", said)
+    return SampleFiles(files.zipped() if files.files else b"", said)
 
 
 def _articles(available: Formats, erp: Erp) -> pd.DataFrame | None:
