@@ -10,7 +10,7 @@ Source: spec CUS-6, CUS-7; CUS-1 to CUS-4, CUS-8.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -124,8 +124,15 @@ def _contents(given: ShopCustomers) -> pd.Series:
     return pd.Series([hashlib.sha256(text.encode()).hexdigest() for text in whole], keys, dtype="str")
 
 
-def _said(code: str, keys: pd.Series | pd.Index, **params: object) -> pd.DataFrame:
-    return outcome.said(code, keys, record_type=PROSPECT, stage="select", **params)  # type: ignore[arg-type]
+def _said(
+    code: str,
+    keys: Iterable[str],
+    *,
+    field: str | Iterable[str] = "",
+    value: str | Iterable[str] = "",
+    **params: object,
+) -> pd.DataFrame:
+    return outcome.said(code, keys, record_type=PROSPECT, stage="select", field=field, value=value, **params)
 
 
 def _no_accounts(people: pd.DataFrame) -> pd.DataFrame:
