@@ -106,7 +106,9 @@ class TestRealShops:
         set_up(at, place)
         planned = run(at, plan=True)
         assert (planned.written, planned.state, delivered(at)) == (23, "planned", {})
-        assert {row.what: row.count for row in planned.planned if row.action == "create"} == {"ajouter à l'ERP : client": 18}
+        assert {row.what: row.count for row in planned.planned if row.action == "create"} == {
+            "ajouter à l'ERP : client": 18
+        }
         summary = run(at, apply=planned.plan)
         assert (summary.read, summary.written, summary.failed, summary.ignored) == (60, 23, 0, 37)
         assert (summary.customers, codes(summary)["prospect-has-ordered"]) == (18, 24)
