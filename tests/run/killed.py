@@ -19,7 +19,7 @@ from passerelle.run.request import Request
 STEPS = (
     "passerelle.ledger.ledger:Ledger.start_run",
     "passerelle.run.exports:pick_up",
-    "passerelle.run.exports:read_export",
+    "passerelle.run.exports:Kind.read",
     "passerelle.run.orders:exchange_orders",
     "passerelle.run.orders:write_erp_files",
     "passerelle.run.folder:write_reports",

@@ -27,6 +27,18 @@ from passerelle.shops.tables import filled, first_filled, given_again
 
 _TOLD = {"orders_count", "number_of_orders", "default_address", "addresses"}
 """One of these an account always has, and nothing else that has an e-mail."""
+_ADDRESS = [
+    "first_name",
+    "last_name",
+    "company",
+    "line_1",
+    "line_2",
+    "postcode",
+    "city",
+    "state",
+    "country",
+    "phone",
+]
 
 
 def read_customers(files: Sequence[ExportFile], options: ReadOptions) -> ShopCustomers:
@@ -90,42 +102,41 @@ def _descriptor() -> Descriptor:
 
 def _read_tables(files: Sequence[ExportFile], options: ReadOptions) -> ShopCustomers:
     """Read CSV files or workbooks: one row per account, with its default address."""
+    rows, outcomes = _rows(files)
+    if rows.empty:
+        return ShopCustomers(outcomes=outcomes)
+    people = rows.drop(columns="place").drop_duplicates(ignore_index=True)
+    is_several = people["customer_id"].duplicated(keep=False)
+    several = people.loc[is_several, "customer_id"]
+    again = rows.loc[rows["customer_id"].duplicated() & ~rows["customer_id"].isin(several), "customer_id"]
+    people = people[~is_several].reset_index(drop=True)
+    of_shop = order_key(options.shop, "")
+    keys = of_shop + people["customer_id"]
+    repeated = given_again(of_shop + again.drop_duplicates(), of_shop + several.drop_duplicates(), PROSPECT)
+    has_address = (people[["line_1", "city", "country"]] != "").any(axis=1)
+    address = people[_ADDRESS].assign(order_key=keys, kind="billing")[has_address]
+    people = people.assign(customer_key=keys, shop=options.shop)
+    return customer_records.tables(people, [address], together([outcomes, repeated]), set())
+
+
+def _rows(files: Sequence[ExportFile]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the rows of all files that tell their account, with their ``place``; and what is said of the others."""
     parts, outcomes = [], []
     for file in files:
         try:
-            rows = read_table(_descriptor(), file.data, name=file.name)
+            read = read_table(_descriptor(), file.data, name=file.name)
         except FormatError as error:
             outcomes.append(error.outcomes())
             continue
-        parts.append(rows.table.assign(file=file.name))
-        outcomes.append(rows.outcomes)
+        parts.append(read.table.assign(place=file.name + ":" + read.table.pop("line").astype("str")))
+        outcomes.append(read.outcomes)
     if not parts:
-        return ShopCustomers(outcomes=together(outcomes))
-    rows_ = pd.concat(parts, ignore_index=True)
-    for name in ("customer_id", "phone", "postcode"):  # so a spreadsheet keeps them as texts
-        rows_[name] = rows_[name].str.removeprefix("'")
-    nameless = rows_["customer_id"] == ""
-    places = rows_["file"] + ":" + rows_["line"].astype("str")
+        return pd.DataFrame(), together(outcomes)
+    rows = pd.concat(parts, ignore_index=True)
+    for name in ("customer_id", "phone", "postcode"):  # an apostrophe keeps them texts in a spreadsheet
+        rows[name] = rows[name].str.removeprefix("'")
+    untold = rows["customer_id"] == ""
     outcomes.append(
-        said("export-value-missing", places[nameless], record_type=PROSPECT, stage="read", field="Customer ID")
+        said("export-value-missing", rows.loc[untold, "place"], record_type=PROSPECT, stage="read", field="Customer ID")
     )
-    known = rows_[~nameless].drop(columns=["file", "line"])
-    once = known.drop_duplicates(ignore_index=True)
-    again = once["customer_id"].duplicated(keep=False)
-    repeated = known.loc[known.duplicated() & ~known["customer_id"].isin(once.loc[again, "customer_id"]), "customer_id"]
-    of_shop = order_key(options.shop, "")
-    outcomes.append(
-        given_again(
-            of_shop + repeated.drop_duplicates(),
-            of_shop + once.loc[again, "customer_id"].drop_duplicates(),
-            PROSPECT,
-        )
-    )
-    people = once[~again].reset_index(drop=True)
-    keys = of_shop + people["customer_id"]
-    people = people.assign(customer_key=keys, shop=options.shop)
-    address = people[
-        ["first_name", "last_name", "company", "line_1", "line_2", "postcode", "city", "state", "country", "phone"]
-    ]
-    placed = filled(address, keys, "billing")[(people[["line_1", "city", "country"]] != "").any(axis=1)]
-    return customer_records.tables(people, [placed], together(outcomes), set())
+    return rows[~untold], together(outcomes)
