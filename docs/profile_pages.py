@@ -191,8 +191,9 @@ def _allowed(node: Schema) -> str:
     if "$ref" in node or node.get("type") == "object":
         return "table"
     bounds = [f"{sign} {node[name]}" for name, sign in (("minimum", "≥"), ("maximum", "≤")) if name in node]
-    words = {"string": "text", "integer": "whole number", "boolean": "true, false"}
-    return ", ".join([words.get(node.get("type", ""), node.get("type", "")), *bounds])
+    words = {"string": "text", "integer": "whole number", "boolean": "true, false", "date": "date, as 2026-01-31"}
+    kind = node.get("format") if node.get("format") in words else node.get("type", "")
+    return ", ".join([words.get(kind, kind), *bounds])
 
 
 def _value(default: Any) -> str:

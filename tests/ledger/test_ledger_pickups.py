@@ -254,5 +254,5 @@ def test_sto_6_the_commands_show_and_forget_what_was_picked_up(command, ledger, 
     second = ledger.start_run("demo", "orders")
     assert paths(ledger.claim(second, "shop", [found()])) == ["orders.csv"]
     ledger.prepare(second, Prepared(origins=origins(second, "shop/1")))
-    assert command("close", "shop/1", "shop/2", "-p", "demo").output == "1 commande(s) close(s).\n"
+    assert command("close", "shop/1", "shop/2", "-p", "demo").output == "1 refus écarté(s).\n"
     assert open_keys(ledger) == {}

@@ -346,3 +346,20 @@ def test_ord_28_special_articles_may_stand_in_their_sheet(demo):
     found = said(demo)
     assert ("check-article-not-set", "orders.special_articles.misc", "") in found
     assert ("check-values-waiting", "", "Divers") in found
+
+
+def test_cus_6_customers_need_a_folder_of_their_own_where_files_are_put_away(complete):
+    complete.replace('place = "in"', 'place = "in"\n[shops.customers]\nplace = "in"')
+    assert said(complete) == []
+    complete.replace('[shops.customers]\nplace = "in"', '[shops.customers]\nplace = "in"\nafter = "archive"')
+    assert said(complete) == [("check-customers-place-shared", "shops[1].customers", "web")]
+    complete.replace('[shops.customers]\nplace = "in"', '[shops.customers]\nplace = "customers"')
+    [(code, field, folder)] = said(complete)
+    assert (code, field) == ("check-folder-missing", "shops[1].customers.place")
+    assert folder.endswith("customers")
+
+
+def test_cus_6_prospects_need_accounts_of_their_own(complete):
+    complete.replace('place = "in"', 'place = "in"\n[shops.customers]\nplace = "in"')
+    complete.replace("[customers.account]", '[customers.account]\nmode = "single"\nsingle = "COMPTOIR"')
+    assert said(complete) == [("prospects-single-account", "shops[1].customers", "")]

@@ -411,6 +411,24 @@ def test_pro_1_all_mistakes_are_said_at_once_in_the_order_of_the_file(demo):
     ]
 
 
+def test_cus_6_the_customers_of_some_platforms_are_not_read(demo):
+    demo.replace('platform = "prestashop"', 'platform = "wix"\ncustomers = { place = "in" }')
+    ((code, line, french, _),) = problems(demo)
+    assert (code, line) == ("profile-customers-not-read", 11)
+    assert french == "shops[1].customers : les clients d'une boutique wix ne sont pas lus."
+
+
+def test_cus_6_the_day_without_an_order_is_a_date(demo):
+    demo.replace("[delivery]", "[prospects]\nno_order_since = 2026-01-31\n[delivery]")
+    assert str(demo.load().profile.prospects.no_order_since) == "2026-01-31"
+    demo.replace("2026-01-31", '"31/01/2026"')
+    ((code, _, french, _),) = problems(demo)
+    assert (code, french) == (
+        "profile-wrong-type",
+        "prospects.no_order_since doit être une date comme 2026-01-31.",
+    )
+
+
 def test_pro_1_two_shops_of_one_name(demo):
     demo.replace("[delivery]", '[[shops]]\nname = "web"\nplatform = "shopify"\nsource = { place = "in2" }\n[delivery]')
     ((code, line, french, _),) = problems(demo)

@@ -1,4 +1,4 @@
-"""Kills the orders job at a step: in a process of its own, really."""
+"""Kills a job, the orders by default, at a step: in a process of its own, really."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from passerelle.run.installation import Installation
-from passerelle.run.orders import run_orders
+from passerelle.run.job import Task, run_task
+from passerelle.run.orders import ORDERS
 from passerelle.run.request import Request
 
 STEPS = (
     "passerelle.ledger.ledger:Ledger.start_run",
     "passerelle.run.exports:pick_up",
-    "passerelle.run.exports:read_export",
+    "passerelle.run.exports:Kind.read",
     "passerelle.run.orders:exchange_orders",
     "passerelle.run.orders:write_erp_files",
     "passerelle.run.folder:write_reports",
@@ -56,14 +57,15 @@ def _plant(step: str, moment: str) -> None:
     setattr(owner, name, killed)
 
 
-def _run(installation: tuple[Any, ...], now: datetime, step: str, moment: str) -> None:
+def _run(installation: tuple[Any, ...], now: datetime, step: str, moment: str, task: Task) -> None:
     if step:
         _plant(step, moment)
-    run_orders(Request("test"), Installation(*installation, clock=lambda: now))
+    run_task(task, Request("test"), Installation(*installation, clock=lambda: now))
 
 
-def _started(at: Installation, step: str = "", moment: str = "") -> BaseProcess:
-    process = _CONTEXT.Process(target=_run, args=((at.profiles, at.state, at.ledger_url), at.clock(), step, moment))
+def _started(at: Installation, step: str = "", moment: str = "", task: Task = ORDERS) -> BaseProcess:
+    given = ((at.profiles, at.state, at.ledger_url), at.clock(), step, moment, task)
+    process = _CONTEXT.Process(target=_run, args=given)
     process.start()
     return process
 
@@ -74,9 +76,9 @@ def _ended(process: BaseProcess) -> int:
     return process.exitcode
 
 
-def run_killed(at: Installation, step: str, moment: str) -> int:
-    """Run the job in a process that is killed before or after a step; give the exit code: -9 when it was."""
-    return _ended(_started(at, step, moment))
+def run_killed(at: Installation, step: str, moment: str, task: Task = ORDERS) -> int:
+    """Run a job in a process that is killed before or after a step; give the exit code: -9 when it was."""
+    return _ended(_started(at, step, moment, task))
 
 
 def run_at_once(at: Installation, count: int = 2) -> list[int]:

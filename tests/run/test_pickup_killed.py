@@ -17,7 +17,7 @@ STEPS = (
     "passerelle.run.exports:pick_up",
     "passerelle.run.inbox:Inbox.keep",
     "passerelle.ledger.ledger:Ledger.claim",
-    "passerelle.run.exports:read_export",
+    "passerelle.run.exports:Kind.read",
     "passerelle.ledger.ledger:Ledger.prepare",
     "passerelle.run.job:publish",
     "passerelle.ledger.ledger:Ledger.delivered",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="What was exchanged. Registre des échanges.")
 
 Url = Annotated[str | None, typer.Option("--ledger", metavar="URL", help="The ledger; default: the installation's.")]
+ProspectsOption = Annotated[bool, typer.Option("--prospects", help="Prospects, as shop/customer id, not orders.")]
 
 _WORDS: dict[Language, dict[str, str]] = {
     "fr": {
@@ -104,15 +105,16 @@ def forget_pickup(
 def close(
     orders: Annotated[list[str], typer.Argument(help="The orders as shop/id.")],
     profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
+    prospects: ProspectsOption = False,
     url: Url = None,
 ) -> None:
-    """Read files no longer again for refused orders, entered by hand or not wanted. Clore des commandes refusées."""
+    """Read files no longer again for refused records, entered by hand or not wanted. Clore des refus."""
     with failing():
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
 
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            count = ledger.close_records(profile, "order", orders, by=getpass.getuser())
-        typer.echo({"fr": f"{count} commande(s) close(s).", "en": f"{count} order(s) closed."}[language()])
+            count = ledger.close_records(profile, _record_type(prospects), orders, by=getpass.getuser())
+        typer.echo({"fr": f"{count} refus écarté(s).", "en": f"{count} record(s) closed."}[language()])
 
 
 @app.command()
@@ -163,16 +165,18 @@ def forget_mark(
 def reset(
     orders: Annotated[list[str], typer.Argument(help="The orders as shop/id, comma between; or ALL.")],
     profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
+    prospects: ProspectsOption = False,
     url: Url = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget that orders were exchanged: they are exchanged again. Réinitialiser des commandes."""
+    """Forget that orders, or prospects, were exchanged: they are exchanged again. Réinitialiser des commandes."""
     with failing():
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
 
         asked = list(dict.fromkeys(filter(None, (key.strip() for given in orders for key in given.split(",")))))
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            known = set(ledger.exchanged(profile, "order")["record_key"])
+            record_type = _record_type(prospects)
+            known = set(ledger.exchanged(profile, record_type)["record_key"])
             is_all = [key.upper() for key in asked] == ["ALL"]
             never = [] if is_all else [key for key in asked if key not in known]
             if never:
@@ -183,9 +187,9 @@ def reset(
                 raise typer.Exit(FAILED)
             if not yes:
                 shown = "ALL" if is_all else ", ".join(key for key in asked if key in known)
-                confirm(_said("reset?", count=count, orders=shown, profile=profile))
-            count = ledger.forget(profile, "order", None if is_all else asked, by=getpass.getuser())
-        typer.echo(_said("reset", count=count, profile=profile))
+                confirm(_said(f"reset-{record_type}?", count=count, orders=shown, profile=profile))
+            count = ledger.forget(profile, record_type, None if is_all else asked, by=getpass.getuser())
+        typer.echo(_said(f"reset-{record_type}", count=count, profile=profile))
 
 
 _SAID: dict[str, dict[Language, str]] = {
@@ -197,13 +201,23 @@ _SAID: dict[str, dict[Language, str]] = {
         "fr": "Rien à réinitialiser. Une commande s'écrit boutique/numéro, comme dans « passerelle run-show ».",
         "en": "Nothing to reset. An order is written shop/id, as `passerelle run-show` has it.",
     },
-    "reset?": {
+    "reset-prospect?": {
+        "fr": "Réinitialiser {count} prospect(s) du profil {profile} ({orders}) ? Ils seront de nouveau envoyés à "
+        "l'ERP, ce qui met à jour leurs fiches.",
+        "en": "Reset {count} prospect(s) of profile {profile} ({orders})? They are sent to the ERP again, which "
+        "updates them.",
+    },
+    "reset-prospect": {
+        "fr": "{count} prospect(s) réinitialisé(s) : passerelle run prospects -p {profile} les transmet.",
+        "en": "{count} prospect(s) reset: passerelle run prospects -p {profile} sends them.",
+    },
+    "reset-order?": {
         "fr": "Réinitialiser {count} commande(s) du profil {profile} ({orders}) ? Elles seront de nouveau envoyées à "
         "l'ERP : supprimez-y d'abord leurs documents.",
         "en": "Reset {count} order(s) of profile {profile} ({orders})? They are sent to the ERP again: delete their "
         "documents there first.",
     },
-    "reset": {
+    "reset-order": {
         "fr": "{count} commande(s) réinitialisée(s) : le prochain passage les transmet. Plus anciennes que la période "
         "du profil : passerelle run orders -p {profile} --since AAAA-MM-JJ.",
         "en": "{count} order(s) reset: the next run exchanges them. Those of before the profile's period: "
@@ -241,6 +255,10 @@ def audit_trail(
             output.write_bytes(csv_bytes(table))
         else:
             typer.echo("\n".join("  ".join(row).rstrip() for row in table.itertuples(index=False)))
+
+
+def _record_type(prospects: bool) -> str:
+    return "prospect" if prospects else "order"
 
 
 def _told(ledger: Ledger) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def refresh(name: NameArgument) -> None:
         from passerelle.profile.loader import ProfileError  # noqa: PLC0415
         from passerelle.profile.refresh import new_values  # noqa: PLC0415
         from passerelle.profile.workbook import add_new_values, read_mappings  # noqa: PLC0415
-        from passerelle.run.exports import read_shop  # noqa: PLC0415
+        from passerelle.run.exports import ORDERS  # noqa: PLC0415
 
         loaded = _loaded(name)
         profile = loaded.profile
@@ -118,7 +118,7 @@ def refresh(name: NameArgument) -> None:
         mappings, wrong = read_mappings(profile.mappings)
         if profile.mappings.exists() and len(wrong):
             raise ProfileError(wrong, profile.language)
-        sales = join_orders([read_shop(shop, loaded) for shop in profile.shops])
+        sales = join_orders([ORDERS.read_all(shop, shop.source, loaded) for shop in profile.shops])
         values = new_values(profile, sales, mappings, installation().today(profile.time_zone))
         count, said = add_new_values(profile.mappings, values, language=profile.language)
         unreadable = sales.outcomes[sales.outcomes["state"] == "failed"]

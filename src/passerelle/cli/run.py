@@ -76,6 +76,26 @@ app.command("credit-notes", help="Refunds of sent orders alone to the ERP. Rembo
 )
 
 
+@app.command()
+def prospects(
+    profile: ProfileOption,
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Without an order since that day; default: never.")
+    ] = None,
+    plan: PlanOption = False,
+    output: OutputOption = None,
+    apply: ApplyOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Shop accounts that have not ordered to the ERP. Comptes des boutiques sans commande vers l'ERP."""
+    with failing():
+        from passerelle.run.prospects import PROSPECTS  # noqa: PLC0415
+        from passerelle.run.request import Request  # noqa: PLC0415
+
+        request = Request.asked(profile, since=since.date() if since else None, plan=plan, apply=apply)
+        _run(PROSPECTS, request, output, json=json)
+
+
 def _run(task: Task, request: Request, output: Path | None = None, *, json: bool) -> NoReturn:
     """Run a task and print its result; of a plan, put the workbook where it is wanted."""
     with failing():

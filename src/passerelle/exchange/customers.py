@@ -170,7 +170,7 @@ def _matched(
             wanted = buyers.index
         else:
             codes = _accounts_by(key, erp_customers, known)
-            wanted = _match_key(buyers, key) if len(codes) else buyers.index
+            wanted = match_key(buyers, key) if len(codes) else buyers.index
         if codes.empty:
             continue
         answer = codes.reindex(wanted).fillna("").set_axis(buyers.index)
@@ -184,11 +184,11 @@ def _accounts_by(key: str, erp_customers: pd.DataFrame | None, known: pd.DataFra
     if erp_customers is not None:
         tables.insert(0, erp_customers.rename(columns={"siren": "siret"}))
     both = pd.concat([table[["customer_code", "email", "siret", "vat_number"]] for table in tables], ignore_index=True)
-    keys = _match_key(both, key)
+    keys = match_key(both, key)
     return both.assign(key=keys)[keys != ""].drop_duplicates("key").set_index("key")["customer_code"]
 
 
-def _match_key(table: pd.DataFrame, key: str) -> pd.Series:
+def match_key(table: pd.DataFrame, key: str) -> pd.Series:
     """Give what is compared: digits of the SIREN, the e-mail without case, the VAT number without blanks."""
     if key == "siret":
         # An ERP often keeps the SIREN only: the first nine digits say which company it is.
@@ -222,7 +222,7 @@ def _same_buyer(buyers: pd.DataFrame, found: pd.Series, options: CustomerOptions
     first = pd.Series(buyers.index, index=buyers.index, dtype="str")
     new = buyers[found == ""]
     for key in reversed([key for key in options.match if key != "known"]):
-        keys = _match_key(new, key)
+        keys = match_key(new, key)
         keys = keys[keys != ""]
         if keys.duplicated().any():
             first[keys.index] = first[keys.index].groupby(keys).transform("first")

@@ -8,6 +8,7 @@ language; ``at`` names the option that is wrong.
 from __future__ import annotations
 
 import re
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -352,3 +353,21 @@ class CustomerOptions(Options):
     company_typology: str = Field("Entreprise", description="Typologie of a company, in the ERP's words.")
     person_typology: str = Field("Particulier", description="Typologie of a person, in the ERP's words.")
     active_state: str = Field("0", description="Statut of an active customer, in the ERP's words.")
+
+
+class ProspectOptions(Options):
+    """Which accounts of the shops become prospects in the ERP (CUS-6); all else is as in `[customers]`."""
+
+    no_order_since: date | None = Field(
+        None,
+        description="Accounts whose last order is older than this day are prospects too; when it is not set, those "
+        "that have never ordered. `--since` of the command takes its place.",
+    )
+    required: tuple[Literal["email", "phone", "address"], ...] = Field(
+        ("email",), description="What an account must have beside a name."
+    )
+    only_groups: tuple[str, ...] = Field(
+        (),
+        description="Customer groups of the shop whose accounts alone become prospects; none named: all. For LCV, "
+        'which wants customers with a purchase only: `["Clients LCV"]` (CUS-7).',
+    )

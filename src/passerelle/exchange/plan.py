@@ -17,6 +17,7 @@ from passerelle import outcome
 from passerelle.exchange import texts
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
 from passerelle.exchange.orders import Exchange
+from passerelle.exchange.prospects import Prospects
 from passerelle.model.plan import PLAN, Direction
 
 _RECORD = ["record_type", "record"]
@@ -56,9 +57,21 @@ def of_orders(exchange: Exchange, outcomes: pd.DataFrame, effects: pd.DataFrame,
     return together(
         [
             _documents(exchange),
-            _customers(exchange),
+            _customers(exchange.customers, exchange.addresses),
             _addresses(exchange, before),
-            _accounts(exchange, before.accounts),
+            _accounts(exchange.accounts, exchange.customers, before.accounts),
+            _in_shops(effects, before),
+            left_out(outcomes),
+        ]
+    )
+
+
+def of_prospects(prospects: Prospects, outcomes: pd.DataFrame, effects: pd.DataFrame, before: Before) -> pd.DataFrame:
+    """Give the plan of a run that makes customers of prospects; see ``of_orders``."""
+    return together(
+        [
+            _customers(prospects.customers, prospects.customers),
+            _accounts(prospects.accounts, prospects.customers, before.accounts),
             _in_shops(effects, before),
             left_out(outcomes),
         ]
@@ -207,11 +220,10 @@ def _as_text(numbers: pd.Series) -> pd.Series:
     return pd.Series([f"{number:016x}" for number in numbers], numbers.index, dtype="str")
 
 
-def _customers(exchange: Exchange) -> pd.DataFrame:
-    """Give the customers to be created."""
-    customers = exchange.customers
-    addresses = _hashed(exchange.addresses).groupby(exchange.addresses["customer_code"].to_numpy()).sum()
-    content = _hashed(customers) + addresses.reindex(customers["customer_code"], fill_value=0).to_numpy()
+def _customers(customers: pd.DataFrame, addresses: pd.DataFrame) -> pd.DataFrame:
+    """Give the customers to be created, with their addresses."""
+    of_customer = _hashed(addresses).groupby(addresses["customer_code"].to_numpy()).sum()
+    content = _hashed(customers) + of_customer.reindex(customers["customer_code"], fill_value=0).to_numpy()
     return customers[["customer_code"]].assign(
         record=customers["customer_key"],
         record_type="customer",
@@ -234,12 +246,12 @@ def _addresses(exchange: Exchange, before: Before) -> pd.DataFrame:
     return changes("customer", "update-erp", old, new, before.address_fields)
 
 
-def _accounts(exchange: Exchange, known: pd.DataFrame) -> pd.DataFrame:
+def _accounts(given: pd.DataFrame, customers: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     """Give the accounts that the ledger remembers from now on, but for those of customers that are created."""
-    new = exchange.accounts.set_index("customer_key")
+    new = given.set_index("customer_key")
     old = known.drop_duplicates("customer_key").set_index("customer_key")
     is_known = new.index.isin(old.index)
-    is_created = texts.among(new["customer_code"], exchange.customers["customer_code"]).to_numpy()
+    is_created = texts.among(new["customer_code"], customers["customer_code"]).to_numpy()
     found = new[~is_known & ~is_created]
     return together(
         [

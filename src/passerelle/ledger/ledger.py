@@ -575,9 +575,9 @@ class Ledger:
     def accounts(self, profile: str) -> pd.DataFrame:
         """Give the accounts given to customers of the shop (CUS-1, CUS-9).
 
-        Columns (text): those of ``entries.ACCOUNTS``, then the run_id of the run that gave it.
+        Columns (text): those of ``entries.ACCOUNTS``, then the run_id and the task of the run that gave it.
         """
-        query = sa.select(*(accounts.c[name] for name in ACCOUNTS.names), runs.c.run_id).join(runs)
+        query = sa.select(*(accounts.c[name] for name in ACCOUNTS.names), runs.c.run_id, runs.c.task).join(runs)
         return self._select(query.where(accounts.c.profile == profile).order_by(accounts.c.customer_key))
 
     def forget(self, profile: str, record_type: str, keys: Iterable[str] | None, *, by: str) -> int:

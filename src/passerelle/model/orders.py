@@ -257,6 +257,11 @@ class SalesOrders:
     outcomes: pd.DataFrame
     messages: pd.DataFrame = field(default_factory=MESSAGES.empty)
 
+    @property
+    def keys(self) -> pd.Series:
+        """The orders' keys."""
+        return self.orders["order_key"]
+
     def check(self) -> SalesOrders:
         """Give itself back if every table has its declared columns and types.
 

@@ -78,6 +78,7 @@ def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.Data
             *_numbers(loaded),
             *_accounts(loaded),
             *_unknown_accounts(loaded, rows, customers),
+            *_prospects(loaded),
             *_places(loaded, secrets_file),
         ]
     )
@@ -284,12 +285,27 @@ def _unknown_accounts(loaded: LoadedProfile, rows: Mappings, customers: pd.DataF
             yield _of_mapping("check-account-unknown", mapping.fr, account)
 
 
+def _prospects(loaded: LoadedProfile) -> Outcomes:
+    """Say why no customers could be read, or none get an account of their own (CUS-6)."""
+    for number, shop in enumerate(loaded.profile.shops):
+        if shop.customers is None:
+            continue
+        key = ("shops", number, "customers")
+        if loaded.profile.customers.account.mode == "single":
+            yield _said(loaded, "prospects-single-account", key)
+        takes = "archive" in {shop.source.after, shop.customers.after}
+        if takes and shop.customers.place.name == shop.source.place.name:
+            yield _said(loaded, "check-customers-place-shared", key, shop.name)
+
+
 def _places(loaded: LoadedProfile, secrets_file: Path | None) -> Outcomes:
     """Say which places lack a secret, a folder or a file of this machine."""
     profile = loaded.profile
-    places: list[tuple[Key, Place]] = [
-        (("shops", number, "source", "place"), shop.source.place) for number, shop in enumerate(profile.shops)
-    ]
+    places: list[tuple[Key, Place]] = []
+    for number, shop in enumerate(profile.shops):
+        places.append((("shops", number, "source", "place"), shop.source.place))
+        if shop.customers:
+            places.append((("shops", number, "customers", "place"), shop.customers.place))
     for key, place in [*places, (("delivery", "place"), profile.delivery.place)]:
         for name in place.secret_names.values():
             try:

@@ -55,6 +55,7 @@ _WANTED = {
     "decimal": ("un nombre", "a number"),
     "float": ("un nombre", "a number"),
     "finite": ("un nombre", "a number"),
+    "date": ("une date comme 2026-01-31", "a date as 2026-01-31"),
     "tuple": ("une liste entre crochets", "a list in square brackets"),
     "dict": ("une table", "a table"),
     "model": ("une table", "a table"),

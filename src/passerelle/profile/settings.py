@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, GetJsonSchemaHandler, PlainValidator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from passerelle.exchange.options import Currency, CustomerOptions, Options, OrderOptions
+from passerelle.exchange.options import Currency, CustomerOptions, Options, OrderOptions, ProspectOptions
 from passerelle.messages import Language
 from passerelle.storage import place, places
 from passerelle.storage.errors import BadPlace
@@ -26,6 +26,8 @@ from passerelle.storage.publish import Collision
 
 Platform = Literal["prestashop", "woocommerce", "shopify", "magento", "bigcommerce", "wix"]
 Setting = str | int | bool
+_WITHOUT_CUSTOMERS = ("wix",)
+"""Platforms whose customers cannot be read."""
 
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
 _CRON: tuple[tuple[range, tuple[str, ...]], ...] = (
@@ -113,6 +115,14 @@ class _PlaceSchema:
         return {"anyOf": [{"type": "string"}, *tables]}
 
 
+def _readable_customers(source: Source | None, info: ValidationInfo) -> Source | None:
+    if source and info.data.get("platform") in _WITHOUT_CUSTOMERS:
+        raise PydanticCustomError(
+            "profile-customers-not-read", "customers are not read", {"platform": info.data["platform"]}
+        )
+    return source
+
+
 def _filled(given: tuple[Any, ...]) -> tuple[Any, ...]:
     if not given:
         raise PydanticCustomError("profile-empty-list", "nothing is in the list")
@@ -176,6 +186,7 @@ class Imports(Options):
     """The import of each file, in EBP's words; the categories of quotes, delivery and credit notes are guesses."""
 
     customers: Import = Import(category="Customers", name="Passerelle Customers")
+    prospects: Import = Import(category="Customers", name="Passerelle Prospects")
     addresses: Import = Import(category="Customers", name="Passerelle Customers Addresses")
     quotes: Import = Import(category="SaleQuotes", name="Passerelle Quotes")
     orders: Import = Import(category="SaleOrders", name="Passerelle Orders")
@@ -211,7 +222,7 @@ class Erp(Options):
 
 
 class Source(Options):
-    """Where a shop's exports are picked up, and what becomes of them there."""
+    """Where a shop's exports, of its orders or of its customers, are picked up, and what becomes of them there."""
 
     place: Place = Field(description="The place, as a URL or as a table.")
     files: Annotated[tuple[str, ...], *Filled] = Field(
@@ -259,6 +270,11 @@ class Shop(Options):
         (), description="Labels of the fees that are gift wrapping, where the platform has no field of its own for it."
     )
     source: Source
+    customers: Annotated[Source | None, AfterValidator(_readable_customers)] = Field(
+        None,
+        description="Likewise the exports of its customers and their addresses, which become prospects (CUS-6). Not of "
+        "Wix, whose customers are not read.",
+    )
 
 
 class Delivery(Options):
@@ -290,6 +306,7 @@ class Schedules(Options):
     )
     quotes: Schedule = Field("", description="The same of `quotes`, which `orders` has too: only to be faster.")
     credit_notes: Schedule = Field("", description="The same of `credit-notes`; likewise.")
+    prospects: Schedule = Field("", description="The same of `prospects`.")
 
 
 class Profile(Options):
@@ -318,3 +335,4 @@ class Profile(Options):
     schedules: Schedules = Schedules()
     orders: OrderOptions = OrderOptions()
     customers: CustomerOptions = CustomerOptions()
+    prospects: ProspectOptions = ProspectOptions()

@@ -12,6 +12,7 @@ from passerelle.exchange.mappings import MAPPINGS
 from passerelle.exchange.orders import Exchange
 from passerelle.exchange.selection import Window
 from passerelle.messages import Language
+from passerelle.model.customers import PROSPECT
 from passerelle.profile.settings import Profile
 from passerelle.run.summary import Balance, Rate, Reason, State, Summary
 
@@ -54,7 +55,7 @@ def summarised(
         written=int((final == "succeeded").sum()),
         failed=int((final == "failed").sum()),
         ignored=int((final == "ignored").sum()),
-        unread_files=_unread(outcomes),
+        unread_files=unread(outcomes),
         documents=exchange.documents["document_kind"].value_counts().to_dict(),
         customers=len(exchange.customers),
         roundings=int((roundings != 0).sum()),
@@ -63,15 +64,15 @@ def summarised(
         refunds_failed=int((back == "failed").sum()),
         refund_balances=_balances(refunds.set_index("refund_key"), "amount_incl", back),
         rates=_rates(exchange),
-        reasons=_reasons(outcomes, profile.language),
+        reasons=reasons(outcomes, profile.language),
         new_values={MAPPINGS[name].fr: len(rows) for name, rows in exchange.new_values.items()},
         period=f"{days.first or '…'} → {days.last or '…'}",
     )
 
 
-def _unread(outcomes: pd.DataFrame) -> int:
+def unread(outcomes: pd.DataFrame) -> int:
     """Count files and rows that were refused as such: their records are not known."""
-    records = outcomes["record_type"].isin(["order", "refund"])
+    records = outcomes["record_type"].isin(["order", "refund", PROSPECT])
     refused = outcomes[(outcomes["state"] == "failed") & ~records]
     return int(refused.drop_duplicates(["record_type", "record"]).shape[0])
 
@@ -112,7 +113,7 @@ def _rates(exchange: Exchange) -> tuple[Rate, ...]:
     )
 
 
-def _reasons(outcomes: pd.DataFrame, language: Language) -> tuple[Reason, ...]:
+def reasons(outcomes: pd.DataFrame, language: Language) -> tuple[Reason, ...]:
     """Count the outcomes by code, refusals first, each with an example."""
     rows = []
     for (state, name), group in outcomes.groupby(["state", "code"], sort=False):

@@ -16,9 +16,10 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange import texts
 from passerelle.exchange.orders import Exchange
+from passerelle.exchange.prospects import Prospects
 from passerelle.formats.registry import Formats
 from passerelle.formats.writer import write
-from passerelle.profile.settings import Batch
+from passerelle.profile.settings import Batch, Import
 
 ZIP_NAME = "erpFiles.zip"
 BATCH_NAME = "Batch.txt"
@@ -32,6 +33,8 @@ FORMATS = {
     "credit_note": "ebp/credit_notes",
 }
 """The descriptor of each file, in the order EBP must import them (facts §1.4)."""
+PROSPECTS = "ebp/prospects"
+"""The descriptor of the customers' file where these are prospects."""
 _IMPORTS = {
     "quote": "quotes",
     "order": "orders",
@@ -57,15 +60,51 @@ class ErpFiles:
     outcomes: pd.DataFrame
 
     def zipped(self) -> bytes:
-        """Give the zip, the same bytes for the same files (INV-3)."""
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in self.files.items():
-                member = zipfile.ZipInfo(name, _EPOCH)
-                member.compress_type = zipfile.ZIP_DEFLATED
-                member.create_system = 0
-                archive.writestr(member, data, compresslevel=1)
-        return buffer.getvalue()
+        """Give the zip."""
+        return zipped(self.files)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Give the zip of a run's files, the same bytes for the same files (INV-3)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            member = zipfile.ZipInfo(name, _EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.create_system = 0
+            archive.writestr(member, data, compresslevel=1)
+    return buffer.getvalue()
+
+
+def write_prospects(
+    prospects: Prospects, formats: Formats, settings: Mapping[str, Mapping[str, object]], batch: Batch
+) -> tuple[dict[str, bytes], Prospects, pd.DataFrame]:
+    """Write prospects as customers and their addresses (CUS-6).
+
+    Returns:
+        Content by file name, in the order EBP imports them, none when there is no prospect; the prospects that stand in
+        them, one that a file cannot hold taken out; what the writer said, by the shop's accounts.
+    """
+    said = []
+    while True:
+        files: dict[str, bytes] = {}
+        told = []
+        for name in (PROSPECTS, FORMATS["addresses"]) if len(prospects.customers) else ():
+            own = settings.get(FORMATS["customers"], {}) if name == PROSPECTS else {}
+            descriptor = formats.get(name, {**own, **settings.get(name, {})})
+            written = write(descriptor, prospects.customers, record_column="customer_code")
+            files[str(descriptor.path)] = written.data
+            told.append(written.outcomes)
+        outcomes = outcome.together(told)
+        refused = outcome.refused(outcomes)
+        of_refused = outcomes["record"].isin(refused)
+        said.append(prospects.of_accounts(outcomes[of_refused] if refused else outcomes))
+        if not refused:
+            break
+        prospects = prospects.without(refused)
+    if files:
+        files[BATCH_NAME] = _batch(files, formats, batch, batch.imports.prospects)
+    return files, prospects, outcome.together(said).drop_duplicates(ignore_index=True)
 
 
 def write_erp_files(
@@ -90,7 +129,7 @@ def write_erp_files(
             break
         exchange = exchange.without(refused)
     if files:
-        files[BATCH_NAME] = _batch(files, formats, batch)
+        files[BATCH_NAME] = _batch(files, formats, batch, batch.imports.customers)
     return ErpFiles(files, exchange, outcome.together(said))
 
 
@@ -130,9 +169,9 @@ def _of_documents(outcomes: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
     return met.assign(record=met["document_key"])[list(outcome.COLUMNS)]
 
 
-def _batch(files: Mapping[str, bytes], formats: Formats, batch: Batch) -> bytes:
+def _batch(files: Mapping[str, bytes], formats: Formats, batch: Batch, customers: Import) -> bytes:
     """Write EBP's batch file: one import per row, customers first (facts §1.3); no login or password stands in it."""
-    imports = {"customers": batch.imports.customers, "addresses": batch.imports.addresses}
+    imports = {"customers": customers, "addresses": batch.imports.addresses}
     imports |= {kind: getattr(batch.imports, name) for kind, name in _IMPORTS.items()}
     folder = batch.folder.rstrip("\\") + "\\" if batch.folder else ""
     rows = [

@@ -29,6 +29,7 @@ from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
 from passerelle.run import folder, plans
+from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
 from passerelle.run.installation import Installation
 from passerelle.run.intake import Intake
@@ -75,12 +76,17 @@ class Desk:
     @property
     def claims(self) -> bool:
         """Whether the run claims files, which are put away afterwards (STO-6)."""
-        return any(shop.source.after != "keep" for shop in self.profile.shops)
+        return any(source.after != "keep" for _, source in sources(self.profile))
 
-    def intake(self) -> Intake:
-        """Give the files of the profile's shops, for this run."""
+    def intake(self, kind: Kind[Read], *, looks: bool = False) -> Intake[Read]:
+        """Give the files of the profile's shops that hold one kind of records, for this run.
+
+        Args:
+            kind: which kind.
+            looks: the run looks at them only; they are another task's.
+        """
         inbox = Inbox(self.installation.inbox(self.profile.name))
-        return Intake(self.loaded, inbox, self.ledger, self.run_id)
+        return Intake(kind, self.loaded, inbox, self.ledger, "" if looks else self.run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +247,7 @@ class Job:
         waiting = [each for each in self._ledger.unfinished(self._profile.name) if each.run_id != self._request.run_id]
         for delivery in waiting:
             self._publish(delivery)
-        self._desk("").intake().put_away()
+        self._desk("").intake(ORDERS).put_away()
         return [delivery.delivery_id for delivery in waiting]
 
     def prepare(self) -> Summary:
@@ -280,7 +286,7 @@ class Job:
             if delivery.run_id == summary.run_id:
                 self._publish(delivery)
         if self.works:
-            self._desk("").intake().put_away()
+            self._desk("").intake(ORDERS).put_away()
         return summary
 
     def _desk(self, run_id: str) -> Desk:

@@ -25,21 +25,19 @@ from passerelle.exchange.orders import Context, Exchange, exchange_orders
 from passerelle.exchange.plan import Before, of_orders
 from passerelle.exchange.reconciliation import Reconciliation
 from passerelle.exchange.selection import DATE_COLUMNS, EVERYTHING, Scope, Window, next_mark
-from passerelle.formats.reader import read
-from passerelle.formats.registry import Formats
 from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Prepared
 from passerelle.ledger.ledger import Ledger
 from passerelle.model.documents import CREDIT_NOTE, CUSTOMERS
-from passerelle.model.orders import SalesOrders, join_orders, refund_keys
+from passerelle.model.orders import SalesOrders, refund_keys
 from passerelle.profile.loader import ProfileError
-from passerelle.profile.settings import Erp
 from passerelle.profile.workbook import add_new_values, read_mappings
-from passerelle.run import sent
+from passerelle.run import exports, sent
 from passerelle.run.counting import amount_text, summarised
 from passerelle.run.erp_files import FORMATS, ZIP_NAME, ErpFiles, write_erp_files
 from passerelle.run.errors import RunError
+from passerelle.run.extracts import read_extract
 from passerelle.run.installation import Installation
-from passerelle.run.intake import Intake
+from passerelle.run.intake import Intake, open_orders
 from passerelle.run.job import Desk, Package, run_task
 from passerelle.run.request import Request
 from passerelle.run.summary import State, Summary
@@ -74,16 +72,16 @@ class OrdersTask:
         scope = self._asked(desk)
         days = desk.request.days(desk.loaded, desk.today, _last_import(desk))
         extracts = profile.erp.extracts
-        articles, wrong_articles = _extract("ebp/articles", extracts.articles, desk.formats, profile.erp)
-        erp_customers, wrong_customers = _extract(
+        articles, wrong_articles = read_extract("ebp/articles", extracts.articles, desk.formats, profile.erp)
+        erp_customers, wrong_customers = read_extract(
             "ebp/customers_extract", extracts.customers, desk.formats, profile.erp
         )
-        documents, wrong_documents = _extract("ebp/sales_documents", extracts.documents, desk.formats, profile.erp)
+        documents, wrong_documents = read_extract("ebp/sales_documents", extracts.documents, desk.formats, profile.erp)
         tables, wrong_mappings = read_mappings(profile.mappings)
         if (wrong_mappings["state"] == "failed").any():
             raise ProfileError(wrong_mappings, profile.language)
-        intake = desk.intake()
-        sales = join_orders([intake.read(shop) for shop in profile.shops])
+        intake = desk.intake(exports.ORDERS)
+        sales = intake.read_shops()
         known = [ledger.exchanged(profile.name, record_type) for record_type in _RECORD_TYPES]
         exchanged = pd.concat(known, ignore_index=True).rename(columns={"files": "file_name"})
         accounts = ledger.accounts(profile.name)[list(ACCOUNT_COLUMNS)]
@@ -157,7 +155,7 @@ class _Made:
 
     desk: Desk
     task: OrdersTask
-    intake: Intake
+    intake: Intake[SalesOrders]
     orders: pd.DataFrame
     refunds: pd.DataFrame
     files: ErpFiles
@@ -219,7 +217,9 @@ class _Made:
             records=_records(self.exchange),
             accounts=ACCOUNTS.conform(self.exchange.accounts),
             effects=self._effects(),
-            origins=self.intake.origins(self.outcomes, self.desk.today),
+            origins=self.intake.origins(
+                open_orders(self.outcomes, self.desk.profile, self.desk.ledger, self.desk.today)
+            ),
             taken=self.intake.taken,
             released=self.intake.released,
         )
@@ -289,28 +289,6 @@ def _reports(compared: Reconciliation) -> dict[str, pd.DataFrame]:
         name: table.assign(**{column: money.to_text(table[column], 2, ",") for column in amounts})
         for name, (table, amounts) in tables.items()
     }
-
-
-def _extract(name: str, path: Path | None, available: Formats, erp: Erp) -> tuple[pd.DataFrame | None, pd.DataFrame]:
-    """Read an extract of the ERP; one that the profile does not name switches off what needs it (EBP-10).
-
-    One without any row that can be read was cut off, or is not what it should be: its articles and customers would all
-    be unknown, and become Divers and new accounts. Only of customers and documents there may be none yet.
-
-    Raises:
-        RunError: the file is not there, or has no row.
-        FormatError: it is not of this format.
-    """
-    if path is None:
-        return None, outcome.none()
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise RunError("run-extract-missing", file=path) from None
-    extract = read(available.get(name, erp.format_settings.get(name)), data, name=path.name)
-    if extract.table.empty and (name == "ebp/articles" or (extract.outcomes["state"] == "failed").any()):
-        raise RunError("run-extract-empty", file=path)
-    return extract.table, extract.outcomes
 
 
 def _check_nothing_is_lost(made: _Made) -> None:

@@ -50,6 +50,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "credit_note": "avoir",
         "refund": "remboursement",
         "customer": "client",
+        "prospect": "prospect",
         "account": "compte client",
         "article": "article",
         "file": "fichier",

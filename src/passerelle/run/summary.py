@@ -192,6 +192,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "invoice": "facture(s)",
         "credit_note": "avoir(s)",
         "documents": "Documents : {documents} ; clients : {customers}",
+        "customers": "Fiches clients : {customers}",
         "amounts": "Montants",
         "balance": "Devise | Lu | Écrit | Refusé | Ignoré",
         "refunds": "Remboursements (montant et nombre)",
@@ -227,6 +228,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "invoice": "invoice(s)",
         "credit_note": "credit note(s)",
         "documents": "Documents: {documents}; customers: {customers}",
+        "customers": "Customers: {customers}",
         "amounts": "Amounts",
         "balance": "Currency | Read | Written | Refused | Ignored",
         "refunds": "Refunds (amount and number)",
@@ -277,6 +279,8 @@ def _documents(summary: Summary, words: dict[str, str]) -> Iterator[list[str]]:
     if summary.documents:
         counted = ", ".join(f"{count} {words[kind]}" for kind, count in summary.documents.items())
         yield [words["documents"].format(documents=counted, customers=summary.customers)]
+    elif summary.customers:
+        yield [words["customers"].format(customers=summary.customers)]
     if summary.balances:
         amounts = ("currency", "amount_read", "amount_written", "amount_failed", "amount_ignored")
         yield [f"## {words['amounts']}"]

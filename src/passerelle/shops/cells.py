@@ -29,18 +29,23 @@ LARGEST_RATE = 1000
 
 
 class Problems:
-    """What was wrong with orders while they were read, in the order it was met."""
+    """What was wrong with records while they were read, in the order it was met.
 
-    def __init__(self) -> None:
+    Args:
+        record_type: what they are.
+    """
+
+    def __init__(self, record_type: str = "order") -> None:
+        self._record_type = record_type
         self._said: list[pd.DataFrame] = []
 
     def say(
         self, code: str, records: pd.Series, *, field: str = "", value: str | pd.Series = "", **params: object
     ) -> None:
-        """Say a code of some orders (record: the order key)."""
+        """Say a code of some records, by their keys."""
         if len(records):
             self._said.append(
-                said(code, records, record_type="order", stage="read", field=field, value=value, **params)
+                said(code, records, record_type=self._record_type, stage="read", field=field, value=value, **params)
             )
 
     def outcomes(self) -> pd.DataFrame:
@@ -48,7 +53,7 @@ class Problems:
         return together(self._said).drop_duplicates(ignore_index=True)
 
     def refused(self) -> set[str]:
-        """Give the keys of the orders that cannot be read."""
+        """Give the keys of the records that cannot be read."""
         return refused(together(self._said))
 
 

@@ -28,6 +28,7 @@ import pandas as pd
 
 from passerelle.formats.container import FREE_BYTES, MAX_RATIO
 from passerelle.formats.registry import Formats, formats
+from passerelle.model.customers import ShopCustomers
 from passerelle.model.orders import SalesOrders
 from passerelle.outcome import said, together
 
@@ -84,8 +85,20 @@ class ReadOptions:
         ZoneInfo(self.time_zone)
 
 
+CUSTOMER_PLATFORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "prestashop": "passerelle.shops.prestashop.customers",
+        "woocommerce": "passerelle.shops.woocommerce_customers",
+        "shopify": "passerelle.shops.shopify_customers",
+        "magento": "passerelle.shops.magento_customers",
+        "bigcommerce": "passerelle.shops.bigcommerce_customers",
+    }
+)
+"""Likewise the module that reads the accounts of a platform's customers (CUS-6)."""
+
+
 class UnknownPlatformError(ValueError):
-    """No module reads exports of this platform."""
+    """No module reads such exports of this platform."""
 
 
 class OrderReader(Protocol):
@@ -113,6 +126,27 @@ def read_export(platform: str, files: Sequence[ExportFile], options: ReadOptions
         raise UnknownPlatformError(f"unknown shop platform {platform!r}; known: {', '.join(sorted(PLATFORMS))}")
     reader = cast("OrderReader", import_module(PLATFORMS[platform]))
     return reader.read_orders(files, options).check()
+
+
+class CustomerReader(Protocol):
+    """What a platform's module for customers offers."""
+
+    def read_customers(self, files: Sequence[ExportFile], options: ReadOptions) -> ShopCustomers:
+        """Read the accounts that the files hold; as ``OrderReader``, the record being the account's key."""
+        ...
+
+
+def read_customer_export(platform: str, files: Sequence[ExportFile], options: ReadOptions) -> ShopCustomers:
+    """Read the customers of a shop's export files.
+
+    Raises:
+        UnknownPlatformError: ``platform`` is none of ``CUSTOMER_PLATFORMS``.
+        TypeError: the platform's module broke the contract of the tables; a programming error.
+    """
+    if platform not in CUSTOMER_PLATFORMS:
+        raise UnknownPlatformError(f"no customers of {platform!r}; known: {', '.join(sorted(CUSTOMER_PLATFORMS))}")
+    reader = cast("CustomerReader", import_module(CUSTOMER_PLATFORMS[platform]))
+    return reader.read_customers(files, options).check()
 
 
 def order_key(shop: str, order_id: str) -> str:

@@ -157,11 +157,11 @@ def unused(file: str, content: Any) -> pd.DataFrame:
     return of_file("export-unused", file, value=shown(", ".join(first) if isinstance(first, dict) else first))
 
 
-def once(records: Iterable[Object], shop: str) -> tuple[list[Object], pd.DataFrame]:
-    """Give the orders of all files each once, sorted by id.
+def once(records: Iterable[Object], shop: str, record_type: str = "order") -> tuple[list[Object], pd.DataFrame]:
+    """Give the records of all files each once, sorted by id.
 
     Returns:
-        The orders; the outcomes of those given several times. Of different contents none is taken.
+        The records; the outcomes of those given several times. Of different contents none is taken.
     """
     versions: dict[str, list[Object]] = {}
     for record in records:
@@ -170,8 +170,8 @@ def once(records: Iterable[Object], shop: str) -> tuple[list[Object], pd.DataFra
     conflicting = [one for one in ids if not all(same(record, versions[one][0]) for record in versions[one])]
     kept = [one for one in ids if one not in set(conflicting)]
     repeated = [one for one in kept if len(versions[one]) > 1]
-    told = ([order_key(shop, one) for one in ids] for ids in (repeated, conflicting))
-    return [versions[one][0] for one in kept], given_again(*told)
+    alike, differently = ([order_key(shop, one) for one in ids] for ids in (repeated, conflicting))
+    return [versions[one][0] for one in kept], given_again(alike, differently, record_type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -492,7 +492,7 @@ def _parties(orders: Records, header: pd.DataFrame) -> pd.DataFrame:
 def _billing(orders: Records) -> pd.DataFrame:
     """Give the billing address of each order: its own field, or the one that events have."""
     own, of_event = (
-        _address(part) for part in (orders.part("billing_address"), orders.part("addresses").part("billing"))
+        address_of(part) for part in (orders.part("billing_address"), orders.part("addresses").part("billing"))
     )
     return own.where((own != "").any(axis=1), of_event, axis=0)
 
@@ -502,13 +502,14 @@ def _addresses(orders: Records, extension: Records) -> pd.DataFrame:
     of_event = orders.part("addresses").part("shipping")
     parts = [
         filled(_billing(orders), orders.keys, "billing"),
-        filled(_address(assignments), assignments.keys, "delivery"),
-        filled(_address(of_event), of_event.keys, "delivery"),
+        filled(address_of(assignments), assignments.keys, "delivery"),
+        filled(address_of(of_event), of_event.keys, "delivery"),
     ]
     return by_order(ADDRESSES, parts, orders.keys).drop_duplicates(["order_key", "kind"], ignore_index=True)
 
 
-def _address(part: Records) -> pd.DataFrame:
+def address_of(part: Records) -> pd.DataFrame:
+    """Give addresses, of orders or accounts; same rows."""
     streets = [row.get("street") for row in part.rows]
     joined = ["\n".join(one) if isinstance(one, list) and _all_texts(one) else one for one in streets]
     lines = replace(part, rows=[{"street": one} for one in joined]).text("street").str.split("\n", n=2, expand=True)

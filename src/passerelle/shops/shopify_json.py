@@ -49,6 +49,7 @@ from passerelle.shops.shopify_terms import paid_total, status_of
 from passerelle.shops.tables import (
     by_order,
     explained_refunds,
+    filled,
     first_filled,
     looked_up,
     ranked,
@@ -108,10 +109,7 @@ class _Given:
         Raises:
             UnreadableError: it holds an error of the shop.
         """
-        if isinstance(content, dict) and content.get("errors"):
-            raise UnreadableError("export-webservice-error", shown(content["errors"]))
-        if isinstance(content, dict) and "data" in content:
-            content = as_rest(content["data"])
+        content = content_of(content)
         taken = False
         for items in _lists(content):
             kind = next((kind for kind in _FIELDS_OF if any(_is(kind, one) for one in items)), "")
@@ -122,6 +120,17 @@ class _Given:
                 taken = True
         if not taken and any(_lists(content)):
             self.remarks.append(unused(name, content))
+
+
+def content_of(document: Any) -> Any:
+    """Give what a document says, GraphQL's under the names of REST.
+
+    Raises:
+        UnreadableError: it holds an error of the shop.
+    """
+    if isinstance(document, dict) and document.get("errors"):
+        raise UnreadableError("export-webservice-error", shown(document["errors"]))
+    return as_rest(document["data"]) if isinstance(document, dict) and "data" in document else document
 
 
 def _is(kind: str, item: Any) -> bool:
@@ -448,25 +457,28 @@ def _addresses(orders: Records) -> pd.DataFrame:
     parts = []
     for field_, kind in (("billing_address", "billing"), ("shipping_address", "delivery")):
         part = orders.part(field_)
-        last_name = part.text("last_name")
-        nameless = (last_name == "") & (part.text("first_name") == "")
-        address = pd.DataFrame(
-            {
-                "first_name": part.text("first_name"),
-                "last_name": last_name.mask(nameless, part.text("name")),
-                "company": part.text("company"),
-                "line_1": part.text("address1"),
-                "line_2": part.text("address2"),
-                "postcode": part.text("zip"),
-                "city": part.text("city"),
-                "state": first_filled(part.text("province_code"), part.text("province")),
-                "country": part.text("country_code"),
-                "phone": part.text("phone"),
-            }
-        )
-        filled = (address != "").any(axis=1)
-        parts.append(address.assign(order_key=part.keys, kind=kind)[filled])
+        parts.append(filled(address_of(part), part.keys, kind))
     return by_order(ADDRESSES, parts, orders.keys)
+
+
+def address_of(part: Records) -> pd.DataFrame:
+    """Give addresses, of orders or accounts; same rows."""
+    last_name = part.text("last_name")
+    nameless = (last_name == "") & (part.text("first_name") == "")
+    return pd.DataFrame(
+        {
+            "first_name": part.text("first_name"),
+            "last_name": last_name.mask(nameless, part.text("name")),
+            "company": part.text("company"),
+            "line_1": part.text("address1"),
+            "line_2": part.text("address2"),
+            "postcode": part.text("zip"),
+            "city": part.text("city"),
+            "state": first_filled(part.text("province_code"), part.text("province")),
+            "country": part.text("country_code"),
+            "phone": part.text("phone"),
+        }
+    )
 
 
 def _refunds(

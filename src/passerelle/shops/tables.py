@@ -11,9 +11,16 @@ from functools import reduce
 import pandas as pd
 
 from passerelle import money
+from passerelle.model.customers import PROSPECT
 from passerelle.model.orders import REFUND_LINES, REFUNDS, SalesOrders
 from passerelle.model.table import Table
 from passerelle.outcome import said, together
+
+GIVEN_AGAIN = {
+    "order": ("repeated-order", "duplicate-order"),
+    PROSPECT: ("repeated-customer", "duplicate-customer"),
+}
+"""By record type, what is said of a record that is given several times: alike, differently."""
 
 
 def by_order(table: Table, parts: Iterable[pd.DataFrame], keys: pd.Series) -> pd.DataFrame:
@@ -118,9 +125,10 @@ def without(sales: SalesOrders, refused: set[str]) -> SalesOrders:
     return sales.only(set(sales.orders["order_key"]) - refused) if refused else sales
 
 
-def given_again(repeated: Iterable[str], conflicting: Iterable[str]) -> pd.DataFrame:
-    """Say which orders were given several times, with the same content and with different ones."""
+def given_again(repeated: Iterable[str], conflicting: Iterable[str], record_type: str = "order") -> pd.DataFrame:
+    """Say which records were given several times, with the same content and with different ones."""
+    codes = GIVEN_AGAIN[record_type]
     return together(
-        said(code, keys, record_type="order", stage="read")
-        for code, keys in (("repeated-order", repeated), ("duplicate-order", conflicting))
+        said(code, keys, record_type=record_type, stage="read")
+        for code, keys in zip(codes, (repeated, conflicting), strict=True)
     )

@@ -47,7 +47,7 @@ from passerelle.shops.json_records import (
     take_all,
     unused,
 )
-from passerelle.shops.tables import by_order, explained_refunds, first_filled, looked_up, ranked, without
+from passerelle.shops.tables import by_order, explained_refunds, filled, first_filled, looked_up, ranked, without
 
 VAT_NUMBER_KEYS = (
     "_billing_vat_number",
@@ -168,7 +168,7 @@ def _read(records: list[Object], given: _Given, options: ReadOptions, remarks: p
     keys = pd.Series([order_key(options.shop, identity(record)) for record in records], dtype="str")
     orders = Records(records, keys, problems, entities=True)
     rates = _rates(orders, given.rates)
-    header, meta = _header(orders, options), _meta(orders)
+    header, meta = _header(orders, options), buyer_numbers(orders)
     billing = orders.part("billing")
     refunds, refund_lines = _refunds(orders, given.refunds, rates, options)
     messages = _messages(orders, given.notes, options)
@@ -197,10 +197,10 @@ def _header(orders: Records, options: ReadOptions) -> pd.DataFrame:
     customer = orders.text("customer_id")
     order_id = orders.text("id")
     is_guest = customer.isin(["", "0"])
-    created_at = _time(orders, "date_created", options)
+    created_at = time_of(orders, "date_created", options)
     undated = created_at.isna() & (orders.text("date_created") == "") & (orders.text("date_created_gmt") == "")
     orders.problems.say("export-value-missing", orders.keys[undated], field="date_created")
-    paid_at = _time(orders, "date_paid", options)
+    paid_at = time_of(orders, "date_paid", options)
     shipping = orders.each("shipping_lines")
     first = shipping.only(shipping.position == 1)
     return pd.DataFrame(
@@ -211,7 +211,7 @@ def _header(orders: Records, options: ReadOptions) -> pd.DataFrame:
             "order_reference": first_filled(orders.text("number"), order_id),
             "status": orders.text("status"),
             "created_at": created_at,
-            "updated_at": _time(orders, "date_modified", options),
+            "updated_at": time_of(orders, "date_modified", options),
             "paid_at": paid_at,
             "is_guest": is_guest,
             "customer_id": customer.where(~is_guest, order_id),
@@ -232,7 +232,7 @@ def _header(orders: Records, options: ReadOptions) -> pd.DataFrame:
     )
 
 
-def _time(records: Records, name: str, options: ReadOptions) -> pd.Series:
+def time_of(records: Records, name: str, options: ReadOptions) -> pd.Series:
     """Give a time: of the UTC field where it is filled, else of the one in the site's own time."""
     utc = records.time(f"{name}_gmt", options.time_zone)
     return utc.where(utc.notna(), records.time(name, options.time_zone, naive="local"))
@@ -367,7 +367,7 @@ def _messages(orders: Records, given: list[tuple[str, Object]], options: ReadOpt
         {
             "order_key": notes.keys,
             "text": notes.text("note"),
-            "written_at": _time(notes, "date_created", options),
+            "written_at": time_of(notes, "date_created", options),
             "for_buyer": notes.flag("customer_note"),
         }
     )
@@ -438,8 +438,8 @@ def _payments(orders: Records, header: pd.DataFrame) -> pd.DataFrame:
     return PAYMENTS.conform(payments[paid].reset_index(drop=True))
 
 
-def _meta(orders: Records) -> pd.DataFrame:
-    """Give VAT number and SIRET that plugins keep with an order: ``vat_number`` and ``siret``, same rows as orders."""
+def buyer_numbers(orders: Records) -> pd.DataFrame:
+    """Give VAT number and SIRET that plugins keep with orders or accounts: ``vat_number``, ``siret``; same rows."""
     entries = orders.each("meta_data")
     is_text = pd.Series([isinstance(row.get("value"), str) for row in entries.rows], dtype="bool")
     texts = entries.only(entries.text("key").isin([*VAT_NUMBER_KEYS, *SIRET_KEYS]) & is_text)
@@ -463,17 +463,19 @@ def _parties(header: pd.DataFrame, billing: Records, meta: pd.DataFrame) -> pd.D
 
 def _addresses(orders: Records, billing: Records, meta: pd.DataFrame) -> pd.DataFrame:
     """Give billing and delivery address; one of which every field is empty is none."""
-    billed = _address(billing, "billing").assign(email=billing.text("email"), vat_number=meta["vat_number"])
-    sent = _address(orders.part("shipping"), "delivery")
-    filled = [address[(address.drop(columns=["order_key", "kind"]) != "").any(axis=1)] for address in (billed, sent)]
-    return by_order(ADDRESSES, filled, orders.keys)
+    billed = address_of(billing).assign(email=billing.text("email"), vat_number=meta["vat_number"])
+    sent = address_of(orders.part("shipping"))
+    return by_order(
+        ADDRESSES, [filled(billed, orders.keys, "billing"), filled(sent, orders.keys, "delivery")], orders.keys
+    )
 
 
-def _address(part: Records, kind: str) -> pd.DataFrame:
+def address_of(part: Records) -> pd.DataFrame:
+    """Give addresses, of orders or accounts; same rows."""
     names = ("first_name", "last_name", "company", "postcode", "city", "state", "country", "phone")
     columns = {name: part.text(name) for name in names}
     lines = {"line_1": part.text("address_1"), "line_2": part.text("address_2")}
-    return pd.DataFrame({"order_key": part.keys, "kind": kind, **columns, **lines})
+    return pd.DataFrame({**columns, **lines})
 
 
 def _refunds(
@@ -488,7 +490,7 @@ def _refunds(
                 {
                     "order_key": detailed.keys,
                     "refund_id": detailed.text("id"),
-                    "refunded_at": _time(detailed, "date_created", options),
+                    "refunded_at": time_of(detailed, "date_created", options),
                     "amount_incl": detailed.number("amount", required=True).abs(),
                     "reason": detailed.text("reason"),
                 }

@@ -48,7 +48,16 @@ def addresses_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
             for kind, email in (("billing", emails), ("delivery", ""))
         ]
     )
-    links = ranked(links, header)
+    return places_of(reading, ranked(links, header))
+
+
+def places_of(reading: Reading, links: pd.DataFrame) -> pd.DataFrame:
+    """Give the addresses that are referred to.
+
+    Args:
+        reading: the export.
+        links: of each, ``order_key`` (the record that has it), its ``id``, and what else it keeps.
+    """
     keys = links["order_key"]
     reading.require("addresses", links["id"], keys, field="orders.id_address_invoice")
     found = reading.referred("addresses", links["id"])

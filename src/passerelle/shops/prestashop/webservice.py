@@ -42,8 +42,13 @@ def is_document(data: bytes) -> bool:
     return _head(data)[:1] in {"", "<", "{", "["}
 
 
-def found_in(file: ExportFile) -> Found:
-    """Give the records of a document by resource; one that cannot be read is an outcome."""
+def found_in(file: ExportFile, resources: Mapping[str, Resource] = RESOURCES) -> Found:
+    """Give the records of a document by resource; one that cannot be read is an outcome.
+
+    Args:
+        file: the document.
+        resources: the fields that are read; the resources are those of ``RESOURCES``.
+    """
     try:
         sections = _sections(file.data)
         for name, raw in sections:
@@ -63,7 +68,7 @@ def found_in(file: ExportFile) -> Found:
         if lost_count := len(raw) - len(numbered):
             lost_of.add(resource)
             outcomes.append(of_file("export-record-without-id", file.name, value=name, count=lost_count))
-        found.append((resource, [_record(RESOURCES[resource], record) for record in numbered]))
+        found.append((resource, [_record(resources[resource], record) for record in numbered]))
     if sections and not found:
         outcomes.append(of_file("export-unused", file.name, value=", ".join(sorted({name for name, _ in sections}))))
     return Found(found, tuple(outcomes), frozenset(lost_of))
