@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Self
 
 import pandas as pd
+import pyarrow as pa
 
 from passerelle import money, outcome
 from passerelle.exchange import texts
@@ -104,6 +105,7 @@ class OrdersTask:
         )
         orders, refunds = sales.orders, _refunds(sales)
         del sales  # the larger half of the run's memory
+        pa.default_memory_pool().release_unused()
         files = write_erp_files(exchange, desk.formats, profile.erp.format_settings, profile.erp.batch)
         said = [
             wrong_articles,
