@@ -220,16 +220,19 @@ class Intake:
         """
         sales = read_files(shop, self._loaded, files)
         left = set(sales.outcomes.loc[sales.outcomes["code"].isin(_CONFLICTING), "record"])
-        if not left or len({file.modified_utc for file in files} - {None}) < len(files):
+        if not left:
             return sales
-        with_orders = [file for file in files if _keys(read_files(shop, self._loaded, [file]))]
+        with_orders = [file for file in files if _given(read_files(shop, self._loaded, [file]))]
+        if any(file.modified_utc is None for file in with_orders):
+            return sales
         others = [file for file in files if file not in with_orders]
         parts = []
-        for file in sorted(with_orders, key=lambda file: str(file.modified_utc), reverse=True):
-            version = read_files(shop, self._loaded, [*others, file])
+        newest_first = sorted(with_orders, key=_modified, reverse=True)
+        for _, of_one_time in groupby(newest_first, _modified):
+            version = read_files(shop, self._loaded, [*others, *of_one_time])
             found = left & set(version.orders["order_key"])
             parts.append(_only(version, found))
-            left -= _keys(version)
+            left -= _given(version)
         settled = {key for part in parts for key in part.orders["order_key"]}
         said = sales.outcomes[~((sales.outcomes["record_type"] == "order") & sales.outcomes["record"].isin(settled))]
         return join_orders([*parts, replace(sales, outcomes=said)])
@@ -251,6 +254,17 @@ def _keys(sales: SalesOrders) -> set[str]:
     """Give the keys of all orders that were read, the refused ones too."""
     said = sales.outcomes["record_type"] == "order"
     return set(sales.orders["order_key"]) | set(sales.outcomes.loc[said, "record"])
+
+
+def _given(sales: SalesOrders) -> set[str]:
+    """Give the keys of the orders that files hold, in whatever state: not those that only something else names."""
+    said = sales.outcomes
+    of_orders = said[(said["record_type"] == "order") & (said["code"] != "export-order-missing")]
+    return set(sales.orders["order_key"]) | set(of_orders["record"])
+
+
+def _modified(file: PickedFile) -> str:
+    return str(file.modified_utc)
 
 
 def _unreadable(outcomes: pd.DataFrame) -> set[str]:
