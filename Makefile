@@ -45,6 +45,7 @@ docs: .venv/packaged
 
 bench: .venv/packaged
 	@$(BIN)/python benchmarks/orders.py
+	@$(BIN)/python benchmarks/stocks.py
 	@$(BIN)/python benchmarks/transfer.py
 
 constraints: | .venv/bin/python

@@ -19,9 +19,10 @@ from prefect.types.entrypoint import EntrypointType
 
 from passerelle.flows.orders import credit_notes, orders, quotes
 from passerelle.flows.prospects import prospects
+from passerelle.flows.stocks import stocks
 from passerelle.profile.loader import LoadedProfile
 
-TASKS: tuple[Flow[..., Any], ...] = (orders, quotes, credit_notes, prospects)
+TASKS: tuple[Flow[..., Any], ...] = (orders, quotes, credit_notes, prospects, stocks)
 """The flows of all tasks; each has its schedule in the profile's table of its name."""
 ZOMBIE_AUTOMATION = "passerelle: crash zombie runs"
 HEARTBEAT_SILENCE = dt.timedelta(minutes=9)

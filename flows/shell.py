@@ -77,7 +77,7 @@ def run(done: job.Task, asked: Request) -> State[Any]:
         done: the task.
         asked: what is asked, with the flow run's id.
     """
-    key = f"{done.name}-{asked.profile.lower()}"
+    key = _key(done.name, asked.profile, asked.shop)
     with (
         secrets.also_from(secret_of_block),
         shown_as_artifact(f"{key}-transfer") as progress,
@@ -98,7 +98,7 @@ def _reported(summary: Summary, name: str) -> State[Any]:
         summary.failed,
         summary.ignored,
     )
-    key = f"{name}-{summary.profile.lower()}"
+    key = _key(name, summary.profile, summary.shop)
     create_markdown_artifact(markdown(summary, values=False), key=key, description=f"{name} {summary.profile}")
     create_table_artifact(
         [
@@ -120,3 +120,8 @@ def _reported(summary: Summary, name: str) -> State[Any]:
     if summary.has_refusals:
         return Completed(name="CompletedWithRejects", message=f"{summary.failed + summary.unread_files} refused")
     return Completed(message=summary.state)
+
+
+def _key(task: str, profile: str, shop: str) -> str:
+    """Name the artifacts of a task, a profile and a shop."""
+    return "-".join(filter(None, (task, profile, shop))).lower()

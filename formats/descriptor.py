@@ -13,14 +13,14 @@ import importlib
 import pkgutil
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Literal
 
 import passerelle.model
-from passerelle.formats.notation import DescriptorError, Entry, Scalar, Scope, Section, merged
+from passerelle.formats.notation import DescriptorError, Entry, Place, Scalar, Scope, Section, merged
 from passerelle.model.table import Column, Table
 
 Type = Literal["string", "integer", "number", "boolean", "date", "datetime"]
@@ -208,9 +208,35 @@ class Descriptor:
                 return one
         raise KeyError(f"format {self.name} has no field {name}")
 
+    def labelled(self, label: str) -> Field:
+        """Give the field that has a label, its own or another one it is known by; case and accents do not count.
+
+        Raises:
+            KeyError: no field has it.
+        """
+        key = label_key(label)
+        for one in self.fields:
+            if key in {label_key(known) for known in (one.title, *one.aliases)}:
+                return one
+        raise KeyError(f"no field of format {self.name} has the label {label}")
+
     def fields_of(self, kind: str) -> tuple[Field, ...]:
         """Give the fields of one kind of record."""
         return tuple(one for one in self.fields if not one.kinds or kind in one.kinds)
+
+    def only(self, sources: Collection[str]) -> Descriptor:
+        """Give the format without the fields that nobody needs: neither required nor one of these sources."""
+        return replace(self, fields=tuple(one for one in self.fields if one.required or one.source in sources))
+
+    def also(self, columns: Mapping[str, Type]) -> Descriptor:
+        """Give the format with further columns of the file, by label; their source is the label.
+
+        A label that one of its fields has is that field's.
+        """
+        known = {label_key(label) for one in self.fields for label in (one.title, *one.aliases)}
+        mark = next((one.decimal_mark for one in self.fields if one.type == "number"), ".")
+        further = tuple(_further(label, kind, mark) for label, kind in columns.items() if label_key(label) not in known)
+        return replace(self, fields=(*self.fields, *further))
 
     def configured(self, settings: Mapping[str, object] | None) -> Descriptor:
         """Give the format with other values of its settings, as a profile gives them.
@@ -221,6 +247,14 @@ class Descriptor:
         if not settings:
             return self
         return build(self.document, settings=settings)
+
+
+def _further(label: str, kind: Type, decimal_mark: str) -> Field:
+    """Declare a column that is known by its label only."""
+    place = Place(label, 1)
+    plain = Section({key: Scalar(value, place) for key, value in {"name": "column", "type": kind}.items()}, place, {})
+    one = _field(Entry(plain, "", Scope()), "delimited", "", ("",), 0)
+    return replace(one, name=label, title=label, source=label, decimal_mark=decimal_mark)
 
 
 def label_key(label: str) -> str:

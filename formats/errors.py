@@ -49,3 +49,29 @@ class NotReadableError(FormatError):
 
 class NotOursError(FormatError):
     """The header is not that of the format."""
+
+
+class CriterionError(Exception):
+    """A condition of a profile cannot be used: it is no condition, or more than one.
+
+    Attributes:
+        code: the message code.
+        criterion: the condition as it was written.
+        parameters: what else the message names.
+    """
+
+    is_usage = True
+
+    def __init__(self, name: str, criterion: str, **parameters: Any) -> None:
+        super().__init__(code(name).text("en", value=criterion, **parameters))
+        self.code = name
+        self.criterion = criterion
+        self.parameters: dict[str, Any] = {"value": criterion, **parameters}
+
+    def text(self, language: Language) -> str:
+        """Say what is wrong with it."""
+        return code(self.code).text(language, **self.parameters)
+
+    def todo(self, language: Language) -> str:
+        """Say what the user should do."""
+        return code(self.code).todo(language, **self.parameters)

@@ -103,6 +103,12 @@ def _to_text(values: pd.Series, decimals: int, mark: str) -> pd.Series:
     return written.set_axis(values.index)
 
 
+def to_arrow(values: pd.Series) -> pa.Array:
+    """Give a column as exact decimals of Arrow; missing is null."""
+    exact = _scaled(values.fillna(0).to_numpy(dtype=np.int64), SCALE)
+    return pc.if_else(pa.array(values.isna().to_numpy()), None, exact)
+
+
 def shortest(value: int) -> str:
     """Write one value with a decimal point and no trailing zeros: ``5.5``, ``20``, ``-0.01``."""
     text = f"{decimal(value):f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import shutil
 import sqlite3
 import stat
@@ -58,7 +59,9 @@ def declared(path) -> set[tuple[str, str]]:
     connection = sqlite3.connect(path)
     found = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    lines = {name: sorted(line.strip().rstrip(", ") for line in sql.splitlines()) for name, sql in found}
+    # A column added later stands on the line of the one before it.
+    parts = {name: re.split(r"\n|(?<=NULL), (?=\S)", sql) for name, sql in found}
+    lines = {name: sorted(filter(None, (line.strip().rstrip(", ") for line in parts[name]))) for name in parts}
     return {(name, "\n".join(lines[name])) for name in lines if name != VERSION_TABLE}
 
 

@@ -33,6 +33,18 @@ STEPS = (
     "passerelle.ledger.ledger:Ledger.delivered",
 )
 """The steps of the job in their order, each as module:name."""
+STOCK_STEPS = (
+    "passerelle.ledger.ledger:Ledger.start_run",
+    "passerelle.run.erp_catalogue:read",
+    "passerelle.run.stocks:write",
+    "passerelle.run.folder:write_reports",
+    "passerelle.ledger.outbox:store",
+    "passerelle.ledger.ledger:Ledger.prepare",
+    "passerelle.ledger.ledger:Ledger.set_mark",
+    "passerelle.run.job:publish",
+    "passerelle.storage.local:LocalStorage.rename",
+    "passerelle.ledger.ledger:Ledger.delivered",
+)
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["killed"])
 
@@ -57,14 +69,14 @@ def _plant(step: str, moment: str) -> None:
     setattr(owner, name, killed)
 
 
-def _run(installation: tuple[Any, ...], now: datetime, step: str, moment: str, task: Task) -> None:
+def _run(installation: tuple[Any, ...], now: datetime, step: str, moment: str, task: Task, shop: str) -> None:
     if step:
         _plant(step, moment)
-    run_task(task, Request("test"), Installation(*installation, clock=lambda: now))
+    run_task(task, Request("test", shop=shop), Installation(*installation, clock=lambda: now))
 
 
-def _started(at: Installation, step: str = "", moment: str = "", task: Task = ORDERS) -> BaseProcess:
-    given = ((at.profiles, at.state, at.ledger_url), at.clock(), step, moment, task)
+def _started(at: Installation, step: str = "", moment: str = "", task: Task = ORDERS, shop: str = "") -> BaseProcess:
+    given = ((at.profiles, at.state, at.ledger_url), at.clock(), step, moment, task, shop)
     process = _CONTEXT.Process(target=_run, args=given)
     process.start()
     return process
@@ -76,9 +88,9 @@ def _ended(process: BaseProcess) -> int:
     return process.exitcode
 
 
-def run_killed(at: Installation, step: str, moment: str, task: Task = ORDERS) -> int:
+def run_killed(at: Installation, step: str, moment: str, task: Task = ORDERS, shop: str = "") -> int:
     """Run a job in a process that is killed before or after a step; give the exit code: -9 when it was."""
-    return _ended(_started(at, step, moment, task))
+    return _ended(_started(at, step, moment, task, shop))
 
 
 def run_at_once(at: Installation, count: int = 2) -> list[int]:

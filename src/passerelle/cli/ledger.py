@@ -148,7 +148,7 @@ def forget_mark(
     mark: Annotated[str, typer.Option(help="The mark.")] = "orders.last-import",
     url: Url = None,
 ) -> None:
-    """Forget when orders were last imported: `since-last-import` takes all again. Oublier le dernier import."""
+    """Forget how far a task was: orders since the last import, an extract's rows, changes. Oublier un repère."""
     with failing():
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
 
@@ -159,6 +159,30 @@ def forget_mark(
             "en": f"Mark {mark} forgotten." if forgotten else f"Profile {profile} has no mark {mark}.",
         }
         typer.echo(done[language()])
+
+
+@app.command("set-mark")
+def set_mark(
+    value: Annotated[str, typer.Argument(help="A day, or day and time: 2026-11-20 or 2026-11-20T03:00:00.")],
+    profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
+    mark: Annotated[str, typer.Option(help="The mark, such as stocks.last-transfer.SHOP.")],
+    url: Url = None,
+) -> None:
+    """Say since when changes are taken, in the profile's time zone. Fixer depuis quand les changements sont repris."""
+    with failing():
+        from datetime import datetime  # noqa: PLC0415
+
+        from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+
+        try:
+            moment = datetime.fromisoformat(value).replace(tzinfo=None)
+        except ValueError:
+            raise typer.BadParameter(value) from None
+        is_day = len(value) == len("2026-11-20")
+        written = moment.date().isoformat() if is_day else moment.isoformat(timespec="seconds")
+        with Ledger.open(url or installation().ledger_url, create=False) as ledger:
+            ledger.set_mark(profile, mark, written)
+        typer.echo(f"{mark} = {written}")
 
 
 @app.command()

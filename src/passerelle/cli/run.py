@@ -33,6 +33,8 @@ ApplyOption = Annotated[
     str, typer.Option("--apply", metavar="PLAN", help="Do what that plan says, if it is still what would be done.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_WORST_FIRST = (1, 2, 3, 0)
+"""Exit codes: failed, wrong usage, refused records, all well."""
 
 
 def _sales_command(task: str) -> Callable[..., None]:
@@ -94,6 +96,35 @@ def prospects(
 
         request = Request.asked(profile, since=since.date() if since else None, plan=plan, apply=apply)
         _run(PROSPECTS, request, output, json=json)
+
+
+@app.command("stocks")
+def stocks(
+    profile: ProfileOption,
+    shop: Annotated[str, typer.Option(help="Only this shop.")] = "",
+    full: Annotated[
+        bool, typer.Option("--full", help="Tell the shop everything, whatever it was told before.")
+    ] = False,
+    plan: PlanOption = False,
+    apply: ApplyOption = "",
+    json: JsonOption = False,
+) -> None:
+    """The ERP's stock to the shops: what differs from what each was told. Stocks de l'ERP vers les boutiques.
+
+    A run per shop; what stops one does not stop the others, and the worst exit code counts.
+    """
+    with failing():
+        from passerelle.run.stocks import STOCKS, requests  # noqa: PLC0415
+
+        asked = requests(installation(), profile, shop, full=full, plan=plan, apply=apply)
+    raise typer.Exit(min((_exit_code(STOCKS, one, json=json) for one in asked), key=_WORST_FIRST.index))
+
+
+def _exit_code(task: Task, request: Request, *, json: bool) -> int:
+    try:
+        _run(task, request, json=json)
+    except typer.Exit as ended:
+        return ended.exit_code
 
 
 def _run(task: Task, request: Request, output: Path | None = None, *, json: bool) -> NoReturn:

@@ -88,7 +88,7 @@ def failing() -> Iterator[None]:
 
 def _told(error: Exception) -> tuple[str, int] | None:
     """Give message and exit code of an error that users can act on."""
-    from passerelle.formats.errors import FormatError  # noqa: PLC0415
+    from passerelle.formats.errors import CriterionError, FormatError  # noqa: PLC0415
     from passerelle.formats.notation import DescriptorError  # noqa: PLC0415
     from passerelle.formats.registry import UnknownFormatError  # noqa: PLC0415
     from passerelle.ledger.errors import LedgerError, WrongUrlError  # noqa: PLC0415
@@ -103,7 +103,7 @@ def _told(error: Exception) -> tuple[str, int] | None:
             said = code(name)
             reason = str(error.args[0] if error.args else error)
             return f"{said.text(chosen, reason=reason)}\n{said.todo(chosen)}", WRONG_USAGE
-    if isinstance(error, StorageError | LedgerError | FormatError | ProfileError | RunError):
+    if isinstance(error, StorageError | LedgerError | FormatError | CriterionError | ProfileError | RunError):
         usage = isinstance(error, BadPlace | WrongUrlError | ProfileError) or getattr(error, "is_usage", False)
         message = "\n".join(filter(None, (error.text(chosen), error.todo(chosen))))
         return message, WRONG_USAGE if usage else FAILED

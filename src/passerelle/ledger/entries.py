@@ -54,6 +54,17 @@ EFFECTS = Table(
     ),
 )
 
+VALUES = Table(
+    "sent values",
+    "value that a delivery brings to a shop (STK-8)",
+    (
+        Column("kind", "text", "what it is of the article: stock …"),
+        Column("key", "text", "the article"),
+        Column("value", "text", "the value"),
+        Column("before", "text", "the value the shop had acknowledged; empty: none"),
+    ),
+)
+
 ORIGINS = Table(
     "origins",
     "record that came in files which are put away afterwards (STO-6)",
@@ -95,6 +106,7 @@ class Parcel:
         folder: folder there.
         manifest_name: name of the manifest there; empty when there is none.
         files: in the order they are sent; already in the outbox.
+        shop: the shop it is for; empty: the ERP.
     """
 
     delivery_id: str
@@ -102,6 +114,7 @@ class Parcel:
     folder: str = ""
     manifest_name: str = ""
     files: tuple[StoredFile, ...] = ()
+    shop: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +127,7 @@ class Prepared:
         records: what the parcel carries (``RECORDS``); none of them is refused in ``outcomes``.
         accounts: accounts given, or whose particulars changed (``ACCOUNTS``).
         effects: what is to be done in the shop afterwards (``EFFECTS``).
+        values: what the parcel tells its shop (``VALUES``).
         origins: where the records came from that were read of files which are put away (``ORIGINS``).
         taken: numbers of the files that the run claimed and has read, and whether each could not be read.
         released: numbers of those that it claimed and leaves for another time.
@@ -125,6 +139,7 @@ class Prepared:
     records: pd.DataFrame = field(default_factory=RECORDS.empty)
     accounts: pd.DataFrame = field(default_factory=ACCOUNTS.empty)
     effects: pd.DataFrame = field(default_factory=EFFECTS.empty)
+    values: pd.DataFrame = field(default_factory=VALUES.empty)
     origins: pd.DataFrame = field(default_factory=ORIGINS.empty)
     taken: Mapping[int, bool] = field(default_factory=dict)
     released: frozenset[int] = frozenset()
@@ -135,17 +150,20 @@ class Prepared:
 
         Raises:
             TypeError: a table does not have its declared columns and types.
-            ValueError: records without a parcel, a record or customer that stands twice, a record both sent and
-                refused. All of them are programming errors.
+            ValueError: records without a parcel, values without a shop's, a record or customer that stands twice, a
+                record both sent and refused. All of them are programming errors.
         """
         RECORDS.check(self.records)
         ACCOUNTS.check(self.accounts)
         EFFECTS.check(self.effects)
+        VALUES.check(self.values)
         ORIGINS.check(self.origins)
         if tuple(self.outcomes.columns) != outcome.COLUMNS:
             raise TypeError(f"outcomes have the columns {outcome.COLUMNS}, not {tuple(self.outcomes.columns)}")
         if len(self.records) and self.parcel is None:
             raise ValueError(f"{len(self.records)} records are exchanged, but nothing is sent")
+        if len(self.values) and not (self.parcel and self.parcel.shop):
+            raise ValueError(f"{len(self.values)} values are sent, but to no shop")
         refused = self.outcomes.loc[self.outcomes["state"] != "succeeded", ["record_type", "record"]]
         sent = self.records[["record_type", "record_key"]].set_axis(["record_type", "record"], axis=1)
         if sent.duplicated().any():
@@ -165,6 +183,7 @@ class Delivery:
     Attributes:
         attempts: how often it was tried, successfully or not.
         last_error: why the last try failed; empty when none did.
+        shop: the shop it is for; empty: the ERP.
     """
 
     delivery_id: str
@@ -179,6 +198,7 @@ class Delivery:
     delivered_at: datetime | None
     attempts: int
     last_error: str
+    shop: str
     files: tuple[StoredFile, ...]
 
 

@@ -58,6 +58,7 @@ from passerelle.ledger.schema import (
     outcomes,
     records,
     runs,
+    sent_values,
 )
 from passerelle.ledger.schema import pickups as picked_up
 from passerelle.messages import code
@@ -67,6 +68,11 @@ _KEYS_AT_ONCE = 10_000
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def last_transfer(task: str, shop: str) -> str:
+    """Name the mark of when a task last transferred to a shop (CAT-2)."""
+    return f"{task}.last-transfer.{shop}"
 
 
 class Ledger:
@@ -364,8 +370,9 @@ class Ledger:
     def abandon(self, delivery_id: str, *, by: str) -> int:
         """Give up a delivery that can never arrive: its place is gone, or its files are.
 
-        What it carried counts as not exchanged (the ledger says of such a record what it said before this delivery),
-        accounts first given by its run as not given, and its effects are not done. Its run is failed.
+        What it carried counts as not exchanged (the ledger says of such a record or value what it said before this
+        delivery), accounts first given by its run as not given, and its effects are not done. Its run is failed; when
+        its task last transferred is forgotten, so that what has changed since is looked at again.
 
         Args:
             delivery_id: the delivery.
@@ -387,6 +394,9 @@ class Ledger:
             prepare.say_of_records(connection, run.number, delivery.number, "delivery-abandoned")
             count = self._forget(connection, records.c.delivery_number == delivery.number, "abandon", by)
             prepare.put_back_replaced(connection, delivery.number)
+            prepare.put_back_values(connection, delivery.number)
+            mark = last_transfer(run.task, delivery.shop)
+            connection.execute(sa.delete(marks).where(marks.c.profile == run.profile, marks.c.name == mark))
             connection.execute(sa.delete(accounts).where(accounts.c.run_number == run.number))
             _change(connection, deliveries, delivery.number, state="abandoned")
             message = code("delivery-abandoned").text("fr", value=delivery_id)
@@ -565,6 +575,24 @@ class Ledger:
         carrier["files"] = file.groupby("delivery_number")["name"].agg(", ".join).reindex(carrier.index, fill_value="")
         carried = carrier.astype("str").reindex(found.pop("delivery_number")).set_axis(found.index)
         return found.assign(delivery_id=carried["delivery_id"], files=carried["files"], run_id=carried["run_id"])
+
+    def sent_values(self, profile: str, shop: str, kind: str) -> pd.DataFrame:
+        """Give what a shop was last told and has acknowledged: the delivery has arrived (STK-8).
+
+        Columns (text): key, value; one row per article.
+        """
+        this = (sent_values.c.profile == profile, sent_values.c.shop == shop, sent_values.c.kind == kind)
+        waiting = sa.select(deliveries.c.number).where(deliveries.c.state == "prepared", deliveries.c.shop == shop)
+        is_waiting = sent_values.c.delivery_number.in_(waiting) & sent_values.c.delivery_number.is_not(None)
+        arrived = sa.select(sent_values.c.key, sent_values.c.value).where(*this, ~is_waiting)
+        before = sa.select(sent_values.c.key, sent_values.c.before.label("value")).where(
+            *this, is_waiting, sent_values.c.before.is_not(None)
+        )
+        with self._database.reading() as connection:
+            found = tables.select(connection, arrived)
+            if connection.scalar(sa.select(sa.exists(waiting))):
+                found = pd.concat([found, tables.select(connection, before)], ignore_index=True)
+        return found
 
     def exchanged_counts(self) -> pd.DataFrame:
         """Count what was exchanged: profile, record_type, records; one row per profile and type."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from passerelle.ledger import pickups, tables
 from passerelle.ledger.entries import Parcel, Prepared
 from passerelle.ledger.errors import AlreadyExchangedError, LedgerError, WrongStateError
-from passerelle.ledger.schema import accounts, deliveries, effects, files, outcomes, records, replaced
+from passerelle.ledger.schema import accounts, deliveries, effects, files, outcomes, records, replaced, sent_values
 from passerelle.messages import code
 
 _KEY = ["record_type", "record_key"]
@@ -41,6 +41,7 @@ def write(connection: sa.Connection, run_number: int, profile: str, prepared: Pr
         delivery_number = _write_parcel(connection, run_number, prepared.parcel, now)
         _write_records(connection, profile, prepared.records, delivery_number)
         say_of_records(connection, run_number, delivery_number, "exchanged")
+        _write_values(connection, profile, prepared.parcel.shop, prepared.values, delivery_number)
     _write_accounts(connection, run_number, profile, prepared.accounts)
     bound = {"run_number": run_number, "delivery_number": delivery_number, "state": "recorded"}
     tables.insert(connection, effects, prepared.effects, **bound)
@@ -108,6 +109,7 @@ def _write_parcel(connection: sa.Connection, run_number: int, parcel: Parcel, no
         "prepared_at": now,
         "attempts": 0,
         "last_error": "",
+        "shop": parcel.shop,
     }
     written = sa.insert(deliveries).values(delivery).returning(deliveries.c.number)
     number: int = connection.execute(written).scalar_one()
@@ -138,6 +140,24 @@ def _write_records(connection: sa.Connection, profile: str, sent: pd.DataFrame, 
     # In the order of the key the database fills its pages one after the other: several times faster.
     rows = sent.drop(columns="replaces").sort_values(_KEY)
     tables.insert(connection, records, rows, profile=profile, delivery_number=delivery_number)
+
+
+def _write_values(connection: sa.Connection, profile: str, shop: str, sent: pd.DataFrame, delivery_number: int) -> None:
+    """Remember what a shop is told, in the place of what it was told before."""
+    of_shop = (sent_values.c.profile == profile) & (sent_values.c.shop == shop)
+    this = of_shop & (sent_values.c.kind == sa.bindparam("old_kind")) & (sent_values.c.key == sa.bindparam("old_key"))
+    if connection.scalar(sa.select(sa.exists().where(of_shop))):
+        tables.execute(connection, sa.delete(sent_values).where(this), sent[["kind", "key"]].add_prefix("old_"))
+    rows = sent.assign(before=sent["before"].mask(sent["before"] == "")).sort_values(["kind", "key"])
+    tables.insert(connection, sent_values, rows, profile=profile, shop=shop, delivery_number=delivery_number)
+
+
+def put_back_values(connection: sa.Connection, delivery_number: int) -> None:
+    """Make the values that a delivery brought again what the shop had acknowledged before."""
+    by_this = sent_values.c.delivery_number == delivery_number
+    connection.execute(sa.delete(sent_values).where(by_this, sent_values.c.before.is_(None)))
+    back = {"value": sent_values.c.before, "before": None, "delivery_number": None}
+    connection.execute(sa.update(sent_values).where(by_this).values(back))
 
 
 def _write_accounts(connection: sa.Connection, run_number: int, profile: str, given: pd.DataFrame) -> None:

@@ -104,9 +104,10 @@ deliveries = sa.Table(
     sa.Column("delivered_at", Moment),
     sa.Column("attempts", sa.Integer, nullable=False),
     _text("last_error"),
+    sa.Column("shop", sa.Text, nullable=False, server_default=sa.text("''")),
     sa.Index(None, "state"),
 )
-"""Files sent as one unit to one place; a run prepares one at most."""
+"""Files sent as one unit to one place, the ERP's or a shop's; a run prepares one at most."""
 
 files = sa.Table(
     "files",
@@ -150,6 +151,23 @@ replaced = sa.Table(
     sa.Column("replaced_by", sa.ForeignKey(deliveries.c.number), nullable=False, index=True),
 )
 """What a record was when a delivery replaced it (ORD-61); it comes back when that delivery is abandoned."""
+
+sent_values = sa.Table(
+    "sent_values",
+    metadata,
+    sa.Column("profile", sa.Text, primary_key=True),
+    sa.Column("shop", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    _text("value"),
+    sa.Column("before", sa.Text),
+    sa.Column("delivery_number", sa.ForeignKey(deliveries.c.number), index=True),
+    sqlite_with_rowid=False,
+)
+"""What a shop was last sent of an article: only what differs goes again (STK-8).
+
+``value`` counts once its delivery has arrived; until then, and when it is abandoned, ``before`` does.
+"""
 
 accounts = sa.Table(
     "accounts",

@@ -16,13 +16,14 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange.lookups import special_articles
 from passerelle.exchange.mappings import ANY, IGNORE, MAPPINGS
-from passerelle.formats.errors import FormatError
+from passerelle.formats.errors import CriterionError, FormatError
 from passerelle.formats.notation import DescriptorError
 from passerelle.formats.reader import read
 from passerelle.formats.registry import Formats, UnknownFormatError, formats
 from passerelle.messages import system
 from passerelle.profile.loader import LoadedProfile, dotted, hint
 from passerelle.profile.positions import Key
+from passerelle.profile.settings import Profile
 from passerelle.profile.workbook import Mappings, read_mappings, shown_keys
 from passerelle.storage import secrets
 from passerelle.storage.errors import BadPlace
@@ -80,6 +81,7 @@ def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.Data
             *_unknown_accounts(loaded, rows, customers),
             *_prospects(loaded),
             *_places(loaded, secrets_file),
+            *_criteria(loaded),
         ]
     )
 
@@ -300,13 +302,7 @@ def _prospects(loaded: LoadedProfile) -> Outcomes:
 
 def _places(loaded: LoadedProfile, secrets_file: Path | None) -> Outcomes:
     """Say which places lack a secret, a folder or a file of this machine."""
-    profile = loaded.profile
-    places: list[tuple[Key, Place]] = []
-    for number, shop in enumerate(profile.shops):
-        places.append((("shops", number, "source", "place"), shop.source.place))
-        if shop.customers:
-            places.append((("shops", number, "customers", "place"), shop.customers.place))
-    for key, place in [*places, (("delivery", "place"), profile.delivery.place)]:
+    for key, place in _named_places(loaded.profile):
         for name in place.secret_names.values():
             try:
                 secrets.resolve(name, file=secrets_file)
@@ -322,7 +318,32 @@ def _places(loaded: LoadedProfile, secrets_file: Path | None) -> Outcomes:
                 yield _said(loaded, "check-file-missing", key, str(path))
 
 
-def _texts(error: FormatError | BadPlace | OSError) -> dict[str, str]:
+def _named_places(profile: Profile) -> Iterator[tuple[Key, Place]]:
+    for number, shop in enumerate(profile.shops):
+        yield ("shops", number, "source", "place"), shop.source.place
+        if shop.customers:
+            yield ("shops", number, "customers", "place"), shop.customers.place
+        if shop.delivery:
+            yield ("shops", number, "delivery", "place"), shop.delivery.place
+        if shop.stock and shop.stock.listing:
+            yield ("shops", number, "stock", "listing", "place"), shop.stock.listing.place
+    yield ("delivery", "place"), profile.delivery.place
+
+
+def _criteria(loaded: LoadedProfile) -> Outcomes:
+    """Say which conditions are none; whether the extract has their columns, the run tells."""
+    for number, shop in enumerate(loaded.profile.shops):
+        if shop.stock and shop.stock.criterion:
+            from passerelle.formats.criterion import Criterion  # noqa: PLC0415 - slow to load, and rarely there
+
+            try:
+                Criterion.read(shop.stock.criterion)
+            except CriterionError as error:
+                key = ("shops", number, "stock", "criterion")
+                yield _said(loaded, "check-criterion", key, shop.stock.criterion, **_texts(error))
+
+
+def _texts(error: FormatError | CriterionError | BadPlace | OSError) -> dict[str, str]:
     """Give what an error says and advises, in both languages."""
     if isinstance(error, OSError):
         return system.texts(error)

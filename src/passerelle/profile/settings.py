@@ -10,14 +10,29 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, GetJsonSchemaHandler, PlainValidator, SerializeAsAny, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    SerializeAsAny,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from passerelle.exchange.options import Currency, CustomerOptions, Options, OrderOptions, ProspectOptions
+from passerelle.exchange.options import (
+    Currency,
+    CustomerOptions,
+    Options,
+    OrderOptions,
+    ProspectOptions,
+    StockOptions,
+)
 from passerelle.messages import Language
 from passerelle.storage import place, places
 from passerelle.storage.errors import BadPlace
@@ -152,7 +167,14 @@ Schedule = Annotated[str, AfterValidator(_schedule)]
 class Extracts(Options):
     """Files that the ERP wrote for us."""
 
-    articles: ProfilePath = Field(description="Article extract, of the format `ebp/articles`.")
+    articles: ProfilePath = Field(
+        description="Article extract, of the format `ebp/articles`; for what goes to shops it is `ebp/catalogue`."
+    )
+    stock: ProfilePath | None = Field(
+        None,
+        description="Extract of the stock by depot, of the format `ebp/stock`. Without it the stock is that of the "
+        "article extract, of all depots together.",
+    )
     customers: ProfilePath | None = Field(
         None,
         description="Customer extract, of the format `ebp/customers_extract`. Without it, customers that the ERP "
@@ -172,6 +194,17 @@ class Extracts(Options):
     countries: ProfilePath | None = Field(None, description="Countries, `ebp/countries`; likewise.")
     customer_families: ProfilePath | None = Field(
         None, description="Customer families, `ebp/customer_families`; likewise."
+    )
+
+
+class ExtractLimits(Options):
+    """When an extract is not believed: what goes to shops would be wrong by it."""
+
+    max_age_hours: Annotated[int | None, Field(ge=1)] = Field(
+        48, description="An extract whose file is older than so many hours is refused; a nightly one may fail once."
+    )
+    max_drop_percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        20, description="An extract that has lost more than so much of the rows that it had last time is refused."
     )
 
 
@@ -211,6 +244,7 @@ class Erp(Options):
 
     kind: Literal["ebp"] = Field("ebp", description="Which ERP.")
     extracts: Extracts
+    limits: ExtractLimits = ExtractLimits()
     format_settings: dict[str, dict[str, Setting]] = Field(
         default_factory=dict,
         description="By format (as `ebp/customers`), other values of the settings that its descriptor declares.",
@@ -256,6 +290,48 @@ class Source(Options):
         return max(self.settled_seconds, 3) if self.after == "archive" else self.settled_seconds
 
 
+class Delivery(Options):
+    """Where files are delivered: `erpFiles.zip` to the ERP, or those of a shop."""
+
+    place: Place = Field(description="The place, as a URL or as a table.")
+    collision: Collision = Field(
+        "fail", description="What to do when a file of another content has the same name there."
+    )
+    read_back: bool = Field(
+        default=False,
+        description="Also read each file back before it gets its name, where the place computes no checksum.",
+    )
+    done_suffix: Annotated[str, AfterValidator(_suffix)] = Field(
+        "",
+        description="For a server that cannot rename: files go up under their names, and a file of this suffix beside "
+        "each says that it is whole.",
+        examples=[".done"],
+    )
+
+
+class Listing(Options):
+    """Where the shop's export of its own articles lies, by which it is told what it has."""
+
+    place: Place = Field(description="The place, as a URL or as a table.")
+    files: Annotated[tuple[str, ...], *Filled] = Field(
+        ("*",), description="Patterns of the names of the files that are read; they stay."
+    )
+
+
+class ShopStock(StockOptions):
+    """What a shop is told of the stock, and in which words."""
+
+    listing: Listing | None = Field(
+        None,
+        description="The shop's export of its own articles, by which references are compared. Shopify, BigCommerce "
+        "and Wix need it: it has their ids of what the ERP knows by its reference.",
+    )
+    format: str = Field("", description="Format of the file; empty: `<platform>/stock`.")
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
+    )
+
+
 class Shop(Options):
     """One shop."""
 
@@ -275,25 +351,14 @@ class Shop(Options):
         description="Likewise the exports of its customers and their addresses, which become prospects (CUS-6). Not of "
         "Wix, whose customers are not read.",
     )
+    delivery: Delivery | None = Field(None, description="Where what goes to the shop is delivered.")
+    stock: ShopStock | None = Field(None, description="What the shop is told of the stock (`stocks`).")
 
-
-class Delivery(Options):
-    """Where `erpFiles.zip` is delivered."""
-
-    place: Place = Field(description="The place, as a URL or as a table.")
-    collision: Collision = Field(
-        "fail", description="What to do when a file of another content has the same name there."
-    )
-    read_back: bool = Field(
-        default=False,
-        description="Also read each file back before it gets its name, where the place computes no checksum.",
-    )
-    done_suffix: Annotated[str, AfterValidator(_suffix)] = Field(
-        "",
-        description="For a server that cannot rename: files go up under their names, and a file of this suffix beside "
-        "each says that it is whole.",
-        examples=[".done"],
-    )
+    @model_validator(mode="after")
+    def _delivered(self) -> Self:
+        if self.stock and not self.delivery:
+            raise PydanticCustomError("profile-shop-without-place", "no place", {"at": ("delivery",)})
+        return self
 
 
 class Schedules(Options):
@@ -307,6 +372,7 @@ class Schedules(Options):
     quotes: Schedule = Field("", description="The same of `quotes`, which `orders` has too: only to be faster.")
     credit_notes: Schedule = Field("", description="The same of `credit-notes`; likewise.")
     prospects: Schedule = Field("", description="The same of `prospects`.")
+    stocks: Schedule = Field("", description="The same of `stocks`.")
 
 
 class Profile(Options):

@@ -5,13 +5,15 @@ Source: spec JOU-1, JOU-5, ORD-45; user-asks A5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from passerelle import money, outcome
 from passerelle.exchange.mappings import MAPPINGS
 from passerelle.exchange.orders import Exchange
 from passerelle.exchange.selection import Window
-from passerelle.messages import Language
+from passerelle.messages import Language, code
 from passerelle.model.customers import PROSPECT
 from passerelle.profile.settings import Profile
 from passerelle.run.summary import Balance, Rate, Reason, State, Summary
@@ -113,23 +115,36 @@ def _rates(exchange: Exchange) -> tuple[Rate, ...]:
     )
 
 
-def reasons(outcomes: pd.DataFrame, language: Language) -> tuple[Reason, ...]:
-    """Count the outcomes by code, refusals first, each with an example."""
-    rows = []
-    for (state, name), group in outcomes.groupby(["state", "code"], sort=False):
-        first = group.iloc[0].to_dict()
-        rows.append(
-            Reason(
-                state=str(state),
-                code=str(name),
-                count=int(group["record"].nunique()),
-                example=first["record"],
-                message=outcome.message(first, language),
-                todo=outcome.todo(first, language),
-            )
-        )
+def reasons(
+    outcomes: pd.DataFrame, language: Language, counted: Mapping[str, tuple[int, str]] | None = None
+) -> tuple[Reason, ...]:
+    """Count the outcomes by code, refusals first, each with an example.
+
+    Args:
+        outcomes: what was said.
+        language: of the messages.
+        counted: what holds for so many records that it is not said of each: by code, how many and one of them.
+    """
+    rows = [
+        _reason({"code": name, "record": example, "field": "", "value": "", "params": "{}"}, count, language)
+        for name, (count, example) in (counted or {}).items()
+        if count
+    ]
+    for _, group in outcomes.groupby(["state", "code"], sort=False):
+        rows.append(_reason(group.iloc[0].to_dict(), int(group["record"].nunique()), language))
     order = ["failed", "ignored", "succeeded"]
     return tuple(sorted(rows, key=lambda row: (order.index(row.state), row.code)))
+
+
+def _reason(first: dict[str, str], count: int, language: Language) -> Reason:
+    return Reason(
+        state=code(first["code"]).state,
+        code=first["code"],
+        count=count,
+        example=first["record"],
+        message=outcome.message(first, language),
+        todo=outcome.todo(first, language),
+    )
 
 
 def amount_text(value: int) -> str:

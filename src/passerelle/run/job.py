@@ -11,7 +11,7 @@ Source: design.md decisions 5 and 6; spec STO-4, STO-5, STO-6, REL-1, RUN-1, RUN
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date
@@ -27,8 +27,10 @@ from passerelle.ledger import outbox
 from passerelle.ledger.entries import Delivery, Parcel, Prepared
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import LoadedProfile, load
-from passerelle.profile.settings import Profile
+from passerelle.profile.settings import Delivery as Destination
+from passerelle.profile.settings import Profile, Shop
 from passerelle.run import folder, plans
+from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
 from passerelle.run.installation import Installation
@@ -40,7 +42,7 @@ from passerelle.storage.progress import Progress
 from passerelle.storage.publish import OutFile, publish
 
 LEASE = "to-erp"
-"""What a process holds while it works for a profile: its tasks number accounts and documents, one at a time."""
+"""What a process holds while it works for a profile's ERP: its tasks number accounts and documents, one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,15 @@ class Desk:
         return self.loaded.profile
 
     @property
+    def shop(self) -> Shop:
+        """The shop that something goes to.
+
+        Raises:
+            RunError: the profile has no such shop.
+        """
+        return _shop(self.profile, self.request.shop)
+
+    @property
     def formats(self) -> Formats:
         """The built-in and the profile's own descriptors."""
         return formats(self.profile.erp.formats_folder)
@@ -76,7 +87,7 @@ class Desk:
     @property
     def claims(self) -> bool:
         """Whether the run claims files, which are put away afterwards (STO-6)."""
-        return any(source.after != "keep" for _, source in sources(self.profile))
+        return not self.request.shop and any(source.after != "keep" for _, source in sources(self.profile))
 
     def intake(self, kind: Kind[Read], *, looks: bool = False) -> Intake[Read]:
         """Give the files of the profile's shops that hold one kind of records, for this run.
@@ -112,8 +123,8 @@ class Made(Protocol):
         """What was said of the records (``passerelle.outcome``)."""
 
     @property
-    def package(self) -> Package | None:
-        """What is delivered; ``None``: nothing is to be sent."""
+    def packages(self) -> Sequence[Package]:
+        """What is delivered, as one delivery; none: nothing is to be sent."""
 
     @property
     def days(self) -> Window:
@@ -137,8 +148,8 @@ class Made(Protocol):
         """Give what the ledger records, but for the parcel."""
 
     @property
-    def mark(self) -> tuple[str, str] | None:
-        """The ledger's mark that this run moves, and its new value."""
+    def marks(self) -> Mapping[str, str]:
+        """The ledger's marks that this run moves, and their new values."""
 
 
 class Task(Protocol):
@@ -191,7 +202,8 @@ def open_job(
         profile = loaded.profile
         works = not (request.plan or profile.paused)
         holder = request.run_id or f"passerelle run {task.name}"
-        with ledger.lease(profile.name, LEASE, holder) if works else nullcontext():
+        lease = f"to-shop {request.shop}" if request.shop else LEASE
+        with ledger.lease(profile.name, lease, holder) if works else nullcontext():
             said = plans.read(installation, request.apply) if request.apply else None
             if said:
                 request = plans.to_apply(request, said, profile.name, task.name, ledger)
@@ -244,10 +256,10 @@ class Job:
         """
         if not self.works:
             return []
-        waiting = [each for each in self._ledger.unfinished(self._profile.name) if each.run_id != self._request.run_id]
+        waiting = [delivery for delivery in self._unfinished() if delivery.run_id != self._request.run_id]
         for delivery in waiting:
             self._publish(delivery)
-        self._desk("").intake(ORDERS).put_away()
+        self._put_away()
         return [delivery.delivery_id for delivery in waiting]
 
     def prepare(self) -> Summary:
@@ -261,7 +273,8 @@ class Job:
                 nothing is sent.
         """
         if self._profile.paused:
-            return Summary(self._request.run_id, self._profile.name, self._profile.language, "paused")
+            named = (self._request.run_id, self._profile.name, self._profile.language)
+            return Summary(*named, "paused", shop=self._request.shop)
         if self._request.plan:
             made = self._task.make(self._desk(""))
             plan = made.plan
@@ -282,12 +295,22 @@ class Job:
         Raises:
             StorageError: the place does not take it; it stays prepared and the next run, or a retry, finishes it.
         """
-        for delivery in self._ledger.unfinished(self._profile.name):
+        for delivery in self._unfinished():
             if delivery.run_id == summary.run_id:
                 self._publish(delivery)
         if self.works:
-            self._desk("").intake(ORDERS).put_away()
+            self._put_away()
         return summary
+
+    def _unfinished(self) -> list[Delivery]:
+        """Give what still has to arrive where this run sends to: others may be sending elsewhere meanwhile."""
+        waiting = self._ledger.unfinished(self._profile.name)
+        return [delivery for delivery in waiting if delivery.shop == self._request.shop]
+
+    def _put_away(self) -> None:
+        """Put the exports away that were read for the ERP."""
+        if not self._request.shop:
+            self._desk("").intake(ORDERS).put_away()
 
     def _desk(self, run_id: str) -> Desk:
         today = self._installation.today(self._profile.time_zone)
@@ -300,24 +323,25 @@ class Job:
         made = self._task.make(desk)
         if self._said:
             self._check_same(self._said, made)
-        package = made.package
+        packages = made.packages
         home = self._installation.run_folder(desk.run_id)
         made = made.keep(home)
         reports = folder.write_reports(home, made.outcomes, made.reports)
-        parcel = self._parcel(desk, package)
+        parcel = self._parcel(desk, packages)
         summary = made.summary(desk.run_id, "delivered" if parcel else "nothing-to-do")
         paths = {name: str(path) for name, path in reports.items()}
-        if parcel and package:
+        if parcel:
             summary = replace(summary, delivery=parcel.files[0].name, place=parcel.place)
-            paths[package.name] = str(parcel.files[0].path)
+            stored = zip(packages, parcel.files, strict=True)
+            paths |= {package.name: str(file.path) for package, file in stored}
         if self._request.apply:
             paths |= plans.files(self._installation, self._request.apply)
         summary = replace(summary, plan=self._request.apply, files=paths)
         folder.write_summary(home, summary)
         entries = replace(made.entries(), outcomes=made.outcomes, parcel=parcel, counts=summary.counts)
         self._ledger.prepare(desk.run_id, entries)
-        if made.mark:
-            self._ledger.set_mark(self._profile.name, *made.mark)
+        for mark in made.marks.items():
+            self._ledger.set_mark(self._profile.name, *mark)
         return summary
 
     def _check_same(self, said: plans.SavedPlan, made: Made) -> None:
@@ -326,32 +350,46 @@ class Job:
 
     def _saved(self, made: Made, plan: pd.DataFrame) -> plans.SavedPlan:
         """Give what the task would do as it is kept."""
-        package = made.package
         return plans.SavedPlan(
             profile=self._profile.name,
             task=self._task.name,
             days=made.days,
             only_rejects=self._request.only_rejects,
-            files={package.name: sha256(package.data).hexdigest()} if package else {},
+            files={package.name: sha256(package.data).hexdigest() for package in made.packages},
             rows=plans.as_text(plan),
+            shop=self._request.shop,
+            full=self._request.full,
         )
 
-    def _parcel(self, desk: Desk, package: Package | None) -> Parcel | None:
-        """Put the file in the outbox."""
-        if package is None:
+    def _parcel(self, desk: Desk, packages: Sequence[Package]) -> Parcel | None:
+        """Put the files in the outbox."""
+        if not packages:
             return None
-        # The name there comes from profile, day and content: publishing twice is harmless. A reset may send the same
+        # The names there come from profile, day and content: publishing twice is harmless. A reset may send the same
         # content again, so that the delivery itself is named after its run.
-        kind = PurePath(package.name)
-        digest = sha256(package.data).hexdigest()[:8]
-        stem = f"{kind.stem}-{self._profile.name}-{desk.today:%Y%m%d}-{digest}"
-        name = f"{stem}{kind.suffix}"
-        delivery_id = outbox.delivery_id(desk.run_id, {name: package.data})
-        stored = outbox.store(
-            self._installation.outbox, delivery_id, name, package.data, record_count=package.record_count
+        owner = "-".join(filter(None, (self._profile.name, self._request.shop)))
+        names = [_name_there(package, owner, desk.today) for package in packages]
+        contents = {name: package.data for name, package in zip(names, packages, strict=True)}
+        delivery_id = outbox.delivery_id(desk.run_id, contents)
+        stored = tuple(
+            outbox.store(self._installation.outbox, delivery_id, name, package.data, record_count=package.record_count)
+            for name, package in zip(names, packages, strict=True)
         )
-        place = self._profile.delivery.place.name
-        return Parcel(delivery_id, place, manifest_name=f"{stem}.manifest.json", files=(stored,))
+        manifest = f"{PurePath(names[0]).stem}.manifest.json"
+        shop = self._request.shop
+        place = self._destination(shop).place.name
+        return Parcel(delivery_id, place, manifest_name=manifest, files=stored, shop=shop)
+
+    def _destination(self, shop: str) -> Destination:
+        """Give where files are delivered: the ERP's place, or a shop's.
+
+        Raises:
+            RunError: the profile has no place for the shop any more.
+        """
+        found = _shop(self._profile, shop).delivery if shop else self._profile.delivery
+        if found is None:
+            raise RunError("run-no-shop-place", is_usage=True, shop=shop)
+        return found
 
     def _publish(self, delivery: Delivery) -> None:
         """Publish a prepared delivery; publishing twice is harmless, its names and bytes are the same."""
@@ -359,15 +397,16 @@ class Job:
             for file in delivery.files:
                 outbox.read(file)
             files = [OutFile(file.name, file.path, file.size, file.sha256) for file in delivery.files]
-            with open_place(self._profile.delivery.place, base_folder=self._loaded.folder) as storage:
+            destination = self._destination(delivery.shop)
+            with open_place(destination.place, base_folder=self._loaded.folder) as storage:
                 publish(
                     storage,
                     files,
                     delivery.manifest_name,
                     folder=delivery.folder,
-                    collision=self._profile.delivery.collision,
-                    read_back=self._profile.delivery.read_back,
-                    done_suffix=self._profile.delivery.done_suffix,
+                    collision=destination.collision,
+                    read_back=destination.read_back,
+                    done_suffix=destination.done_suffix,
                     progress=self._progress,
                 )
         except Exception as error:
@@ -375,3 +414,16 @@ class Job:
             self._ledger.fail_run(delivery.run_id, str(error))
             raise
         self._ledger.delivered(delivery.delivery_id)
+
+
+def _name_there(package: Package, owner: str, today: date) -> str:
+    kind = PurePath(package.name)
+    return f"{kind.stem}-{owner}-{today:%Y%m%d}-{sha256(package.data).hexdigest()[:8]}{kind.suffix}"
+
+
+def _shop(profile: Profile, name: str) -> Shop:
+    for shop in profile.shops:
+        if shop.name == name:
+            return shop
+    known = ", ".join(shop.name for shop in profile.shops)
+    raise RunError("run-unknown-shop", is_usage=True, value=name, known=known)

@@ -170,10 +170,10 @@ class _Made:
         return self.files.exchange
 
     @property
-    def package(self) -> Package | None:
+    def packages(self) -> tuple[Package, ...]:
         if not self.files.files:
-            return None
-        return Package(ZIP_NAME, self.files.zipped(), len(self.exchange.documents))
+            return ()
+        return (Package(ZIP_NAME, self.files.zipped(), len(self.exchange.documents)),)
 
     @property
     def plan(self) -> pd.DataFrame:
@@ -184,14 +184,14 @@ class _Made:
         return _reports(self.exchange.reconciliation)
 
     @property
-    def mark(self) -> tuple[str, str] | None:
+    def marks(self) -> dict[str, str]:
         if self.task.scope != EVERYTHING or self.desk.request.only_rejects:
-            return None
+            return {}
         by_date = DATE_COLUMNS[self.desk.profile.orders.date]
         dates = [self.orders.set_index("order_key")[by_date], self.refunds.set_index("refund_key")["refunded_at"]]
         said = outcome.together([self.exchange.outcomes, self.files.outcomes])
         day = next_mark(pd.concat(dates), said, self.days, _last_import(self.desk), self.desk.today)
-        return (LAST_IMPORT, day.isoformat()) if day else None
+        return {LAST_IMPORT: day.isoformat()} if day else {}
 
     def summary(self, run_id: str, state: State) -> Summary:
         return summarised(

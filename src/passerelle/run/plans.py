@@ -33,6 +33,7 @@ JSON, CSV, WORKBOOK = "plan.json", "plan.csv", "plan.xlsx"
 ROWS_SHOWN = 20
 """Rows of a plan that a summary shows; the files have all."""
 _RECORDS_NAMED = 10
+_HEAD = ("profile", "task", "only_rejects", "files", "shop", "full")
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _WORDS: dict[Language, dict[str, str]] = {
     "fr": {
@@ -84,6 +85,8 @@ class SavedPlan:
         only_rejects: the run whose refused records alone are exchanged; empty: all records.
         files: SHA-256 of what would be delivered, by name.
         rows: ``PLAN``, all columns as text: amounts with two decimals, dates as ISO text.
+        shop: the shop that something goes to; empty: the ERP.
+        full: the shop is told everything.
     """
 
     profile: str
@@ -92,10 +95,12 @@ class SavedPlan:
     only_rejects: str
     files: dict[str, str]
     rows: pd.DataFrame
+    shop: str = ""
+    full: bool = False
 
     def to_json(self) -> str:
         """Give the plan as JSON; amounts are texts."""
-        head = {name: getattr(self, name) for name in ("profile", "task", "only_rejects", "files")}
+        head = {name: getattr(self, name) for name in _HEAD}
         days = {"first": self.days.first, "last": self.days.last, "is_unbounded": self.days.is_unbounded}
         rows = {"columns": PLAN.names, "rows": self.rows.to_numpy().tolist()}
         return json.dumps({**head, "days": days, **rows}, ensure_ascii=False, default=str)
@@ -106,7 +111,7 @@ class SavedPlan:
         data = json.loads(text)
         first, last = (date.fromisoformat(day) if (day := data["days"][end]) else None for end in ("first", "last"))
         return cls(
-            **{name: data[name] for name in ("profile", "task", "only_rejects", "files")},
+            **{name: data[name] for name in _HEAD},
             days=Window(first, last, data["days"]["is_unbounded"]),
             rows=pd.DataFrame(data["rows"], columns=data["columns"], dtype="str"),
         )
@@ -179,7 +184,9 @@ def to_apply(request: Request, saved: SavedPlan, profile: str, task: str, ledger
     if run and run.run_id != request.run_id and run.state != "prepared":
         raise RunError("run-plan-applied", is_usage=True, value=request.apply, run=run.run_id)
     run_id = run.run_id if run else request.run_id
-    return replace(request, run_id=run_id, window=saved.days, only_rejects=saved.only_rejects)
+    if saved.shop != request.shop:
+        raise RunError("run-plan-of-other-shop", is_usage=True, value=request.apply, shop=saved.shop)
+    return replace(request, run_id=run_id, window=saved.days, only_rejects=saved.only_rejects, full=saved.full)
 
 
 def check_same(plan_id: str, said: SavedPlan, now: SavedPlan) -> None:

@@ -113,8 +113,8 @@ class _Made:
     """What the ledger remembers of accounts."""
 
     @property
-    def package(self) -> Package | None:
-        return Package(ZIP_NAME, zipped(self.files), len(self.prospects.customers)) if self.files else None
+    def packages(self) -> tuple[Package, ...]:
+        return (Package(ZIP_NAME, zipped(self.files), len(self.prospects.customers)),) if self.files else ()
 
     @property
     def plan(self) -> pd.DataFrame:
@@ -127,8 +127,8 @@ class _Made:
         return {}
 
     @property
-    def mark(self) -> tuple[str, str] | None:
-        return None
+    def marks(self) -> dict[str, str]:
+        return {}
 
     @property
     def of_prospects(self) -> pd.DataFrame:

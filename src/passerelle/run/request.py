@@ -29,6 +29,8 @@ class Request:
         window: the days of that plan; ``None``: those asked for.
         only_rejects: the run whose refused records alone are exchanged, whatever their day; empty: all records.
         run_id: the run to go on with (a flow's retry); empty: a new one.
+        shop: the shop that something goes to; empty: the ERP.
+        full: tell the shop everything, whatever it has acknowledged (STK-8).
     """
 
     profile: str
@@ -40,6 +42,8 @@ class Request:
     run_id: str = ""
     apply: str = ""
     window: Window | None = None
+    shop: str = ""
+    full: bool = False
 
     @classmethod
     def asked(
@@ -91,5 +95,7 @@ class Request:
             "until": self.until,
             "only_rejects": self.only_rejects,
             "apply": self.apply,
+            "shop": self.shop,
+            "full": self.full or "",
         }
         return {name: str(value) for name, value in given.items() if value}

@@ -93,7 +93,7 @@ class Summary:
         run_id: the run.
         profile: its profile.
         state: what became of it.
-        read: orders read; ``written + failed + ignored`` is the same number.
+        read: orders, or articles, read; ``written + failed + ignored`` is the same number.
         unread_files: files that could not be read at all.
         documents: how many of each kind were written.
         balances: what became of the orders by currency, in number and in amount.
@@ -107,6 +107,7 @@ class Summary:
         new_values: by mapping, how many new values wait for the bookkeeper.
         earlier: deliveries of earlier runs that this one finished.
         period: the days exchanged, as text.
+        shop: the shop that something went to; empty: the ERP.
         plan: the plan that was made, or applied (PRE-1).
         planned: what that plan would do, counted.
         plan_rows: its first rows.
@@ -137,6 +138,7 @@ class Summary:
     files: dict[str, str] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
     period: str = ""
+    shop: str = ""
     plan: str = ""
     planned: tuple[PlannedCount, ...] = ()
     plan_rows: tuple[Planned, ...] = ()
@@ -263,7 +265,7 @@ def markdown(summary: Summary, *, values: bool = True) -> str:
     """
     words = _WORDS[summary.language]
     parts = [
-        [f"# {summary.profile} — {words[summary.state]}"],
+        [f"# {summary.profile}{summary.shop and f' → {summary.shop}'} — {words[summary.state]}"],
         [" ".join(filter(None, (words["run"], f"`{summary.run_id}`" if summary.run_id else "", summary.period)))],
         _table(words["counts"], [(summary.read, summary.written, summary.failed, summary.ignored)]),
         *_plan(summary, words, values=values),

@@ -1,0 +1,113 @@
+"""Which articles of the ERP a task takes to a shop, and which of them differ from what the shop was told.
+
+Source: spec CAT-2, CAT-5 (references), STK-8.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import texts
+from passerelle.exchange.options import ArticleFilter
+
+Mask = npt.NDArray[np.bool_]
+
+
+def left_out(
+    articles: pd.DataFrame, options: ArticleFilter, *, since: datetime | None, holds: Mask | None
+) -> dict[str, Mask]:
+    """Tell which articles a task leaves on purpose, by the code of the reason; each once (CAT-2).
+
+    Args:
+        articles: ``model.catalogue.CATALOGUE``.
+        options: the shop's filter.
+        since: when the task last transferred; ``None``: never.
+        holds: for which articles the shop's criterion is true; ``None``: it has none.
+    """
+    reasons: dict[str, Mask] = {}
+    if options.published_only:
+        reasons["article-not-on-web"] = ~articles["is_on_web"].to_numpy()
+    if holds is not None:
+        reasons["article-criterion"] = ~holds
+    if options.changed_only and since is not None:
+        reasons["article-not-changed"] = (articles["modified"] < since).to_numpy()
+    taken = np.ones(len(articles), bool)
+    for code, mask in reasons.items():
+        reasons[code] = mask & taken
+        taken &= ~mask
+    return reasons
+
+
+def last_changed(articles: pd.DataFrame, levels: pd.DataFrame) -> pd.Series:
+    """Give when each article or its stock was last changed; missing where that is not known of one of them.
+
+    Args:
+        articles: ``CATALOGUE``, each article once.
+        levels: ``DEPOT_STOCK``.
+    """
+    of_stock = levels.groupby("article", sort=False)["modified"].agg(["max", "size", "count"])
+    of_stock = of_stock.reindex(articles["article"]).reset_index(drop=True)
+    known = (of_stock["size"] == of_stock["count"]) & articles["modified"].notna()
+    return of_stock["max"].where(of_stock["max"] > articles["modified"], articles["modified"]).where(known)
+
+
+def twice(articles: pd.DataFrame) -> pd.DataFrame:
+    """Refuse references that stand on several rows: which of them is meant cannot be known.
+
+    Returns:
+        Outcomes by reference.
+    """
+    references = articles["article"]
+    doubled = references[references.duplicated(keep=False)].unique()
+    return outcome.said("article-twice", doubled, record_type="article", stage="select", value=doubled)
+
+
+def near_misses(references: pd.Series, known: pd.Series) -> pd.DataFrame:
+    """Refuse references that the shop only has in another case or with other blanks around: they must be exact (CAT-5).
+
+    Args:
+        references: those that the shop does not have.
+        known: those that it has.
+
+    Returns:
+        Outcomes by reference; the value is what the shop has.
+    """
+    likely = pd.Series(known.to_numpy(), _loose(known)).groupby(level=0).first()
+    near = likely.reindex(_loose(references))
+    found = near.notna().to_numpy()
+    return outcome.said(
+        "article-near-miss",
+        references[found],
+        record_type="article",
+        stage="select",
+        field=references[found],
+        value=near[found].astype("str").to_list(),
+    )
+
+
+def _loose(references: pd.Series) -> pd.Index:
+    return pd.Index(texts.replaced(references, r"^[\s\pZ]+|[\s\pZ]+$", "").str.casefold())
+
+
+def differing(values: pd.Series, acknowledged: pd.DataFrame, *, full: bool) -> pd.DataFrame:
+    """Give the values that differ from what the shop has acknowledged (STK-8).
+
+    Args:
+        values: by article, what the shop is to be told; texts.
+        acknowledged: ``key``, ``value``: what it was told.
+        full: give all of them, for a full resynchronisation.
+
+    Returns:
+        ``key``, ``value``, ``before`` (empty: never told), in the order given.
+    """
+    before = pd.Series("", values.index, dtype="str")
+    if len(acknowledged):
+        told = texts.places(values.index, acknowledged["key"])
+        before = pd.Series(acknowledged["value"].take(told).to_numpy(), values.index, dtype="str").mask(told < 0, "")
+    rows = pd.DataFrame({"key": values.index, "value": values.to_numpy(), "before": before.to_numpy()}).astype("str")
+    return rows if full else rows[rows["value"] != rows["before"]].reset_index(drop=True)

@@ -1,0 +1,217 @@
+"""The ERP's articles and stock as a task for a shop reads them: whole and fresh, or not at all.
+
+Source: spec EBP-10, CAT-2; user-asks 16 (a stale or shrunken extract overwrites the shop's stock).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import texts
+from passerelle.exchange.catalogue import Mask, twice
+from passerelle.exchange.options import ArticleFilter
+from passerelle.formats.descriptor import Descriptor, label_key
+from passerelle.formats.errors import CriterionError
+from passerelle.formats.reader import ReadTable, read
+from passerelle.ledger.ledger import last_transfer
+from passerelle.model.catalogue import CATALOGUE, DEPOT_STOCK
+from passerelle.model.table import Table
+from passerelle.profile.loader import hint
+from passerelle.run.errors import RunError
+from passerelle.run.job import Desk
+
+ARTICLES, STOCK = "ebp/catalogue", "ebp/stock"
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """An extract that may be believed.
+
+    Attributes:
+        file: its name.
+        table: what was read, columns of the model.
+        read: how it was read.
+        made_at: when the file was written.
+    """
+
+    file: str
+    table: pd.DataFrame
+    read: ReadTable
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Articles:
+    """The articles of the ERP, each once.
+
+    Attributes:
+        extract: the extract they are of.
+        table: ``CATALOGUE``, and the further columns asked for.
+        holds: for which of them the shop's criterion is true; ``None``: it has none.
+        outcomes: what was refused.
+    """
+
+    extract: Extract
+    table: pd.DataFrame
+    holds: Mask | None
+    outcomes: pd.DataFrame
+
+
+@dataclass(slots=True)
+class ErpCatalogue:
+    """The ERP's extracts, for one run of a task.
+
+    Attributes:
+        desk: the run's.
+        task: name of the task.
+        marks: what the ledger keeps of the extracts for the next run.
+    """
+
+    desk: Desk
+    task: str
+    marks: dict[str, str] = field(default_factory=dict)
+
+    def articles(self, options: ArticleFilter, needed: Collection[str], numbers: Collection[str] = ()) -> Articles:
+        """Read the articles.
+
+        Args:
+            options: the shop's filter.
+            needed: columns of ``CATALOGUE`` that the task cannot do without.
+            numbers: labels of further columns of the extract that are read as numbers.
+
+        Raises:
+            RunError: the extract is missing, empty, stale or shrunken, or lacks a column.
+            CriterionError: the shop's criterion cannot be used.
+            FormatError: the file is not of the format.
+        """
+        descriptor = self._format(ARTICLES).also(dict.fromkeys(numbers, "number"))
+        further = {label: descriptor.labelled(label).source for label in numbers}
+        wanted = {*needed, *further.values()} | ({"is_on_web"} if options.published_only else set())
+        sources = {"article", "label", "is_on_web", "active_state", "is_stocked", "modified", *wanted}
+        criterion = None
+        if options.criterion:
+            # sqlglot and DuckDB take half a second to load: only those pay who have a criterion.
+            from passerelle.formats.criterion import Criterion  # noqa: PLC0415
+
+            criterion = Criterion.read(options.criterion)
+            descriptor = criterion.extended(descriptor)
+            sources |= criterion.sources(descriptor)
+        path = self.desk.profile.erp.extracts.articles
+        extract = self._extract("articles", path, descriptor.only(sources), CATALOGUE, wanted)
+        for label, source in further.items():
+            extract.table[label] = extract.read.table[source]
+        holds = None
+        if criterion:
+            self._check_columns(options.criterion, criterion.columns(), descriptor, extract)
+            holds = criterion.holds(descriptor, extract.read.table)
+        doubled = twice(extract.table)
+        once = ~texts.among(extract.table["article"], doubled["record"]).to_numpy()
+        outcomes = outcome.together([extract.read.outcomes, doubled])
+        table = extract.table[once].reset_index(drop=True)
+        return Articles(extract, table, None if holds is None else holds[once], outcomes)
+
+    def stock(self, articles: Articles, needed: Collection[str]) -> tuple[Extract, pd.DataFrame]:
+        """Read the stock by depot; without such an extract it is the articles' own, in no depot.
+
+        Returns:
+            The extract of ``DEPOT_STOCK``, and outcomes of the articles some of whose stock could not be read: it must
+            not be sent.
+
+        Raises:
+            RunError, FormatError: as ``articles``; or rows have no article, so that nobody knows whose stock is wrong.
+        """
+        path = self.desk.profile.erp.extracts.stock
+        if path is None:
+            return replace(articles.extract, table=DEPOT_STOCK.conform(articles.table)), outcome.none()
+        descriptor = self._format(STOCK).only({"modified", *needed})
+        extract = self._extract("stock", path, descriptor, DEPOT_STOCK, needed)
+        return extract, self._doubtful(extract, descriptor, path)
+
+    def transferred(self, made_at: datetime) -> None:
+        """Have the ledger know how far this task has transferred: to what the extracts knew."""
+        local = made_at.astimezone(ZoneInfo(self.desk.profile.time_zone)).replace(tzinfo=None)
+        self.marks[last_transfer(self.task, self.desk.request.shop)] = local.isoformat(timespec="seconds")
+
+    def _format(self, name: str) -> Descriptor:
+        return self.desk.formats.get(name, self.desk.profile.erp.format_settings.get(name))
+
+    def since(self) -> datetime | None:
+        """Give when this task last transferred to the shop; ``None``: never, or all is asked for (CAT-2)."""
+        name = last_transfer(self.task, self.desk.request.shop)
+        mark = None if self.desk.request.full else self.desk.ledger.mark(self.desk.profile.name, name)
+        return datetime.fromisoformat(mark) if mark else None
+
+    def _extract(self, kind: str, path: Path, descriptor: Descriptor, model: Table, wanted: Collection[str]) -> Extract:
+        try:
+            made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise RunError("run-extract-missing", file=path) from None
+        limits = self.desk.profile.erp.limits
+        age = (self.desk.installation.clock() - made_at).total_seconds() / 3600
+        if limits.max_age_hours is not None and age > limits.max_age_hours:
+            raise RunError("run-extract-stale", file=path, hours=int(age), limit=limits.max_age_hours)
+        found = read(descriptor, data, name=path.name)
+        self._check_size(kind, path, found.rows)
+        lacking = [one.title for one in descriptor.fields if one.source in {*wanted} & {*found.absent}]
+        if lacking:
+            raise RunError("run-extract-lacks-column", is_usage=True, file=path, columns=", ".join(lacking))
+        # Nothing said of it, an article is kept in stock, and not published.
+        flags = {"is_stocked": True, "is_on_web": False}
+        table = found.table.assign(
+            **{name: found.table[name].fillna(flags[name]) for name in flags if name in found.table}
+        )
+        return Extract(path.name, model.conform(table), found, made_at)
+
+    def _check_size(self, kind: str, path: Path, rows: int) -> None:
+        """See that an extract has not lost rows since the last run.
+
+        Raises:
+            RunError: it has, more than the profile allows, or all of them.
+        """
+        mark = f"extract.{kind}.rows"
+        before = int(self.desk.ledger.mark(self.desk.profile.name, mark) or 0)
+        limit = self.desk.profile.erp.limits.max_drop_percent
+        if not rows:
+            raise RunError("run-extract-empty", file=path)
+        if rows * 100 < before * (100 - limit):
+            name = self.desk.profile.name
+            raise RunError("run-extract-shrunken", file=path, rows=rows, before=before, mark=mark, profile=name)
+        self.marks[mark] = str(rows)
+
+    def _doubtful(self, extract: Extract, descriptor: Descriptor, path: Path) -> pd.DataFrame:
+        """Refuse the articles of which a row could not be read; their sum would be wrong."""
+        lost = extract.read.rows - len(extract.table)
+        if not lost:
+            return outcome.none()
+        alone = replace(descriptor, fields=(descriptor.field("article"),))
+        named = read(alone, path.read_bytes(), name=path.name).table
+        wrong = named[~named["line"].isin(extract.read.table["line"])]
+        if len(wrong) < lost:
+            first = outcome.message(extract.read.outcomes.iloc[0].to_dict(), self.desk.profile.language)
+            raise RunError("run-extract-damaged", file=path, rows=lost - len(wrong), reason=first)
+        refused = outcome.said(
+            "stock-row-unreadable", wrong["article"].unique(), record_type="article", stage="read", value=path.name
+        )
+        return outcome.together([extract.read.outcomes, refused])
+
+    def _check_columns(self, text: str, columns: Collection[str], descriptor: Descriptor, extract: Extract) -> None:
+        """See that the extract has every column that a criterion names.
+
+        Raises:
+            CriterionError: it lacks one; with the nearest that it has.
+        """
+        there = [one for one in descriptor.fields if one.source not in extract.read.absent]
+        known = [*(one.title for one in there if one.title not in columns), *extract.read.unused]
+        labels = {label_key(label) for one in there for label in (one.title, *one.aliases)}
+        for column in columns:
+            if label_key(column) not in labels:
+                params = {"column": column, "file": extract.file, "known": ", ".join(known)}
+                raise CriterionError("criterion-unknown-column", text, **params, **hint(column, known))

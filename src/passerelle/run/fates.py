@@ -1,0 +1,55 @@
+"""What becomes of each article on its way to a shop, told by count where it is told of many.
+
+Source: spec 00-overview (outcome), CAT-2, CAT-5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from passerelle.exchange import texts
+from passerelle.exchange.catalogue import Mask, near_misses
+from passerelle.run.listing import Listed
+
+
+@dataclass(slots=True)
+class Fates:
+    """What becomes of each article of the ERP: it goes, is left on purpose, or is refused.
+
+    Attributes:
+        references: the articles, each once.
+        go: which of them go.
+        left: how many were left on purpose, by code, and one of them.
+        said: what was said of the refused ones.
+    """
+
+    references: pd.Series
+    go: Mask = field(init=False)
+    left: dict[str, tuple[int, str]] = field(default_factory=dict)
+    said: list[pd.DataFrame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.go = np.ones(len(self.references), bool)
+
+    def leave(self, code: str, which: Mask) -> None:
+        """Leave some of those that went so far."""
+        which = which & self.go
+        if which.any():
+            self.left[code] = (int(which.sum()), str(self.references.iloc[int(which.argmax())]))
+            self.go &= ~which
+
+    def refuse(self, outcomes: pd.DataFrame) -> None:
+        """Take note of outcomes, and refuse the articles that failed."""
+        self.said.append(outcomes)
+        failed = outcomes.loc[(outcomes["record_type"] == "article") & (outcomes["state"] == "failed"), "record"]
+        if len(failed):
+            self.go &= ~texts.among(self.references, failed).to_numpy()
+
+    def compare(self, listed: Listed) -> None:
+        """Refuse the articles that the shop has under nearly their reference, and leave those it does not have."""
+        self.refuse(listed.outcomes)
+        self.refuse(near_misses(self.references[self.go & ~listed.has(self.references)], listed.rows["article"]))
+        self.leave("article-not-in-shop", ~listed.has(self.references))

@@ -1,0 +1,81 @@
+"""What a shop has, by its own export: the references it knows, and its ids of what the ERP knows by its reference.
+
+Source: spec CAT-5, SHP-1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import texts
+from passerelle.exchange.catalogue import Mask
+from passerelle.formats.descriptor import Descriptor
+from passerelle.formats.reader import read
+from passerelle.model.catalogue import SHOP_STOCK
+from passerelle.profile.settings import Listing
+from passerelle.run.errors import RunError
+from passerelle.run.job import Desk
+from passerelle.storage.pickup import pick_up
+from passerelle.storage.places import open_place
+
+OWN = "shop_"
+"""Begins the columns that only the shop knows."""
+_KEPT = ("article", "location")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a shop has.
+
+    Attributes:
+        rows: of ``SHOP_STOCK``, the columns that come of the shop.
+        outcomes: rows that could not be read.
+    """
+
+    rows: pd.DataFrame
+    outcomes: pd.DataFrame
+
+    def has(self, references: pd.Series) -> Mask:
+        """Tell which references the shop has: exactly, case and blanks included (CAT-5)."""
+        there: Mask = texts.among(references, self.rows["article"]).to_numpy()
+        return there
+
+    def joined(self, stock: pd.DataFrame) -> pd.DataFrame:
+        """Give the shop's rows of some articles, in the order of these."""
+        return stock.merge(self.rows, on="article", how="inner", sort=False)
+
+
+def read_listing(desk: Desk, listing: Listing, descriptor: Descriptor, location: str) -> Listed:
+    """Read the export of a shop's own articles.
+
+    Args:
+        desk: the run's.
+        listing: where it lies.
+        descriptor: the format of what is written: the export has the same columns.
+        location: the only place of the shop whose rows count; empty: all.
+
+    Raises:
+        RunError: there is none, or nothing of this location in it.
+        StorageError: it cannot be fetched.
+        FormatError: a file is not of the format.
+    """
+    kept = tuple(one for one in descriptor.fields if one.source in _KEPT or one.source.startswith(OWN))
+    form = replace(descriptor, fields=kept, detect=True)
+    with TemporaryDirectory() as folder, open_place(listing.place, base_folder=desk.loaded.folder) as storage:
+        files = pick_up(storage, listing.files, Path(folder))
+        tables = [read(form, file.local.read_bytes(), name=file.path) for file in files]
+        where = storage.name
+    if not tables:
+        raise RunError("run-listing-missing", place=where)
+    rows = pd.concat([one.table for one in tables], ignore_index=True)
+    if location and "location" in {one.source for one in kept}:
+        rows = rows[rows["location"] == location]
+        if rows.empty:
+            raise RunError("run-location-unknown", is_usage=True, value=location, place=where)
+    names = [name for name in SHOP_STOCK.names if name in rows]
+    return Listed(rows[names].reset_index(drop=True), outcome.together(one.outcomes for one in tables))

@@ -1,0 +1,298 @@
+"""The task that tells a shop the ERP's stock: only what differs from what the shop was told.
+
+A run is of one shop: what stops one does not stop the others.
+
+Source: spec CAT-2, CAT-5, STK-1 to STK-8, SHP-1; design.md decision 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import texts
+from passerelle.exchange.catalogue import differing, last_changed
+from passerelle.exchange.catalogue import left_out as not_taken
+from passerelle.exchange.plan import left_out, together
+from passerelle.exchange.selection import Window
+from passerelle.exchange.stock import PARTS, shop_stock, stock_values, store_stock, unknown_depots
+from passerelle.formats.descriptor import Descriptor, Field
+from passerelle.formats.writer import Written, write
+from passerelle.ledger.entries import VALUES, Prepared
+from passerelle.profile.loader import LoadedProfile, load
+from passerelle.profile.settings import ShopStock
+from passerelle.run import plans
+from passerelle.run.counting import reasons
+from passerelle.run.erp_catalogue import Articles, ErpCatalogue
+from passerelle.run.errors import RunError
+from passerelle.run.fates import Fates
+from passerelle.run.installation import Installation
+from passerelle.run.job import Desk, Package
+from passerelle.run.listing import OWN, read_listing
+from passerelle.run.request import Request
+from passerelle.run.summary import State, Summary
+
+NAME = "stocks"
+STOCK, AVAILABILITY = "stock", "availability"
+"""The kinds of values that the ledger keeps of what a shop was told."""
+_AVAILABILITY_FORMAT = "shop/availability"
+_TOLD_BY = {"hide": "is_visible", "deactivate": "is_active"}
+"""The column of a shop's file that says what became of an article that is out of stock."""
+
+
+def requests(
+    installation: Installation, profile: str, shop: str = "", *, full: bool = False, plan: bool = False, apply: str = ""
+) -> list[Request]:
+    """Give what is asked of each shop that is told the stock: the one asked for, that of the plan to apply, or all.
+
+    Raises:
+        ProfileError: the profile cannot be used.
+        RunError: no shop is told the stock, the plan is unknown, or something is asked beside it.
+    """
+    if apply and (full or plan):
+        raise RunError("run-plan-alone", is_usage=True, value=apply)
+    if apply and not shop:
+        shop = plans.read(installation, apply).shop
+    loaded = load(profile, profiles_folder=installation.profiles)
+    return [Request(profile, plan=plan, apply=apply, shop=one, full=full) for one in stock_shops(loaded, shop)]
+
+
+def stock_shops(loaded: LoadedProfile, asked: str = "") -> list[str]:
+    """Give the shops that are told the stock: the one asked for, or all.
+
+    Raises:
+        RunError: none is.
+    """
+    shops = [shop.name for shop in loaded.profile.shops if shop.stock and asked in {"", shop.name}]
+    if not shops:
+        raise RunError("run-no-stock-shop", is_usage=True, value=asked or loaded.profile.name)
+    return shops
+
+
+@dataclass(frozen=True, slots=True)
+class StocksTask:
+    """The ERP's stock to a shop."""
+
+    name: str = NAME
+
+    def make(self, desk: Desk) -> _Made:
+        """Read the extracts, compute the shop's stock, write what differs.
+
+        Raises:
+            RunError: an extract cannot be believed, or an option cannot be met.
+            CriterionError: the shop's criterion cannot be used.
+            StorageError: the shop's listing could not be fetched.
+            FormatError: a file is not of its format.
+        """
+        stock_shops(desk.loaded, desk.shop.name)
+        options = desk.shop.stock or ShopStock()
+        descriptor = desk.formats.get(options.format or f"{desk.shop.platform}/stock", options.format_settings)
+        _check_target(descriptor, options)
+        erp = ErpCatalogue(desk, self.name)
+        articles, levels, doubtful = _read(erp, options)
+        listed = read_listing(desk, options.listing, descriptor, options.location) if options.listing else None
+        fates = Fates(articles.table["article"])
+        for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
+            fates.leave(code, mask)
+        fates.refuse(doubtful)
+        if listed:
+            fates.compare(listed)
+        if not options.depots:
+            fates.leave("stock-no-depot", fates.go)
+        table = articles.table[fates.go].reset_index(drop=True)
+        stock = shop_stock(table, levels, options)
+        changed = _changed(desk, STOCK, stock_values(stock))
+        fates.leave("stock-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
+        rows = stock[texts.among(stock["article"], changed["key"])].reset_index(drop=True)
+        rows = listed.joined(rows) if listed else rows.assign(location=options.location)
+        told = replace(descriptor, fields=tuple(one for one in descriptor.fields if _is_told(one, rows)))
+        written = write(told, rows, record_column="article", record_type="article")
+        fates.refuse(written.outcomes)
+        stores = _stores(desk, table, levels, options)
+        changed = changed[texts.among(changed["key"], fates.references[fates.go])]
+        made = _Made(
+            desk,
+            articles,
+            fates,
+            outcome.together([articles.outcomes, *fates.said]),
+            changed.reset_index(drop=True),
+            stores,
+            tuple(package for package in (_package(descriptor, written), stores.package) if package),
+            erp.marks,
+            len(outcome.refused(listed.outcomes)) if listed else 0,
+        )
+        made.check()
+        return made
+
+
+STOCKS = StocksTask()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """What the shop's stores are told (STK-7)."""
+
+    changed: pd.DataFrame
+    package: Package | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a run made of what it read (``job.Made``).
+
+    Attributes:
+        changed: ``key``, ``value``, ``before``: what the shop is told, and what it was told.
+        unlisted: rows of the shop's listing that could not be read.
+    """
+
+    desk: Desk
+    articles: Articles
+    fates: Fates
+    outcomes: pd.DataFrame
+    changed: pd.DataFrame
+    stores: _Stores
+    packages: tuple[Package, ...]
+    marks: dict[str, str]
+    unlisted: int
+
+    @property
+    def reports(self) -> dict[str, pd.DataFrame]:
+        """The changes: article, label, what the shop was told, what it is told."""
+        articles = self.articles.table
+        labels = articles.loc[texts.among(articles["article"], self.changed["key"]), "label"].to_numpy()
+        table = pd.DataFrame({"article": self.changed["key"], "label": labels})
+        return {"changes.csv": table.assign(before=self.changed["before"], after=self.changed["value"])}
+
+    @property
+    def _read(self) -> int:
+        return self.articles.extract.read.rows
+
+    @property
+    def _ignored(self) -> int:
+        return sum(count for count, _ in self.fates.left.values())
+
+    @property
+    def _failed(self) -> int:
+        """Count the articles that were refused: unreadable, several times there, or told of in the outcomes."""
+        extract = self.articles.extract
+        not_read, doubled = self._read - len(extract.table), len(extract.table) - len(self.articles.table)
+        said = self.outcomes[self.outcomes["record_type"] == "article"]
+        return not_read + doubled + int(texts.among(self.fates.references, outcome.refused(said)).sum())
+
+    def check(self) -> None:
+        """See that every article read goes, was left on purpose, or has an outcome.
+
+        Raises:
+            RunError: one has none. That is our fault, and nothing is sent.
+        """
+        read, written, failed, ignored = self._read, len(self.changed), self._failed, self._ignored
+        if read != written + failed + ignored:
+            raise RunError("run-articles-lost", read=read, written=written, failed=failed, ignored=ignored)
+
+    def summary(self, run_id: str, state: State) -> Summary:
+        """Count what became of the articles."""
+        profile = self.desk.profile
+        return Summary(
+            run_id=run_id,
+            profile=profile.name,
+            language=profile.language,
+            state=state,
+            read=self._read,
+            written=len(self.changed),
+            failed=self._failed,
+            ignored=self._ignored,
+            unread_files=self.unlisted,
+            reasons=reasons(self.outcomes, profile.language, self.fates.left),
+            shop=self.desk.shop.name,
+        )
+
+    @property
+    def days(self) -> Window:
+        """No days: the stock is that of now."""
+        return Window()
+
+    @property
+    def plan(self) -> pd.DataFrame:
+        """What the shop would be told, and what it was told."""
+        told = [self.changed.assign(field=STOCK), self.stores.changed.assign(field=AVAILABILITY)]
+        rows = pd.concat(told, ignore_index=True).rename(columns={"key": "record", "before": "old", "value": "new"})
+        return together(
+            [rows.assign(record_type="article", action="update", direction="update-shop"), left_out(self.outcomes)]
+        )
+
+    def keep(self, home: Path) -> Self:  # noqa: ARG002 - nothing more is kept
+        """Keep nothing more."""
+        return self
+
+    def entries(self) -> Prepared:
+        """Give the values that the shop is told."""
+        kinds = {STOCK: self.changed, AVAILABILITY: self.stores.changed}
+        values = pd.concat([rows.assign(kind=kind) for kind, rows in kinds.items()], ignore_index=True)
+        return Prepared(values=VALUES.conform(values))
+
+
+def _read(erp: ErpCatalogue, options: ShopStock) -> tuple[Articles, pd.DataFrame, pd.DataFrame]:
+    """Read the articles, their stock by depot, and say of which articles the stock is not known."""
+    columns = set(PARTS[options.kind])
+    by_depot = erp.desk.profile.erp.extracts.stock is not None
+    needed = set() if by_depot else columns
+    if options.out_of_stock == "deactivate":
+        needed |= {"is_on_web", "active_state"}
+    safety = [options.safety_column] if options.safety_column else []
+    articles = erp.articles(options, needed, safety)
+    levels, doubtful = erp.stock(articles, columns)
+    unknown = unknown_depots(levels.table, options)
+    if by_depot and unknown:
+        known = ", ".join(sorted(levels.table["depot"].unique()))
+        raise RunError("run-unknown-depot", is_usage=True, value=", ".join(unknown), known=known)
+    if safety:
+        articles.table["safety_stock"] = articles.table[options.safety_column]
+    if options.changed_only:
+        articles.table["modified"] = last_changed(articles.table, levels.table)
+    erp.transferred(min(articles.extract.made_at, levels.made_at))
+    return articles, levels.table, doubtful
+
+
+def _check_target(descriptor: Descriptor, options: ShopStock) -> None:
+    """See that the shop's file can say what the options want of it.
+
+    Raises:
+        RunError: it cannot, or lacks what only the shop knows.
+    """
+    sources = {one.source: one for one in descriptor.fields}
+    column = _TOLD_BY.get(options.out_of_stock)
+    if column and column not in sources:
+        raise RunError("run-target-lacks", is_usage=True, value=options.out_of_stock, format=descriptor.name)
+    if "location" in sources and not options.location:
+        raise RunError("run-location-not-set", is_usage=True, format=descriptor.name)
+    if not options.listing and any(one.required for name, one in sources.items() if name.startswith(OWN)):
+        raise RunError("run-listing-not-set", is_usage=True, format=descriptor.name)
+
+
+def _changed(desk: Desk, kind: str, values: pd.Series) -> pd.DataFrame:
+    known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, kind)
+    return differing(values, known, full=desk.request.full)
+
+
+def _is_told(one: Field, rows: pd.DataFrame) -> bool:
+    """Tell whether the file has a column: an empty one would empty what the shop has there."""
+    return one.constant is not None or one.source in rows
+
+
+def _package(descriptor: Descriptor, written: Written) -> Package | None:
+    return Package(descriptor.path, written.data, written.rows) if written.rows else None
+
+
+def _stores(desk: Desk, articles: pd.DataFrame, levels: pd.DataFrame, options: ShopStock) -> _Stores:
+    if not options.stores:
+        return _Stores(VALUES.empty(), None)
+    stores = store_stock(articles, levels, options)
+    keys = texts.side_by_side(stores[["store", "article"]], "/")
+    changed = _changed(desk, AVAILABILITY, stores["availability"].set_axis(pd.Index(keys)))
+    descriptor = desk.formats.get(_AVAILABILITY_FORMAT)
+    written = write(descriptor, stores[texts.among(keys, changed["key"])], record_type="article")
+    return _Stores(changed, _package(descriptor, written))
