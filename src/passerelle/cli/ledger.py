@@ -204,16 +204,16 @@ def reset(
             is_all = [key.upper() for key in asked] == ["ALL"]
             never = [] if is_all else [key for key in asked if key not in known]
             if never:
-                typer.echo(_said("never", orders=", ".join(never), profile=profile), err=True)
+                typer.echo(_text("never", orders=", ".join(never), profile=profile), err=True)
             count = len(known) if is_all else len(asked) - len(never)
             if not count:
-                typer.echo(_said("nothing-to-reset", profile=profile), err=True)
+                typer.echo(_text("nothing-to-reset", profile=profile), err=True)
                 raise typer.Exit(FAILED)
             if not yes:
                 shown = "ALL" if is_all else ", ".join(key for key in asked if key in known)
-                confirm(_said(f"reset-{record_type}?", count=count, orders=shown, profile=profile))
+                confirm(_text(f"reset-{record_type}?", count=count, orders=shown, profile=profile))
             count = ledger.forget(profile, record_type, None if is_all else asked, by=getpass.getuser())
-        typer.echo(_said(f"reset-{record_type}", count=count, profile=profile))
+        typer.echo(_text(f"reset-{record_type}", count=count, profile=profile))
 
 
 _SAID: dict[str, dict[Language, str]] = {
@@ -250,7 +250,7 @@ _SAID: dict[str, dict[Language, str]] = {
 }
 
 
-def _said(name: str, **parameters: object) -> str:
+def _text(name: str, **parameters: object) -> str:
     return _SAID[name][language()].format(**parameters)
 
 
