@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import errno
 
-from passerelle.messages import Language, codes
+from passerelle.messages import Language, code
 
-_SAME = {"EPERM": "EACCES"}
+_CODES = {
+    errno.ENOENT: "system-enoent",
+    errno.EACCES: "system-eacces",
+    errno.EISDIR: "system-eisdir",
+    errno.ENOTDIR: "system-enotdir",
+    errno.ENAMETOOLONG: "system-enametoolong",
+    errno.ENOSPC: "system-enospc",
+    errno.EROFS: "system-erofs",
+    errno.EPERM: "system-eacces",
+}
 
 
 def texts(error: OSError, file: object = None) -> dict[str, str]:
@@ -16,14 +25,13 @@ def texts(error: OSError, file: object = None) -> dict[str, str]:
         error: the error.
         file: what it was about, where the error does not name it as users do.
     """
-    name = errno.errorcode.get(error.errno or 0, "")
-    code = codes().get(f"system-{_SAME.get(name, name).lower()}", codes()["system-other"])
+    declared = code(_CODES.get(error.errno or 0, "system-other"))
     params = {"file": file or error.filename or "?", "reason": error.strerror or str(error) or type(error).__name__}
     return {
-        "reason_fr": code.text("fr", **params),
-        "reason_en": code.text("en", **params),
-        "todo_fr": code.todo("fr", **params),
-        "todo_en": code.todo("en", **params),
+        "reason_fr": declared.text("fr", **params),
+        "reason_en": declared.text("en", **params),
+        "todo_fr": declared.todo("fr", **params),
+        "todo_en": declared.todo("en", **params),
     }
 
 
