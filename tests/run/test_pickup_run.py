@@ -157,6 +157,24 @@ def test_sto_6_of_files_that_give_an_order_differently_the_newest_counts(tmp_pat
     assert (said[said["code"] == "exchanged"]["record"].value_counts() == 1).all()
 
 
+def test_sto_6_rel_1_the_refunds_of_a_missed_night_do_not_hold_its_orders_back(tmp_path, samples):
+    """Each night's refunds stand in a file of their own, which names orders and gives none."""
+    at, place = archiving(tmp_path)
+    refund = {"id": 9, "amount": "1.00", "reason": "", "line_items": []}
+    refunds = json.dumps({key(samples, 0).partition("/")[2]: [refund]}).encode()
+    with_refund = {"refunds": [{"id": 9, "reason": "", "total": "-1.00"}]}
+    for night, status in ((0, "completed"), (60, "refunded")):
+        leave(
+            place, f"orders-{night}.json", orders(samples, 0, 1, status=status, **with_refund), at=1_790_000_000 + night
+        )
+        leave(place, f"refunds-{night}.json", refunds, at=1_790_000_000 + night)
+    leave(place, "orders-60-again.json", orders(samples, 0, status="refunded", **with_refund), at=1_790_000_060)
+    summary = run(at)
+    assert (summary.read, summary.written, summary.failed) == (2, 2, 0)
+    assert {state for _, state in states(at)} == {"moved"}
+    assert len(states(at)) == 5
+
+
 def test_sto_6_ord_8_without_a_newest_file_an_order_given_differently_stays_refused(tmp_path, samples):
     at, place = archiving(tmp_path)
     leave(place, "a.json", orders(samples, 0, 1, status="completed"))

@@ -222,16 +222,19 @@ class Intake(Generic[Read]):
         """
         read = self._kind.read(shop, self._loaded, files)
         left = set(read.outcomes.loc[read.outcomes["code"].isin(_CONFLICTING), "record"])
-        if not left or len({file.modified_utc for file in files} - {None}) < len(files):
+        if not left:
             return read
-        with_records = [file for file in files if self._keys(self._kind.read(shop, self._loaded, [file]))]
+        with_records = [file for file in files if self._given(self._kind.read(shop, self._loaded, [file]))]
+        if any(file.modified_utc is None for file in with_records):
+            return read
         others: list[PickedFile] = [file for file in files if file not in with_records]
         parts: list[Read] = []
-        for file in sorted(with_records, key=lambda file: str(file.modified_utc), reverse=True):
-            version = self._kind.read(shop, self._loaded, [*others, file])
+        newest_first = sorted(with_records, key=_modified, reverse=True)
+        for _, of_one_time in groupby(newest_first, _modified):
+            version = self._kind.read(shop, self._loaded, [*others, *of_one_time])
             found = left & set(version.keys)
             parts.append(self._only(version, found))
-            left -= self._keys(version)
+            left -= self._given(version)
         settled = {key for part in parts for key in part.keys}
         said = read.outcomes[~(self._of_kind(read.outcomes) & read.outcomes["record"].isin(settled))]
         parts.append(replace(read, outcomes=said))
@@ -243,6 +246,11 @@ class Intake(Generic[Read]):
     def _keys(self, read: Read) -> set[str]:
         """Give the keys of all records that were read, the refused ones too."""
         return {*read.keys, *read.outcomes.loc[self._of_kind(read.outcomes), "record"]}
+
+    def _given(self, read: Read) -> set[str]:
+        """Give the keys of the records that files hold, in whatever state: not those that a refund alone names."""
+        named = read.outcomes[read.outcomes["code"] == "export-order-missing"]
+        return self._keys(replace(read, outcomes=read.outcomes.drop(named.index)))
 
     def _only(self, read: Read, keys: set[str]) -> Read:
         """Keep some of the records, and what was said of them alone."""
@@ -285,6 +293,10 @@ def open_orders(outcomes: pd.DataFrame, profile: Profile, ledger: Ledger, today:
     still |= set(outcomes.loc[waiting & (outcomes["record_type"] == "order"), "record"])
     refused = outcomes[waiting & (outcomes["record_type"] == "refund")]
     return still | {record.rpartition("/")[0] for record in refused["record"]}  # a refund's key begins with its order's
+
+
+def _modified(file: PickedFile) -> str:
+    return str(file.modified_utc)
 
 
 def _unreadable(outcomes: pd.DataFrame) -> set[str]:
