@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -23,6 +24,7 @@ from exchange_given import (
 from passerelle.exchange import selection
 from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.selection import Window, content_hashes, outside, window
+from passerelle.model.orders import join_orders
 from passerelle.outcome import message
 
 STATUSES = [
@@ -177,6 +179,16 @@ def sent(*orders):
     """Give what the ledger knows after the orders were exchanged."""
     hashes = content_hashes(sales(*orders))
     return exchanged_before(*[(key, value, "FA0012", "erpFiles-7.zip") for key, value in hashes.items()])
+
+
+def test_ord_81_rel_1_the_content_of_several_files_together_even_where_nothing_is_left_of_them():
+    other = order("2", line("B", 1, excl="3.00"))
+    both = join_orders([sales(SOLD), sales(other)])
+    assert content_hashes(both).to_dict() == content_hashes(sales(SOLD, other)).to_dict()
+    # As readers leave a column of which no row is kept: without a single chunk.
+    key = ("boutique/" + both.orders["customer_key"])[[False, False]]
+    nothing = both.only(set())
+    assert content_hashes(replace(nothing, orders=nothing.orders.assign(customer_key=key))).to_dict() == {}
 
 
 def met_again(changed, before=SOLD):

@@ -196,8 +196,7 @@ def beyond_limits(orders: pd.DataFrame, days: Window, today: date, options: Orde
 
 def content_hashes(sales: SalesOrders) -> pd.Series:
     """Give the SHA-256 of each order's content, by order key (ORD-81); the order of the rows does not count."""
-    keys = []
-    contents = []
+    parts = []
     for name, columns in _CONTENT.items():
         table = getattr(sales, name)
         cells = [
@@ -205,9 +204,10 @@ def content_hashes(sales: SalesOrders) -> pd.Series:
             for column in columns
         ]
         title, separator = (pa.scalar(text, pa.large_string()) for text in (name, "\x1f"))
-        keys.append(pa.array(table["order_key"], pa.large_string()))
-        contents.append(pc.binary_join_element_wise(title, *cells, separator))
-    rows = pa.table({"order_key": pa.chunked_array(keys), "content": pa.chunked_array(contents)})
+        keys = pa.array(table["order_key"], pa.large_string())
+        content = pc.binary_join_element_wise(title, *cells, separator)
+        parts.append(pa.table({"order_key": keys, "content": content}))
+    rows = pa.concat_tables(parts)
     rows = rows.sort_by([("order_key", "ascending"), ("content", "ascending")]).to_pandas()
     whole = texts.by_group(rows["content"], rows["order_key"], "\x1e")
     encoded = pc.cast(pa.array(whole, pa.large_string()), pa.large_binary()).to_pylist()
