@@ -230,8 +230,9 @@ class Intake(Generic[Read]):
         others: list[PickedFile] = [file for file in files if file not in with_records]
         parts: list[Read] = []
         newest_first = sorted(with_records, key=_modified, reverse=True)
-        for _, of_one_time in groupby(newest_first, _modified):
-            version = self._kind.read(shop, self._loaded, [*others, *of_one_time])
+        by_time: list[list[PickedFile]] = [list(together) for _, together in groupby(newest_first, _modified)]
+        for of_one_time in by_time:
+            version = self._kind.read(shop, self._loaded, others + of_one_time)
             found = left & set(version.keys)
             parts.append(self._only(version, found))
             left -= self._given(version)
@@ -248,9 +249,9 @@ class Intake(Generic[Read]):
         return {*read.keys, *read.outcomes.loc[self._of_kind(read.outcomes), "record"]}
 
     def _given(self, read: Read) -> set[str]:
-        """Give the keys of the records that files hold, in whatever state: not those that a refund alone names."""
-        named = read.outcomes[read.outcomes["code"] == "export-order-missing"]
-        return self._keys(replace(read, outcomes=read.outcomes.drop(named.index)))
+        """Give the keys of the records that files hold, in whatever state: not those that only something else names."""
+        held: pd.Series = self._of_kind(read.outcomes) & (read.outcomes["code"] != "export-order-missing")
+        return {*read.keys, *read.outcomes.loc[held, "record"]}
 
     def _only(self, read: Read, keys: set[str]) -> Read:
         """Keep some of the records, and what was said of them alone."""
