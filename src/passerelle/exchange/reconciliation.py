@@ -96,12 +96,13 @@ def reconcile(
 
 def _parts(documents: pd.DataFrame, shop_amounts: pd.DataFrame, breakdown: pd.DataFrame) -> pd.DataFrame:
     """Compare by document and VAT rate, in the order of the documents' keys."""
-    shop = shop_amounts.assign(
+    by = ["order_key", "tax_rate"]
+    shop = shop_amounts[by].assign(
         shop_base=shop_amounts["amount_excl"], shop_tax=shop_amounts["amount_incl"] - shop_amounts["amount_excl"]
     )
-    files = breakdown.rename(columns={"base": "file_base", "tax": "file_tax"})
-    rows = pd.concat([shop, files], ignore_index=True)[["order_key", "tax_rate", *_PARTS]]
-    in_order = documents.sort_values("document_key", ignore_index=True)
+    files = breakdown[[*by, "base", "tax"]].rename(columns={"base": "file_base", "tax": "file_tax"})
+    rows = pd.concat([shop, files], ignore_index=True)
+    in_order = documents[["document_key", "document_kind", "currency"]].sort_values("document_key", ignore_index=True)
     place = texts.places(rows["order_key"], in_order["document_key"])
     own = rows.assign(place=place)[place >= 0].fillna(dict.fromkeys(_PARTS, 0)).astype(dict.fromkeys(_PARTS, "int64"))
     summed = own.groupby(["place", "tax_rate"], as_index=False)[_PARTS].sum()

@@ -83,6 +83,7 @@ class OrdersTask:
             raise ProfileError(wrong_mappings, profile.language)
         intake = desk.intake(exports.ORDERS)
         sales = intake.read_shops()
+        pa.default_memory_pool().release_unused()  # Arrow would keep what the files' cells took
         known = [ledger.exchanged(profile.name, record_type) for record_type in _RECORD_TYPES]
         exchanged = pd.concat(known, ignore_index=True).rename(columns={"files": "file_name"})
         accounts = ledger.accounts(profile.name)[list(ACCOUNT_COLUMNS)]
