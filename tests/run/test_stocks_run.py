@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from datetime import timedelta
 
 import openpyxl
@@ -90,6 +91,20 @@ def test_stk_8_what_never_arrived_is_not_taken_for_known(tmp_path):
     # Taken again only when it has changed since the extract that was transferred.
     assert codes(run(at)) == {"article-not-changed": 2}
     assert codes(run(at, full=True)) == {}
+
+
+def test_stk_8_a_value_that_comes_back_on_the_same_day_is_sent_again_and_names_are_in_the_order_of_time(tmp_path):
+    """Whoever reads the folder takes the files and leaves the manifests: the third file is the first one again."""
+    at = shops(tmp_path, ("a", "woocommerce", ""))
+    found, names = [], []
+    for minute, count in enumerate((4, 5, 4)):
+        extracts(at, {"A1": count})
+        run(replace(at, clock=lambda minute=minute: NOW + timedelta(minutes=minute)))
+        names += [file.name for file in (home(at) / "out-a").glob("stock*.csv")]
+        found.append(quantities(at))
+    assert found == [{"A1": "4"}, {"A1": "5"}, {"A1": "4"}]
+    assert names == sorted(names)
+    assert names[0].startswith("stock-test-a-20261121T023000-")
 
 
 def test_stk_8_two_shops_have_each_their_own_state_and_place(tmp_path):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date
 from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import Protocol, Self
@@ -367,8 +367,7 @@ class Job:
             return None
         # The names there come from profile, day and content: publishing twice is harmless. A reset may send the same
         # content again, so that the delivery itself is named after its run.
-        owner = "-".join(filter(None, (self._profile.name, self._request.shop)))
-        names = [_name_there(package, owner, desk.today) for package in packages]
+        names = [self._name_there(package, desk) for package in packages]
         contents = {name: package.data for name, package in zip(names, packages, strict=True)}
         delivery_id = outbox.delivery_id(desk.run_id, contents)
         stored = tuple(
@@ -379,6 +378,17 @@ class Job:
         shop = self._request.shop
         place = self._destination(shop).place.name
         return Parcel(delivery_id, place, manifest_name=manifest, files=stored, shop=shop)
+
+    def _name_there(self, package: Package, desk: Desk) -> str:
+        """Name a file where it is delivered.
+
+        A shop may be told the same twice a day, with something else between: its files are named after their run too,
+        and in the order of time.
+        """
+        kind, shop = PurePath(package.name), self._request.shop
+        when = f"{self._installation.clock().astimezone(UTC):%Y%m%dT%H%M%S}" if shop else f"{desk.today:%Y%m%d}"
+        digest = sha256((desk.run_id.encode() if shop else b"") + package.data).hexdigest()[:8]
+        return "-".join(filter(None, (kind.stem, self._profile.name, shop, when, digest))) + kind.suffix
 
     def _destination(self, shop: str) -> Destination:
         """Give where files are delivered: the ERP's place, or a shop's.
@@ -414,11 +424,6 @@ class Job:
             self._ledger.fail_run(delivery.run_id, str(error))
             raise
         self._ledger.delivered(delivery.delivery_id)
-
-
-def _name_there(package: Package, owner: str, today: date) -> str:
-    kind = PurePath(package.name)
-    return f"{kind.stem}-{owner}-{today:%Y%m%d}-{sha256(package.data).hexdigest()[:8]}{kind.suffix}"
 
 
 def _shop(profile: Profile, name: str) -> Shop:
