@@ -1,6 +1,6 @@
-"""The flows that make ERP documents of what shops sold: ``orders``, and ``quotes`` and ``credit-notes`` alone.
+"""The flows of what shops sold, for the ERP: ``orders``; ``quotes``, ``credit-notes`` and ``settlements`` alone.
 
-Source: spec RUN-1, ORD-60, ORD-61.
+Source: spec RUN-1, ORD-50, ORD-60, ORD-61.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 
 from passerelle.exchange.options import Period
 from passerelle.flows import shell
-from passerelle.run.orders import CREDIT_NOTES, ORDERS, QUOTES, OrdersTask
+from passerelle.run.orders import CREDIT_NOTES, ORDERS, QUOTES, SETTLEMENTS, OrdersTask
 from passerelle.run.request import Request
 
 _PARAMETERS = """
@@ -54,3 +54,4 @@ def _flow_of(task: OrdersTask, name: str, what: str) -> Flow[..., Any]:
 orders = _flow_of(ORDERS, "orders", "Commandes des boutiques vers l'ERP.")
 quotes = _flow_of(QUOTES, "quotes", "Demandes de devis des boutiques vers l'ERP, seules.")
 credit_notes = _flow_of(CREDIT_NOTES, "credit_notes", "Remboursements de commandes envoyées vers l'ERP, seuls.")
+settlements = _flow_of(SETTLEMENTS, "settlements", "Règlements de commandes envoyées, payées depuis, seuls.")

@@ -9,10 +9,11 @@ Source: design.md decision 6; spec RUN-1, RUN-4, RUN-5; facts prefect.md §1.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from prefect import Task, get_run_logger, task
+from prefect import Task, get_run_logger, runtime, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -86,6 +87,24 @@ def run(done: job.Task, asked: Request) -> State[Any]:
         earlier = deliver_earlier(running)
         summary = deliver(running, prepare(running))
     return _reported(job.with_earlier(summary, earlier), done.name)
+
+
+def run_each(done: job.Task, asked: list[Request]) -> State[Any]:
+    """Run a task for each shop inside its flow: what stops one shop does not stop the others.
+
+    Raises:
+        Exception: what stopped the first shop that was stopped, once the others are done.
+    """
+    states: list[State[Any]] = []
+    failed: list[Exception] = []
+    for one in asked:
+        try:
+            states.append(run(done, replace(one, run_id=f"{runtime.flow_run.id}-{one.shop}")))
+        except Exception as error:  # noqa: BLE001 - raised below
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return next((state for state in states if state.name != "Completed"), Completed(message=done.name))
 
 
 def _reported(summary: Summary, name: str) -> State[Any]:

@@ -5,16 +5,15 @@ Source: spec RUN-1, STK-8.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from prefect import flow, runtime
+from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from passerelle.flows import shell
 from passerelle.run.installation import Installation
-from passerelle.run.stocks import STOCKS, requests
+from passerelle.run.stocks import STOCK, STOCKS
+from passerelle.run.to_shops import requests
 
 
 @flow(name=STOCKS.name)
@@ -28,14 +27,5 @@ def stocks(profile: str, shop: str = "", full: bool = False, plan: bool = False,
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    asked = requests(Installation.of_environment(), profile, shop, full=full, plan=plan, apply=apply)
-    states: list[State[Any]] = []
-    failed: list[Exception] = []
-    for one in asked:
-        try:
-            states.append(shell.run(STOCKS, replace(one, run_id=f"{runtime.flow_run.id}-{one.shop}")))
-        except Exception as error:  # noqa: BLE001 - what stops one shop does not stop the others; it is raised below
-            failed.append(error)
-    if failed:
-        raise failed[0]
-    return next((state for state in states if state.name != "Completed"), Completed(message=STOCKS.name))
+    asked = requests(Installation.of_environment(), profile, STOCK, shop, full=full, plan=plan, apply=apply)
+    return shell.run_each(STOCKS, asked)

@@ -23,12 +23,13 @@ from passerelle.exchange.mappings import MAPPINGS
 from passerelle.exchange.options import CustomerOptions, OrderOptions
 from passerelle.exchange.orders import Context, Exchange, exchange_orders
 from passerelle.exchange.selection import Window
+from passerelle.exchange.settlements import nothing_booked
 from passerelle.model.documents import ARTICLES, ERP_CUSTOMERS
 from passerelle.model.orders import TABLES, SalesOrders
 
 TODAY = date(2026, 11, 21)
 CENT = Decimal("0.01")
-EXCHANGED = ("record_key", "content_hash", "document_number", "file_name")
+EXCHANGED = ("record_key", "content_hash", "document_number", "file_name", "document_kind")
 SPECIAL_ARTICLES = {
     "misc": "DIVERS",
     "rounding": "ECART",
@@ -259,9 +260,9 @@ def accounts(*known: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame([{**blank, **one} for one in known], columns=list(ACCOUNT_COLUMNS), dtype="str")
 
 
-def exchanged_before(*known: tuple[str, str, str, str]) -> pd.DataFrame:
+def exchanged_before(*known: tuple[str, str, str, str], kind: str = "invoice") -> pd.DataFrame:
     """Give what the ledger knows of orders."""
-    return pd.DataFrame(list(known), columns=list(EXCHANGED), dtype="str")
+    return pd.DataFrame([(*one, kind) for one in known], columns=list(EXCHANGED), dtype="str")
 
 
 def context(
@@ -275,6 +276,7 @@ def context(
     days: Window | None = None,
     erp_documents: pd.DataFrame | None = None,
     sent: Sent | None = None,
+    booked: pd.DataFrame | None = None,
     special_articles: dict[str, str] | None = None,
     **options: Any,
 ) -> Context:
@@ -298,6 +300,7 @@ def context(
         today=TODAY,
         erp_documents=erp_documents,
         sent=sent,
+        booked=nothing_booked() if booked is None else booked,
     )
 
 

@@ -111,7 +111,9 @@ def exchanged(sales: SalesOrders, *, rates: dict[str, str] | None = None, **opti
         articles=None if rates is None else _articles(rates),
         erp_customers=None,
         accounts=pd.DataFrame(columns=list(ACCOUNT_COLUMNS), dtype="str"),
-        exchanged=pd.DataFrame(columns=["record_key", "content_hash", "document_number", "file_name"], dtype="str"),
+        exchanged=pd.DataFrame(
+            columns=["record_key", "content_hash", "document_kind", "document_number", "file_name"], dtype="str"
+        ),
         days=Window(),
         today=date(2026, 11, 21),
     )

@@ -187,7 +187,10 @@ def set_mark(
 
 @app.command()
 def reset(
-    orders: Annotated[list[str], typer.Argument(help="The orders as shop/id, comma between; or ALL.")],
+    orders: Annotated[
+        list[str],
+        typer.Argument(help="Orders as shop/id, comma between; or ALL; or settlements, as a run names them."),
+    ],
     profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
     prospects: ProspectsOption = False,
     url: Url = None,
@@ -195,24 +198,30 @@ def reset(
 ) -> None:
     """Forget that orders, or prospects, were exchanged: they are exchanged again. Réinitialiser des commandes."""
     with failing():
+        from passerelle.exchange.settlements import whose  # noqa: PLC0415
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
 
         asked = list(dict.fromkeys(filter(None, (key.strip() for given in orders for key in given.split(",")))))
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
             record_type = _record_type(prospects)
-            known = set(ledger.exchanged(profile, record_type)["record_key"])
+            sent = ledger.exchanged(profile, record_type)["record_key"]
+            booked = ledger.exchanged(profile, "settlement")["record_key"]
+            booked = booked.iloc[:0] if prospects else booked
+            known = {*sent, *booked}
             is_all = [key.upper() for key in asked] == ["ALL"]
             never = [] if is_all else [key for key in asked if key not in known]
             if never:
                 typer.echo(_text("never", orders=", ".join(never), profile=profile), err=True)
-            count = len(known) if is_all else len(asked) - len(never)
+            count = len(sent) if is_all else len(asked) - len(never)
             if not count:
                 typer.echo(_text("nothing-to-reset", profile=profile), err=True)
                 raise typer.Exit(FAILED)
             if not yes:
                 shown = "ALL" if is_all else ", ".join(key for key in asked if key in known)
                 confirm(_text(f"reset-{record_type}?", count=count, orders=shown, profile=profile))
-            count = ledger.forget(profile, record_type, None if is_all else asked, by=getpass.getuser())
+            paid = booked[is_all | booked.isin(asked) | whose(booked).isin(asked)]
+            ledger.forget(profile, record_type, None if is_all else asked, by=getpass.getuser())
+            ledger.forget(profile, "settlement", paid, by=getpass.getuser())
         typer.echo(_text(f"reset-{record_type}", count=count, profile=profile))
 
 

@@ -76,6 +76,9 @@ app.command("quotes", help="Shop quotes alone to the ERP. Demandes de devis des 
 app.command("credit-notes", help="Refunds of sent orders alone to the ERP. Remboursements vers l'ERP, seuls.")(
     _sales_command("CREDIT_NOTES")
 )
+app.command("settlements", help="What was paid of sent orders, alone. Règlements de commandes envoyées, seuls.")(
+    _sales_command("SETTLEMENTS")
+)
 
 
 @app.command()
@@ -114,10 +117,36 @@ def stocks(
     A run per shop; what stops one does not stop the others, and the worst exit code counts.
     """
     with failing():
-        from passerelle.run.stocks import STOCKS, requests  # noqa: PLC0415
+        from passerelle.run.stocks import STOCK, STOCKS  # noqa: PLC0415
+        from passerelle.run.to_shops import requests  # noqa: PLC0415
 
-        asked = requests(installation(), profile, shop, full=full, plan=plan, apply=apply)
-    raise typer.Exit(min((_exit_code(STOCKS, one, json=json) for one in asked), key=_WORST_FIRST.index))
+        asked = requests(installation(), profile, STOCK, shop, full=full, plan=plan, apply=apply)
+    _run_each(STOCKS, asked, json=json)
+
+
+@app.command("quotes-to-shop")
+def quotes_to_shop(
+    profile: ProfileOption,
+    shop: Annotated[str, typer.Option(help="Only this shop.")] = "",
+    plan: PlanOption = False,
+    apply: ApplyOption = "",
+    json: JsonOption = False,
+) -> None:
+    """New and changed quotes of the ERP to the shops. Devis de l'ERP vers les boutiques.
+
+    A run per shop; what stops one does not stop the others, and the worst exit code counts.
+    """
+    with failing():
+        from passerelle.run.quotes import QUOTES_TO_SHOP, TABLE  # noqa: PLC0415
+        from passerelle.run.to_shops import requests  # noqa: PLC0415
+
+        asked = requests(installation(), profile, TABLE, shop, plan=plan, apply=apply)
+    _run_each(QUOTES_TO_SHOP, asked, json=json)
+
+
+def _run_each(task: Task, asked: list[Request], *, json: bool) -> NoReturn:
+    """Run a task for each shop, and leave with the worst exit code."""
+    raise typer.Exit(min((_exit_code(task, one, json=json) for one in asked), key=_WORST_FIRST.index))
 
 
 def _exit_code(task: Task, request: Request, *, json: bool) -> int:

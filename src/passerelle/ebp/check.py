@@ -29,6 +29,7 @@ from passerelle.ebp.labels import (
     FILES,
     NUMBER,
     SAFE_NUMBER_LENGTH,
+    SETTLEMENTS,
     Label,
 )
 from passerelle.ebp.made import Made, make
@@ -111,9 +112,9 @@ def _unzipped(data: bytes, name: str, found: Findings) -> dict[str, bytes]:
     for refusal in unpacked.refusals:
         place = f"{name}/{printable(refusal.name)}" if refusal.name else name
         found.tell(refusal.code, place, detail=printable(refusal.detail))
-    for other in [file for file in files if file not in FILES and file != BATCH]:
+    for other in [file for file in files if file not in {*FILES, BATCH, SETTLEMENTS}]:
         found.tell("ebp-file-unknown", f"{name}/{printable(other)}")
-    if not unpacked.refusals and not set(files) & set(FILES):
+    if not unpacked.refusals and not set(files) & {*FILES, SETTLEMENTS}:
         found.tell("ebp-nothing-to-import", name)
     return files
 

@@ -234,6 +234,8 @@ DOCUMENT_LABELS: Mapping[str, Label] = {
 """The five kinds of sales documents."""
 
 BATCH = "Batch.txt"
+SETTLEMENTS = "Settlements.txt"
+"""What no wizard imports: it is for who books the settlements."""
 FILES: Mapping[str, WizardFile] = {
     "Customers.txt": WizardFile("customers", "Clients/Prospects", "Customers", CUSTOMER_LABELS),
     "Adresses.txt": WizardFile("addresses", "Clients/Prospects", "Customers", CUSTOMER_LABELS),

@@ -9,7 +9,7 @@ Source: spec ORD-61; LCV (changes and cancellations without a credit slip); user
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import pandas as pd
@@ -19,7 +19,7 @@ from passerelle.exchange import currencies, rounding, selection, texts
 from passerelle.exchange.documents import NUMBER_LENGTH
 from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.reconciliation import Reconciliation
-from passerelle.model.documents import CREDIT_NOTE, DOCUMENT_LINES, DOCUMENTS, SETTLEMENTS
+from passerelle.model.documents import CREDIT_NOTE, DOCUMENT_LINES, DOCUMENTS, QUOTE, SETTLEMENTS
 from passerelle.model.orders import SalesOrders
 
 CANCELLED = "cancelled"
@@ -99,6 +99,7 @@ class Changes:
         lines: their ``DOCUMENT_LINES``.
         settlements: their ``SETTLEMENTS``: what was settled, negative.
         breakdown: their VAT: ``order_key`` (the document's), ``tax_rate``, ``vat_code``, ``base``, ``tax``, ``total``.
+        accepted: by key of an order that was a quote and now is entered as more, the content that the quote had.
     """
 
     outcomes: pd.DataFrame
@@ -109,6 +110,7 @@ class Changes:
     lines: pd.DataFrame
     settlements: pd.DataFrame
     breakdown: pd.DataFrame
+    accepted: pd.Series = field(default_factory=lambda: pd.Series(dtype="str"))
 
     @property
     def again(self) -> pd.Index:
@@ -158,6 +160,24 @@ class Changes:
             settlements=self.settlements[texts.among(self.settlements["document_key"], keys)],
             breakdown=self.breakdown[texts.among(self.breakdown["order_key"], keys)],
         )
+
+
+def quotes(exchanged: pd.DataFrame) -> pd.Series:
+    """Give the content of the orders that were exchanged as quotes, by order key."""
+    known = exchanged[exchanged["document_kind"] == QUOTE]
+    return known.drop_duplicates("record_key").set_index("record_key")["content_hash"]
+
+
+def accepted_quotes(kinds: pd.Series, exchanged: pd.DataFrame) -> pd.Series:
+    """Give the content of the quotes that were exchanged and of which the buyer has made more than a quote (ORD-60).
+
+    Args:
+        kinds: kind of the document that each order becomes now, by order key; empty where it becomes none.
+        exchanged: what the ledger knows of orders.
+    """
+    known = quotes(exchanged)
+    now = kinds.reindex(known.index).fillna("")
+    return known[(now != "") & (now != QUOTE)]
 
 
 def found(
@@ -284,6 +304,8 @@ def _reversals(sent: Sent, documents: pd.DataFrame, breakdown: pd.DataFrame, tod
         "lines": lines.assign(document_key=new.reindex(lines["document_key"]).to_numpy()),
         "settlements": settlements.assign(
             document_key=new.reindex(settlements["document_key"]).to_numpy(),
+            document_kind=CREDIT_NOTE,
+            document_number=settlements["document_number"] + _REVERSED,
             settled_at=pd.Timestamp(today),
             amount=-settlements["amount"],
             label=("Annule " + label.reindex(settlements["document_key"])).to_numpy(),

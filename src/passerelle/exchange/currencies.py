@@ -49,3 +49,9 @@ def charged(orders: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
             money.rounded(paid.fillna(0), counts, options.shop_rounding), orders.index, dtype="Int64"
         ).mask(paid.isna()),
     )
+
+
+def own_rate(orders: pd.DataFrame, options: OrderOptions) -> pd.Series:
+    """Give the order's own rate (ORD-44): it says something to the ERP where the shop counts in the ERP's currency."""
+    foreign = (orders["currency"] != options.currency) & (orders["shop_currency"] == options.currency)
+    return orders["currency_rate"].where(foreign & options.own_rate)

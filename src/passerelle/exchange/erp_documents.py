@@ -10,11 +10,14 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange import reference, texts
 from passerelle.exchange.options import OrderOptions
+from passerelle.model.documents import QUOTE
 
 _IMPORTED = "Document importé n° "
 """What EBP writes in the reference of a document to which it gave a number of its own (facts §2.3)."""
 _INVOICES = ("2", "facture")
 """Type of an invoice, as SQL has it and as its label."""
+QUOTES = ("1", "devis")
+"""Type of a quote."""
 
 
 def linked(
@@ -22,10 +25,11 @@ def linked(
 ) -> pd.DataFrame:
     """Say which orders the ERP has: one that the ledger does not know is not sent again, several invoices are named.
 
+    A quote of the ERP is none of an order that becomes more than a quote (ORD-60).
     An order that shares the text of the custom field with another one is told by nothing, and passed over.
 
     Args:
-        people: the orders with the buyer's names.
+        people: the orders with the buyer's names, and the ``document_kind`` that each becomes.
         known: keys of the orders that the ledger knows.
         documents: ``document_number``, ``document_type``, ``reference``, ``shop_order``; ``None`` without an extract.
         options: the templates of the number and of the custom field.
@@ -38,6 +42,8 @@ def linked(
     ]
     found = pd.concat([_met(documents, told, people["order_key"], asked) for told, asked in named])
     found = found.drop_duplicates(["order_key", "document_number"]).sort_values(["order_key", "document_number"])
+    becomes = people.set_index("order_key")["document_kind"].reindex(found["order_key"]).to_numpy()
+    found = found[~found["document_type"].str.casefold().isin(QUOTES) | (becomes == QUOTE)]
     is_known = texts.among(found["order_key"], known)
     invoices = found[is_known & found["document_type"].str.casefold().isin(_INVOICES)]
     several = invoices[invoices["order_key"].duplicated(keep=False)]

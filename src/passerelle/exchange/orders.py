@@ -10,7 +10,7 @@ Source: spec 10-orders; design.md, the way of the data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -29,12 +29,14 @@ from passerelle.exchange import (
     effects,
     erp_documents,
     grouping,
+    later,
     limits,
     lines,
     lookups,
     oss,
     packs,
     reconciliation,
+    reference,
     refunds,
     rounding,
     selection,
@@ -45,7 +47,7 @@ from passerelle.exchange import (
 )
 from passerelle.exchange.mappings import MAPPINGS
 from passerelle.exchange.options import CustomerOptions, OrderOptions
-from passerelle.model.documents import CUSTOMERS, DOCUMENT_LINES, DOCUMENTS
+from passerelle.model.documents import CUSTOMERS, DOCUMENT_LINES, DOCUMENTS, QUOTE, SETTLEMENT, SETTLEMENTS
 from passerelle.model.orders import SalesOrders, join_orders
 
 _ORDER_WITHIN_AN_ORDER = {
@@ -85,13 +87,14 @@ class Context:
         articles: the ERP's articles; ``None`` without an extract.
         erp_customers: the ERP's customers; ``None`` without an extract.
         accounts: what the ledger remembers of accounts (``customers.ACCOUNT_COLUMNS``).
-        exchanged: what the ledger knows of orders and refunds: ``record_key``, ``content_hash``, ``document_number``,
-            ``file_name``.
+        exchanged: what the ledger knows of orders and refunds: ``record_key``, ``content_hash``, ``document_kind``,
+            ``document_number``, ``file_name``.
         days: the days whose orders are exchanged.
         today: the day of the run in the profile's time zone.
         scope: the part of them that the run exchanges.
         erp_documents: the ERP's sales documents; ``None`` without an extract.
         sent: what was sent of orders exchanged before, to reverse it (ORD-61); ``None``: nobody knows.
+        booked: what the ledger knows of settlements (``settlements.BOOKED``).
     """
 
     orders: OrderOptions
@@ -106,6 +109,7 @@ class Context:
     scope: selection.Scope = selection.EVERYTHING
     erp_documents: pd.DataFrame | None = None
     sent: changes.Sent | None = None
+    booked: pd.DataFrame = field(default_factory=settlements.nothing_booked)
 
     def __post_init__(self) -> None:
         """Make a mapping that the profile lacks an empty one, and take the special articles of theirs."""
@@ -124,7 +128,9 @@ class Exchange:
         lines: ``DOCUMENT_LINES`` of these.
         customers: ``CUSTOMERS`` that the documents need and the ERP's extract lacks, once per account.
         addresses: the same accounts with every distinct pair of addresses of the run, once each.
-        settlements: ``SETTLEMENTS`` of the documents.
+        settlements: ``SETTLEMENTS`` of the documents, and of documents exchanged before (``later``).
+        bookings: what they book: ``record_key`` (the settlement's), ``source_key`` (its order or refund),
+            ``content_hash``, ``replaces``, ``document_kind``, ``document_number``, ``total_incl``.
         accounts: accounts to remember (``customers.ACCOUNT_COLUMNS``).
         outcomes: what was said of orders and refunds; an order of which nothing is said became a document.
         contents: what makes two versions of the same order or refund, by its key; an order that is reversed only has
@@ -143,6 +149,7 @@ class Exchange:
     customers: pd.DataFrame
     addresses: pd.DataFrame
     settlements: pd.DataFrame
+    bookings: pd.DataFrame
     accounts: pd.DataFrame
     outcomes: pd.DataFrame
     contents: pd.Series
@@ -154,7 +161,10 @@ class Exchange:
     reconciliation: reconciliation.Reconciliation
 
     def without(self, order_keys: set[str]) -> Exchange:
-        """Take some orders out with all that only they need; their credit notes wait, what was said stays."""
+        """Take some orders out with all that only they need; their credit notes wait, what was said stays.
+
+        Of documents exchanged before a settlement is taken out by its own key.
+        """
         held = refunds.waiting(self.parents, order_keys)
         order_keys = order_keys | set(held["record"])
         gone = set(self.sources.loc[self.sources["record_key"].isin(order_keys), "document_key"])
@@ -165,7 +175,10 @@ class Exchange:
             lines=_rows_without(self.lines, "document_key", gone),
             customers=_rows_of(self.customers, kept["customer_code"]),
             addresses=_rows_of(self.addresses, kept["customer_code"]),
-            settlements=_rows_without(self.settlements, "document_key", gone),
+            settlements=_rows_without(
+                _rows_without(self.settlements, "document_key", gone), "settlement_key", order_keys
+            ),
+            bookings=_rows_without(_rows_without(self.bookings, "source_key", order_keys), "record_key", order_keys),
             accounts=_rows_of(self.accounts, kept["customer_code"]),
             contents=self.contents.drop(labels=list(order_keys & set(self.contents.index))),
             replaced=self.replaced.drop(labels=list(order_keys & set(self.replaced.index))),
@@ -180,10 +193,12 @@ class Exchange:
         return (self.outcomes["code"] == "document-reversed") & self.outcomes["record"].isin(order_keys)
 
     def of_records(self, outcomes: pd.DataFrame) -> pd.DataFrame:
-        """Say of the orders and refunds what was said of their documents, once each."""
+        """Say of the orders, refunds and settlements what was said of their documents, and of them, once each."""
         met = outcomes.merge(self.sources, left_on="record", right_on="document_key")
         told = met.assign(record=met["record_key"], record_type="order")[list(outcome.COLUMNS)]
-        return refunds.named(told.drop_duplicates(ignore_index=True), self.parents.index)
+        own = outcomes[texts.among(outcomes["record"], self.bookings["record_key"])].assign(record_type=SETTLEMENT)
+        named = refunds.named(told.drop_duplicates(ignore_index=True), self.parents.index)
+        return outcome.together([named, own])
 
 
 def _rows_of(accounts: pd.DataFrame, codes: pd.Series) -> pd.DataFrame:
@@ -199,8 +214,19 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
 
     Every order and every refund of ``sales`` ends as a document or with an outcome that says why not.
     """
+    sales = replace(sales, payments=settlements.by_date(sales.payments))
+    selected = _selected(sales, context)
+    of_run, _, changed, *_ = selected
+    made = _entered(sales, selected, context)
+    made = _with_reversals(made, changed.entered(made.sources["record_key"]), context.booked)
+    paid_later = later.later_settlements(sales, [*of_run.orders["order_key"], *changed.replaced.index], context)
+    return _with_later(made, paid_later, context.booked)
+
+
+def _entered(sales: SalesOrders, selected: _Selected, context: Context) -> Exchange:
+    """Make the documents of the orders and refunds that this run enters."""
     options = context.orders
-    of_run, contents, changed, status, said = _selected(sales, context)
+    of_run, contents, changed, status, said = selected
     is_grouped = grouping.wanted(of_run.orders, of_run.parties, options.grouping)
     together = of_run.orders.loc[is_grouped, "order_key"]
     credit, problems = _credit_notes(sales, of_run.orders["order_key"], outcome.together(said), context)
@@ -226,12 +252,13 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
         orders, sales.parties, imposed, context.erp_customers, context.accounts, context.customers
     )
     civility, no_civility, new_titles = lookups.titles(orders, account.buyers, context.mappings["titles"], options)
-    people = _with_names(orders, account.buyers, sales.addresses).set_index("order_key", drop=False)
+    people = reference.named(orders, account.buyers, sales.addresses).set_index("order_key", drop=False)
     version = changed.version.reindex(parted.of_orders(orders["order_key"])).fillna("").to_numpy()
     people = people.assign(
         notes=documents.notes(orders, sales.messages, options).to_numpy(),
         part=("-" + parted.number.astype("str")).reindex(people.index).fillna("") + version,
         refund_id=credit.refunds.set_index("refund_key")["refund_id"].reindex(people.index).fillna(""),
+        record_key=parted.of_orders(orders["order_key"]).to_numpy(),
     )
     numbered, number_problems = documents.numbers(people, answers["document_kind"], options)
     dated, date_problems = documents.dates(people, context.today, options)
@@ -266,30 +293,22 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     said = [parted.said(outcome.together(said))]
     of_this_run = credit.parents[texts.among(credit.parents, of_run.orders["order_key"])]
     said.append(refunds.waiting(of_this_run, outcome.refused(outcome.together(said))))
-    made = settlements.settlements(
-        people.reset_index(drop=True),
-        sales.payments,
-        looked.payment.reset_index(drop=True),
-        looked.of_payment,
-        context.today,
-        options,
-    )
-    made["amount"] = made["amount"].mask(texts.among(made["document_key"], credit.parents.index), -made["amount"])
+    settled = _settled(people, of_run, credit, answers["document_kind"], looked, sales.payments, changed, context)
     alone = _Documents(
         header,
         computed.lines,
         computed.breakdown,
         computed.gap,
         people["charged_total"],
-        made,
+        settled.made,
         _shop_amounts(coded, priced.discounts),
         header[["document_key"]].assign(record_key=parted.of_orders(header["document_key"])),
     ).without(outcome.refused(outcome.together(said)))
     out, problems_of_groups = _grouped(alone, people, together, context)
-    said.append(problems_of_groups)
+    said += [settled.outcomes, problems_of_groups]
     header, keys = out.header, out.header["document_key"]
     needed, addresses = _customers(header, account, sides, context)
-    sold = _articles(coded, parted)
+    entered = settlements.of_documents(out.settlements, header)
     unknown = {
         "statuses": status.unknown,
         "taxes": coded.unknown,
@@ -298,12 +317,13 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
         "special_articles": lines.lacking_articles(outcome.together(said)),
         **looked.unknown,
     }
-    made = Exchange(
-        documents=DOCUMENTS.conform(_with_deposits(header, out.settlements, options)),
+    return Exchange(
+        documents=DOCUMENTS.conform(_with_deposits(header, entered, options)),
         lines=_numbered_lines(out.lines, keys),
         customers=needed,
         addresses=addresses,
-        settlements=out.settlements,
+        settlements=entered,
+        bookings=settled.bookings(_numbers(out.sources, header), context.booked),
         accounts=account.created[texts.among(account.created["customer_key"], header["customer_key"])].reset_index(
             drop=True
         ),
@@ -312,17 +332,89 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
             pd.Index(out.sources["record_key"].unique())
         ),
         sources=out.sources,
-        replaced=changed.replaced.iloc[:0],
+        replaced=changed.accepted[changed.accepted.index.isin(out.sources["record_key"])],
         parents=credit.parents[texts.among(credit.parents.index.to_series(), keys)],
-        effects=effects.of_documents(header, out.sources, by_record["status_after"], sold, options.afterwards),
+        effects=effects.of_documents(
+            header, out.sources, by_record["status_after"], _articles(coded, parted), options.afterwards
+        ),
         new_values={name: values for name, values in unknown.items() if len(values)},
         reconciliation=reconciliation.reconcile(header, out.charged, out.shop_amounts, out.breakdown, out.gap),
     )
-    return _with_reversals(made, changed.entered(out.sources["record_key"]))
 
 
-def _with_reversals(made: Exchange, changed: changes.Changes) -> Exchange:
-    """Add the credit notes that reverse what was exchanged before (ORD-61)."""
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """Settlements of this run's documents, before they are grouped.
+
+    ``contents`` is what makes two versions of each the same, by its key.
+    """
+
+    made: pd.DataFrame
+    contents: pd.Series
+    outcomes: pd.DataFrame
+
+    def bookings(self, numbers: pd.DataFrame, booked: pd.DataFrame) -> pd.DataFrame:
+        """Give what those of the orders and refunds book that go out, which have a number."""
+        goes_out = texts.among(settlements.whose(self.made["settlement_key"]), numbers.index)
+        return settlements.bookings(self.made[goes_out], self.contents, numbers, booked)
+
+
+def _settled(
+    people: pd.DataFrame,
+    of_run: SalesOrders,
+    credit: refunds.CreditNotes,
+    kinds: pd.Series,
+    looked: lookups.Lookups,
+    payments: pd.DataFrame,
+    changed: changes.Changes,
+    context: Context,
+) -> _Settled:
+    """Make the settlements of the documents, each payment once (ORD-50, ORD-51); a quote is not paid."""
+    options = context.orders
+    if not options.settlements.create:
+        return _Settled(SETTLEMENTS.empty(), pd.Series(dtype="str"), outcome.none())
+    booked = settlements.standing(context.booked).drop(changed.settlements["settlement_key"], errors="ignore")
+    contents = settlements.contents(
+        pd.concat([of_run.orders, credit.sales.orders]), pd.concat([of_run.payments, credit.sales.payments]), options
+    )
+    before = later.compared(contents, booked, people["record_key"])
+    orders = people.reset_index(drop=True)
+    of_order = looked.payment.reset_index(drop=True)
+    made = settlements.settlements(orders, payments, of_order, looked.of_payment, context.today, options)
+    is_quote = texts.among(made["document_key"], kinds.index[kinds == QUOTE])
+    made = made[~is_quote & ~texts.among(made["settlement_key"], before["record"])]
+    unbooked = contents.index.difference(pd.Index(made["settlement_key"])).difference(booked.index)
+    undecided = settlements.whose(unbooked.to_series())
+    made = settlements.with_differences(made, orders, undecided, booked, options)
+    given_back = texts.among(made["document_key"], credit.parents.index)
+    return _Settled(made.assign(amount=made["amount"].mask(given_back, -made["amount"])), contents, before)
+
+
+def _with_later(made: Exchange, paid: later.Later, booked: pd.DataFrame) -> Exchange:
+    """Add the settlements of documents exchanged before."""
+    bookings = settlements.bookings(paid.settlements, paid.contents, paid.numbers, booked)
+    unknown = {
+        name: pd.concat([made.new_values.get(name), values]).drop_duplicates(ignore_index=True)
+        for name, values in paid.unknown.items()
+    }
+    return replace(
+        made,
+        settlements=pd.concat([made.settlements, paid.settlements], ignore_index=True),
+        bookings=pd.concat([made.bookings, bookings], ignore_index=True),
+        outcomes=outcome.together([made.outcomes, paid.outcomes]),
+        new_values={**made.new_values, **unknown},
+    )
+
+
+def _numbers(sources: pd.DataFrame, header: pd.DataFrame) -> pd.DataFrame:
+    """Give ``document_kind`` and ``document_number`` of each order and refund; several numbers with a comma."""
+    made = sources.merge(header[["document_key", "document_kind", "document_number"]], on="document_key")
+    numbers = texts.by_group(made["document_number"], made["record_key"], ", ")
+    return made.groupby("record_key")[["document_kind"]].first().assign(document_number=numbers)
+
+
+def _with_reversals(made: Exchange, changed: changes.Changes, booked: pd.DataFrame) -> Exchange:
+    """Add the credit notes that reverse what was exchanged before (ORD-61), and say what is no longer booked."""
     if changed.replaced.empty:
         return made
     documents = pd.concat([made.documents, DOCUMENTS.conform(changed.documents)])
@@ -334,15 +426,20 @@ def _with_reversals(made: Exchange, changed: changes.Changes) -> Exchange:
         documents=documents.sort_values(["document_date", "document_key"], ignore_index=True),
         lines=pd.concat([made.lines, changed.lines], ignore_index=True),
         settlements=pd.concat([made.settlements, changed.settlements], ignore_index=True),
+        bookings=pd.concat([made.bookings, settlements.unbooked(changed.settlements, made.bookings, booked)]),
         outcomes=outcome.together([made.outcomes, changed.remarks]),
         contents=pd.concat([made.contents, pd.Series(changes.CANCELLED, cancelled, dtype="str")]),
-        replaced=changed.replaced,
+        replaced=pd.concat([made.replaced, changed.replaced]),
         sources=pd.concat([made.sources, sources], ignore_index=True),
         reconciliation=reconciliation.Reconciliation(
             pd.concat([made.reconciliation.documents, theirs.documents], ignore_index=True),
             pd.concat([made.reconciliation.parts, theirs.parts], ignore_index=True),
         ),
     )
+
+
+_Selected = tuple[SalesOrders, pd.Series, changes.Changes, selection.ByStatus, list[pd.DataFrame]]
+"""The orders of a run, the contents of all of the period, what changed of those sent, statuses, what was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,9 +514,7 @@ def _grouped(
     return both.without(outcome.refused(said)), said
 
 
-def _selected(
-    sales: SalesOrders, context: Context
-) -> tuple[SalesOrders, pd.Series, changes.Changes, selection.ByStatus, list[pd.DataFrame]]:
+def _selected(sales: SalesOrders, context: Context) -> _Selected:
     """Keep the orders of the period, not exchanged before, with a selected status and numbers that can be true.
 
     An order whose status is not mapped stays for now: its other problems are wanted too.
@@ -433,8 +528,14 @@ def _selected(
     left_out = outcome.together([left_out, beyond]).sort_values(["record", "code"], ignore_index=True)
     of_period = _without(sales, left_out["record"])
     contents = selection.content_hashes(of_period)
-    changed = changes.found(of_period, contents, context.exchanged, context.sent, context.today, context.orders)
-    in_erp = _in_erp(of_period, context)
+    was_quote = texts.among(of_period.orders["order_key"], changes.quotes(context.exchanged).index)
+    asked = of_period.orders[was_quote | (context.erp_documents is not None)]
+    kinds = selection.kinds_by_status(asked, context.mappings["statuses"], context.orders)
+    accepted = changes.accepted_quotes(kinds, context.exchanged)
+    exchanged_as_is = context.exchanged[~texts.among(context.exchanged["record_key"], accepted.index)]
+    changed = changes.found(of_period, contents, exchanged_as_is, context.sent, context.today, context.orders)
+    changed = replace(changed, accepted=accepted)
+    in_erp = _in_erp(of_period, kinds, context)
     exchanged = pd.concat([changed.left_out.to_series(), in_erp.loc[in_erp["state"] == "ignored", "record"]])
     fresh = of_period.orders[~texts.among(of_period.orders["order_key"], exchanged)].reset_index(drop=True)
     status = selection.by_status(fresh, context.mappings["statuses"], context.orders).as_invoices(changed.again)
@@ -458,13 +559,14 @@ def _selected(
     )
 
 
-def _in_erp(sales: SalesOrders, context: Context) -> pd.DataFrame:
+def _in_erp(sales: SalesOrders, kinds: pd.Series, context: Context) -> pd.DataFrame:
     """Say which orders the ERP has (ORD-63, ORD-81)."""
     if context.erp_documents is None:
         return outcome.none()
     buyers = sales.parties.drop_duplicates("customer_key").set_index("customer_key")
-    people = _with_names(sales.orders, buyers, sales.addresses)
+    people = reference.named(sales.orders, buyers, sales.addresses)
     known = pd.Index(context.exchanged["record_key"])
+    people = people.assign(document_kind=kinds.reindex(people["order_key"]).to_numpy())
     return erp_documents.linked(people, known, context.erp_documents, context.orders)
 
 
@@ -575,16 +677,6 @@ def _unpaid(orders: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     )
 
 
-def _with_names(orders: pd.DataFrame, buyers: pd.DataFrame, addresses: pd.DataFrame) -> pd.DataFrame:
-    """Give the orders with the buyer's names for the templates; the billing address's where he has none."""
-    names = ["first_name", "last_name", "company"]
-    buyer = buyers.reindex(orders["customer_key"])[names].fillna("").set_axis(orders.index)
-    billing = addresses[addresses["kind"] == "billing"].drop_duplicates("order_key").set_index("order_key")
-    address = billing.reindex(orders["order_key"])[names].fillna("").set_axis(orders.index)
-    nameless = (buyer["last_name"] == "") & (buyer["company"] == "")
-    return orders.assign(**{name: buyer[name].where(~nameless, address[name]).astype("str") for name in names})
-
-
 @dataclass(frozen=True, slots=True)
 class _Priced:
     """Document lines with prices, the footer's shipping, and the discounts they come from."""
@@ -655,18 +747,12 @@ def _header(people: pd.DataFrame, account: customers.Accounts, context: Context)
             "vat_number": buyer["vat_number"],
             "includes_tax": options.includes_tax,
             "currency": people["currency"],
-            "currency_rate": _own_rate(people, options),
+            "currency_rate": currencies.own_rate(people, options),
             "notes": people["notes"],
             "representative": context.customers.representative,
         },
         index=people.index,
     )
-
-
-def _own_rate(orders: pd.DataFrame, options: OrderOptions) -> pd.Series:
-    """Give the order's own rate (ORD-44): it says something to the ERP where the shop counts in the ERP's currency."""
-    foreign = (orders["currency"] != options.currency) & (orders["shop_currency"] == options.currency)
-    return orders["currency_rate"].where(foreign & options.own_rate)
 
 
 def _amounts(shipping: pd.DataFrame, breakdown: pd.DataFrame, keys: pd.Index) -> pd.DataFrame:

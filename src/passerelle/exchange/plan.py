@@ -18,6 +18,7 @@ from passerelle.exchange import texts
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
 from passerelle.exchange.orders import Exchange
 from passerelle.exchange.prospects import Prospects
+from passerelle.model.documents import SETTLEMENT
 from passerelle.model.plan import PLAN, Direction
 
 _RECORD = ["record_type", "record"]
@@ -52,11 +53,13 @@ def of_orders(exchange: Exchange, outcomes: pd.DataFrame, effects: pd.DataFrame,
         before: what stands there.
 
     Returns:
-        ``PLAN``: documents, customers, addresses, accounts, the shops' orders and customers, then what is left out.
+        ``PLAN``: documents, settlements of earlier ones, customers, addresses, accounts, the shops' orders and
+        customers, then what is left out.
     """
     return together(
         [
             _documents(exchange),
+            _settlements(exchange),
             _customers(exchange.customers, exchange.addresses),
             _addresses(exchange, before),
             _accounts(exchange.accounts, exchange.customers, before.accounts),
@@ -198,6 +201,20 @@ def _documents(exchange: Exchange) -> pd.DataFrame:
     columns = {"record_key": "record", "total_incl": "amount"}
     return made.rename(columns=columns).assign(
         record_type=is_refund.map({True: "refund", False: "order"}), action="create", direction="add-to-erp"
+    )
+
+
+def _settlements(exchange: Exchange) -> pd.DataFrame:
+    """Give the settlements of documents that are in the ERP already; those of new documents go with them."""
+    settlements = exchange.settlements
+    later = settlements[~texts.among(settlements["document_key"], exchange.documents["document_key"])]
+    columns = {"settlement_key": "record", "settled_at": "document_date"}
+    return later.rename(columns=columns).assign(
+        record_type=SETTLEMENT,
+        document_kind=SETTLEMENT,
+        action="create",
+        direction="add-to-erp",
+        content=_as_text(_hashed(later)),
     )
 
 

@@ -45,6 +45,22 @@ def check(template: str) -> None:
             raise UnknownTemplateCodeError(template, code)
 
 
+def named(orders: pd.DataFrame, buyers: pd.DataFrame, addresses: pd.DataFrame) -> pd.DataFrame:
+    """Give the orders with the buyer's names for the templates; the billing address's where he has none.
+
+    Args:
+        orders: the orders.
+        buyers: the buyers by customer key.
+        addresses: the orders' addresses.
+    """
+    names = ["first_name", "last_name", "company"]
+    buyer = buyers.reindex(orders["customer_key"])[names].fillna("").set_axis(orders.index)
+    billing = addresses[addresses["kind"] == "billing"].drop_duplicates("order_key").set_index("order_key")
+    address = billing.reindex(orders["order_key"])[names].fillna("").set_axis(orders.index)
+    nameless = (buyer["last_name"] == "") & (buyer["company"] == "")
+    return orders.assign(**{name: buyer[name].where(~nameless, address[name]).astype("str") for name in names})
+
+
 def fill(template: str, orders: pd.DataFrame) -> pd.Series:
     """Write the template for each order; blanks that an empty value leaves at the ends or doubled are taken out.
 

@@ -103,6 +103,19 @@ def of_refunds(outcomes: pd.DataFrame, refunds: pd.DataFrame) -> pd.DataFrame:
     return told.assign(record=told["refund_key"], record_type="refund")[list(outcome.COLUMNS)]
 
 
+def amounts(sales: SalesOrders) -> pd.DataFrame:
+    """Give the refunds, each once, with ``refund_key``, ``amount`` (given back including tax) and ``content``."""
+    if sales.refunds.empty:
+        return _none_of(sales.refunds)
+    keyed = sales.refunds.assign(refund_key=refund_keys(sales.refunds)).drop_duplicates("refund_key")
+    refunds = keyed.sort_values("refund_key", ignore_index=True)
+    summed = _parts(sales).groupby("refund_key")["amount_incl"].sum(skipna=False).reindex(refunds["refund_key"])
+    refunds["amount"] = refunds["amount_incl"].fillna(summed.set_axis(refunds.index))
+    currency = sales.orders.set_index("order_key")["currency"].reindex(refunds["order_key"]).to_numpy()
+    refunds["content"] = currency + " " + money.to_text(refunds["amount"], money.SCALE)
+    return refunds
+
+
 def selected(
     sales: SalesOrders,
     exchanged: pd.DataFrame,
@@ -127,18 +140,12 @@ def selected(
         options: whether refunds are exchanged.
 
     Returns:
-        The refunds with ``refund_key``, ``amount`` (given back including tax) and ``content``; the outcomes of the
-        others.
+        The refunds as ``amounts`` gives them; the outcomes of the others.
     """
-    if sales.refunds.empty:
-        return _none_of(sales.refunds), outcome.none()
-    keyed = sales.refunds.assign(refund_key=refund_keys(sales.refunds)).drop_duplicates("refund_key")
-    refunds = keyed.sort_values("refund_key", ignore_index=True)
+    refunds = amounts(sales)
+    if refunds.empty:
+        return refunds, outcome.none()
     parts = _parts(sales)
-    summed = parts.groupby("refund_key")["amount_incl"].sum(skipna=False).reindex(refunds["refund_key"])
-    refunds["amount"] = refunds["amount_incl"].fillna(summed.set_axis(refunds.index))
-    currency = sales.orders.set_index("order_key")["currency"].reindex(refunds["order_key"]).to_numpy()
-    refunds["content"] = currency + " " + money.to_text(refunds["amount"], money.SCALE)
     known = exchanged.drop_duplicates("record_key").set_index("record_key")
     before = known.reindex(refunds["refund_key"]).reset_index(drop=True)
     is_known = before["content_hash"].notna()
@@ -209,11 +216,11 @@ def credit_notes(refunds: pd.DataFrame, sales: SalesOrders, coded: vat.Coded) ->
         "allowances": ORDER_ALLOWANCES.conform(_of(refunds, kept)),
     }
     return CreditNotes(
-        replace(no_orders(), **_headers(refunds, sales), **given), refunds, taxed.set_axis(refunds["refund_key"])
+        replace(no_orders(), **headers(refunds, sales), **given), refunds, taxed.set_axis(refunds["refund_key"])
     )
 
 
-def _headers(refunds: pd.DataFrame, sales: SalesOrders) -> dict[str, pd.DataFrame]:
+def headers(refunds: pd.DataFrame, sales: SalesOrders) -> dict[str, pd.DataFrame]:
     """Give orders, payments, addresses and buyers of refunds: their order's, but for date, amount and carrier."""
     orders = sales.orders.set_index("order_key").loc[refunds["order_key"]].reset_index(drop=True)
     day = refunds["refunded_at"].fillna(orders["updated_at"]).fillna(orders["created_at"])

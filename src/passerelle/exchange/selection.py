@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from passerelle import outcome
 from passerelle.exchange import mappings, texts
 from passerelle.exchange.options import OrderOptions, Period
-from passerelle.model.documents import CREDIT_NOTE, DOCUMENT_KINDS
+from passerelle.model.documents import CREDIT_NOTE, DOCUMENT_KINDS, SETTLEMENT
 from passerelle.model.orders import SalesOrders
 
 DATE_COLUMNS = {"created": "created_at", "updated": "updated_at", "invoiced": "invoiced_at"}
@@ -39,11 +39,12 @@ class Scope:
     """Which part of what was read a run exchanges.
 
     Attributes:
-        kinds: the document kinds it makes; the empty one stands for orders whose kind nobody tells.
-        records: keys of the only orders and refunds it exchanges (JOU-2); ``None``: all.
+        kinds: the document kinds it makes; the empty one stands for orders whose kind nobody tells, ``SETTLEMENT`` for
+            what was paid of documents exchanged before.
+        records: keys of the only orders, refunds and settlements it exchanges (JOU-2); ``None``: all.
     """
 
-    kinds: frozenset[str] = frozenset({*DOCUMENT_KINDS, CREDIT_NOTE, ""})
+    kinds: frozenset[str] = frozenset({*DOCUMENT_KINDS, CREDIT_NOTE, SETTLEMENT, ""})
     records: frozenset[str] | None = None
 
     def leaves_out(self, keys: pd.Series, kinds: pd.Series | str) -> pd.Series:
@@ -140,11 +141,16 @@ def not_asked_for(orders: pd.DataFrame, statuses: pd.DataFrame, scope: Scope, op
     """Say which orders are not of the run's part (ORD-60, JOU-2); their status tells the kind of their document."""
     if scope == EVERYTHING:
         return outcome.none()
-    selected = by_status(orders, statuses, options)
-    known = ~texts.among(orders["order_key"], selected.outcomes["record"])
-    kinds = selected.answers["document_kind"].set_axis(orders.index).where(known, "")
+    kinds = kinds_by_status(orders, statuses, options).set_axis(orders.index)
     left = orders.loc[scope.leaves_out(orders["order_key"], kinds), "order_key"]
     return outcome.said("not-asked-for", left, record_type="order", stage="select")
+
+
+def kinds_by_status(orders: pd.DataFrame, statuses: pd.DataFrame, options: OrderOptions) -> pd.Series:
+    """Give the kind of document that each order becomes by its status, by order key; empty where it becomes none."""
+    selected = by_status(orders, statuses, options)
+    kinds: pd.Series = selected.answers["document_kind"]
+    return kinds.where(~texts.among(kinds.index.to_series(), selected.outcomes["record"]), "")
 
 
 def outside(orders: pd.DataFrame, days: Window, options: OrderOptions) -> pd.DataFrame:

@@ -559,9 +559,11 @@ class Ledger:
         """Give what was exchanged, once per record: what must not be sent again (ORD-81).
 
         Columns (text): record_key, content_hash, document_kind, document_number, delivery_id, files (names, comma
-        between), run_id. Records whose delivery is prepared and has not arrived yet are among them: it will.
+        between), run_id; and total_incl (int64, 0 where there is none). Records whose delivery is prepared and has not
+        arrived yet are among them: it will.
         """
         columns = ("record_key", "content_hash", "document_kind", "document_number", "delivery_number")
+        total = sa.func.coalesce(records.c.total_incl, 0).label("total_incl")
         this = (records.c.profile == profile) & (records.c.record_type == record_type)
         carriers = sa.select(deliveries.c.number, deliveries.c.delivery_id, runs.c.run_id).select_from(
             deliveries.join(runs)
@@ -569,7 +571,7 @@ class Ledger:
         names = sa.select(files.c.delivery_number, files.c.name).select_from(files.join(deliveries).join(runs))
         ours = runs.c.profile == profile
         with self._database.reading() as connection:
-            found = tables.select(connection, sa.select(*(records.c[name] for name in columns)).where(this))
+            found = tables.select(connection, sa.select(*(records.c[name] for name in columns), total).where(this))
             carrier = tables.select(connection, carriers.where(ours)).set_index("number")
             file = tables.select(connection, names.where(ours).order_by(files.c.delivery_number, files.c.position))
         carrier["files"] = file.groupby("delivery_number")["name"].agg(", ".join).reindex(carrier.index, fill_value="")

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from passerelle.model.table import Column, Table
 
-DOCUMENT_KINDS = ("quote", "order", "delivery_note", "invoice")
+QUOTE = "quote"
+DOCUMENT_KINDS = (QUOTE, "order", "delivery_note", "invoice")
 """What an order can become."""
 CREDIT_NOTE = "credit_note"
 """What a refund becomes."""
+SETTLEMENT = "settlement"
+"""What a payment becomes."""
 
 
 def _address(prefix: str, whose: str) -> tuple[Column, ...]:
@@ -146,16 +149,30 @@ SETTLEMENTS = Table(
     "settlements",
     "settlement of a document; on an order document it is a deposit",
     (
-        Column("document_key", "text", "the document"),
+        Column("document_key", "text", "the document; of one exchanged before, its order or refund"),
         Column("position", "integer", "rank within the document, from 1"),
+        Column(
+            "settlement_key",
+            "text",
+            "what it books, and nothing else does: the order or refund, '/', payment-1 (by date), total or "
+            "difference-1; empty where several were put together",
+        ),
+        Column("document_kind", "text", "kind of the document"),
+        Column("document_number", "text", "number of the document"),
+        Column("shop_order", "text", "the shop's order id, as the document's custom field has it (ORD-15)"),
+        Column("customer_code", "text", "the document's customer account"),
         Column("settled_at", "date", "date"),
         Column("amount", "amount", "amount in the document's currency; negative when money is given back"),
+        Column("currency", "text", "ISO 4217 code of the document's currency"),
+        Column("currency_rate", "rate", "units of it for one of the ERP's", optional=True),
         Column("label", "text", "label by the template (ORD-50)"),
         Column("settlement_mode", "text", "the ERP's settlement mode"),
         Column("payment_means", "text", "the ERP's payment means"),
         Column("journal", "text", "journal"),
         Column("treasury_account", "text", "treasury account"),
         Column("payer_account", "text", "payer account"),
+        Column("transaction_id", "text", "the provider's id of the payment"),
+        Column("is_deposit", "flag", "it goes with its order document as a deposit (ORD-52)"),
     ),
 )
 

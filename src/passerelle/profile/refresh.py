@@ -16,7 +16,7 @@ from passerelle.model.orders import SalesOrders
 from passerelle.profile.settings import Profile
 from passerelle.profile.workbook import Mappings
 
-_EXCHANGED = ("record_key", "content_hash", "document_number", "file_name")
+_EXCHANGED = ("record_key", "content_hash", "document_kind", "document_number", "file_name")
 
 
 def new_values(profile: Profile, sales: SalesOrders, mappings: Mappings, today: date) -> dict[str, pd.DataFrame]:

@@ -185,6 +185,10 @@ class Extracts(Options):
         description="Extract of the sales documents, of the format `ebp/sales_documents`: an order that the ERP has is "
         "not sent, whatever the ledger knows (ORD-81), and several invoices of one order are named (ORD-63).",
     )
+    quotes: ProfilePath | None = Field(
+        None,
+        description="Extract of the quotes with their lines, of the format `ebp/quotes_extract`, for `quotes-to-shop`.",
+    )
     vat_codes: ProfilePath | None = Field(None, description="VAT codes, `ebp/vat_codes`: for `ebp import-check`.")
     settlement_modes: ProfilePath | None = Field(
         None, description="Settlement modes, `ebp/settlement_modes`; likewise."
@@ -332,6 +336,19 @@ class ShopStock(StockOptions):
     )
 
 
+class ShopQuotes(Options):
+    """Which quotes of the ERP the shop gets (ORD-60): `Quotes.csv`, of the format `shop/quotes`."""
+
+    states: tuple[str, ...] = Field(
+        (),
+        description="States in the ERP's own codes, as `0`, whose quotes are sent; none named: all. EBP does not "
+        "document what its codes mean.",
+    )
+    valid_days: Annotated[int | None, Field(ge=0)] = Field(
+        None, description="Days that a quote holds which has no date of validity; not set: for ever."
+    )
+
+
 class Shop(Options):
     """One shop."""
 
@@ -353,10 +370,11 @@ class Shop(Options):
     )
     delivery: Delivery | None = Field(None, description="Where what goes to the shop is delivered.")
     stock: ShopStock | None = Field(None, description="What the shop is told of the stock (`stocks`).")
+    quotes: ShopQuotes | None = Field(None, description="Which quotes of the ERP it gets (`quotes-to-shop`).")
 
     @model_validator(mode="after")
     def _delivered(self) -> Self:
-        if self.stock and not self.delivery:
+        if (self.stock or self.quotes) and not self.delivery:
             raise PydanticCustomError("profile-shop-without-place", "no place", {"at": ("delivery",)})
         return self
 
@@ -373,6 +391,8 @@ class Schedules(Options):
     credit_notes: Schedule = Field("", description="The same of `credit-notes`; likewise.")
     prospects: Schedule = Field("", description="The same of `prospects`.")
     stocks: Schedule = Field("", description="The same of `stocks`.")
+    settlements: Schedule = Field("", description="The same of `settlements`, which `orders` has too.")
+    quotes_to_shop: Schedule = Field("", description="The same of `quotes-to-shop`.")
 
 
 class Profile(Options):

@@ -15,6 +15,7 @@ from passerelle.exchange.orders import Exchange
 from passerelle.exchange.selection import Window
 from passerelle.messages import Language, code
 from passerelle.model.customers import PROSPECT
+from passerelle.model.documents import SETTLEMENT
 from passerelle.profile.settings import Profile
 from passerelle.run.summary import Balance, Rate, Reason, State, Summary
 
@@ -62,9 +63,11 @@ def summarised(
         customers=len(exchange.customers),
         roundings=int((roundings != 0).sum()),
         largest_rounding=amount_text(roundings.abs().max() if len(roundings) else 0),
-        balances=_balances(orders.set_index("order_key"), "charged_total", final),
+        balances=balances(orders.set_index("order_key"), "charged_total", final),
         refunds_failed=int((back == "failed").sum()),
-        refund_balances=_balances(refunds.set_index("refund_key"), "amount_incl", back),
+        refund_balances=balances(refunds.set_index("refund_key"), "amount_incl", back),
+        settlements=_settled(exchange),
+        settlements_failed=_refused_settlements(outcomes),
         rates=_rates(exchange),
         reasons=reasons(outcomes, profile.language),
         new_values={MAPPINGS[name].fr: len(rows) for name, rows in exchange.new_values.items()},
@@ -72,14 +75,25 @@ def summarised(
     )
 
 
+def _settled(exchange: Exchange) -> dict[str, str]:
+    """Sum the settlements by currency, deposits too."""
+    summed = exchange.settlements.groupby("currency")["amount"].sum()
+    return {str(currency): amount_text(amount) for currency, amount in summed.items()}
+
+
+def _refused_settlements(outcomes: pd.DataFrame) -> int:
+    failed = outcomes[(outcomes["record_type"] == SETTLEMENT) & (outcomes["state"] == "failed")]
+    return int(failed["record"].nunique())
+
+
 def unread(outcomes: pd.DataFrame) -> int:
     """Count files and rows that were refused as such: their records are not known."""
-    records = outcomes["record_type"].isin(["order", "refund", PROSPECT])
+    records = outcomes["record_type"].isin(["order", "refund", SETTLEMENT, PROSPECT])
     refused = outcomes[(outcomes["state"] == "failed") & ~records]
     return int(refused.drop_duplicates(["record_type", "record"]).shape[0])
 
 
-def _balances(records: pd.DataFrame, total: str, final: pd.Series) -> tuple[Balance, ...]:
+def balances(records: pd.DataFrame, total: str, final: pd.Series) -> tuple[Balance, ...]:
     """Sum orders or refunds, by their key, by currency and final state."""
     rows = []
     for currency, group in records.assign(state=final.reindex(records.index)).groupby("currency"):

@@ -35,6 +35,8 @@ FORMATS = {
 """The descriptor of each file, in the order EBP must import them (facts §1.4)."""
 PROSPECTS = "ebp/prospects"
 """The descriptor of the customers' file where these are prospects."""
+SETTLEMENTS_FORMAT = "ebp/settlements"
+"""The descriptor of the file that EBP does not import, for who books the settlements (ORD-50)."""
 _IMPORTS = {
     "quote": "quotes",
     "order": "orders",
@@ -110,10 +112,10 @@ def write_prospects(
 def write_erp_files(
     exchange: Exchange, formats: Formats, settings: Mapping[str, Mapping[str, object]], batch: Batch
 ) -> ErpFiles:
-    """Write the documents and the customers they need.
+    """Write the documents, the customers they need, and the settlements.
 
     A customer or document that its file cannot hold (a code or an e-mail too long: never cut) takes its order out of
-    all files, and the rest is written again without it.
+    all files, and the rest is written again without it; a settlement of a document exchanged before goes alone.
 
     Args:
         exchange: what the rules made.
@@ -128,8 +130,8 @@ def write_erp_files(
         if not refused:
             break
         exchange = exchange.without(refused)
-    if files:
-        files[BATCH_NAME] = _batch(files, formats, batch, batch.imports.customers)
+    if imported := _batch(files, formats, batch, batch.imports.customers):
+        files[BATCH_NAME] = imported
     return ErpFiles(files, exchange, outcome.together(said))
 
 
@@ -157,6 +159,14 @@ def _written(
         key = "customer_code" if is_customer else "document_key"
         written = write(descriptor, rows, record_column=key, shared=documents)
         said.append(_of_documents(written.outcomes, exchange) if is_customer else written.outcomes)
+        files[str(descriptor.path)] = written.data
+    rows = exchange.settlements[~exchange.settlements["is_deposit"]]
+    if len(rows):
+        descriptor = formats.get(SETTLEMENTS_FORMAT, settings.get(SETTLEMENTS_FORMAT))
+        is_entered = rows["document_key"].isin(exchange.documents["document_key"])
+        record = rows["document_key"].where(is_entered, rows["settlement_key"])
+        written = write(descriptor, rows.assign(record=record), record_column="record")
+        said.append(written.outcomes)
         files[str(descriptor.path)] = written.data
     outcomes = exchange.of_records(outcome.together(said))
     return files, outcomes, outcome.refused(outcomes)

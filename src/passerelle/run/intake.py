@@ -26,6 +26,7 @@ import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange.selection import window
+from passerelle.exchange.settlements import order_of
 from passerelle.ledger.entries import ORIGINS, FoundFile, Pickup
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import LoadedProfile
@@ -43,6 +44,8 @@ _INCOMPLETE = ("export-file-missing", "export-order-missing")
 """Said of records when files that belong together are not all there."""
 _WAITING = ("day-not-finished", "not-asked-for")
 """Said of orders and refunds whose turn is still to come."""
+_OF_ORDERS = ("refund", "settlement")
+"""Records that are read with their order."""
 _CONFLICTING = ("duplicate-order", "duplicate-customer", "export-record-conflict")
 """Said of records that several files give differently."""
 
@@ -292,8 +295,7 @@ def open_orders(outcomes: pd.DataFrame, profile: Profile, ledger: Ledger, today:
     still = set(of_orders.loc[is_outside & (of_orders["value"] != ""), "record"]) - known
     waiting = (outcomes["state"] == "failed") | outcomes["code"].isin(_WAITING)
     still |= set(outcomes.loc[waiting & (outcomes["record_type"] == "order"), "record"])
-    refused = outcomes[waiting & (outcomes["record_type"] == "refund")]
-    return still | {record.rpartition("/")[0] for record in refused["record"]}  # a refund's key begins with its order's
+    return still | set(order_of(outcomes.loc[waiting & outcomes["record_type"].isin(_OF_ORDERS), "record"]))
 
 
 def _modified(file: PickedFile) -> str:

@@ -1,8 +1,8 @@
-"""The tasks that make ERP documents of what shops sold: orders, and quotes and credit notes alone.
+"""The tasks that make ERP documents of what shops sold: orders; quotes, credit notes and later settlements alone.
 
 Each reads the same exports and takes its part of them; what one has sent, the ledger keeps from the others.
 
-Source: spec ORD-1, ORD-60, ORD-61, ORD-81; design.md decision 5.
+Source: spec ORD-1, ORD-50, ORD-60, ORD-61, ORD-81; design.md decision 5.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from passerelle.exchange.orders import Context, Exchange, exchange_orders
 from passerelle.exchange.plan import Before, of_orders
 from passerelle.exchange.reconciliation import Reconciliation
 from passerelle.exchange.selection import DATE_COLUMNS, EVERYTHING, Scope, Window, next_mark
+from passerelle.exchange.settlements import whose
 from passerelle.ledger.entries import ACCOUNTS, EFFECTS, RECORDS, Prepared
 from passerelle.ledger.ledger import Ledger
-from passerelle.model.documents import CREDIT_NOTE, CUSTOMERS
+from passerelle.model.documents import CREDIT_NOTE, CUSTOMERS, QUOTE, SETTLEMENT
 from passerelle.model.orders import SalesOrders, refund_keys
 from passerelle.profile.loader import ProfileError
 from passerelle.profile.workbook import add_new_values, read_mappings
@@ -47,6 +48,7 @@ from passerelle.storage.progress import Progress
 LAST_IMPORT = "orders.last-import"
 """The ledger's mark of the last import (ORD-1, since-last-import)."""
 _RECORD_TYPES = ("order", "refund")
+"""What becomes documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,12 @@ class OrdersTask:
 
         Raises:
             StorageError: an export could not be picked up.
-            RunError: an extract is missing, or a record was lost on the way.
+            RunError: an extract is missing, a record was lost on the way, or the profile makes no settlements.
             ProfileError: the mappings cannot be used.
         """
         profile, ledger = desk.profile, desk.ledger
+        if self.scope.kinds == {SETTLEMENT} and not profile.orders.settlements.create:
+            raise RunError("run-no-settlements", is_usage=True, profile=profile.name)
         scope = self._asked(desk)
         days = desk.request.days(desk.loaded, desk.today, _last_import(desk))
         extracts = profile.erp.extracts
@@ -102,6 +106,7 @@ class OrdersTask:
                 scope=scope,
                 erp_documents=documents,
                 sent=_sent(desk, exchanged, sales.orders["order_key"]),
+                booked=ledger.exchanged(profile.name, SETTLEMENT),
             ),
         )
         orders, refunds = sales.orders, _refunds(sales)
@@ -115,7 +120,14 @@ class OrdersTask:
             wrong_mappings,
             files.exchange.outcomes,
             files.outcomes,
-            _not_read_again(scope, desk.request.only_rejects, orders, refunds, exchange.outcomes),
+            _not_read_again(
+                scope,
+                desk.request.only_rejects,
+                orders,
+                refunds,
+                exchange.bookings["record_key"],
+                exchange.outcomes,
+            ),
         ]
         before = Before(
             statuses=orders.set_index("order_key")["status"],
@@ -136,15 +148,16 @@ class OrdersTask:
         if run.profile != desk.profile.name:
             raise RunError("run-of-other-profile", is_usage=True, value=run_id, profile=run.profile)
         said = desk.ledger.run_outcomes(run_id)
-        refused = said[(said["state"] == "failed") & said["record_type"].isin(_RECORD_TYPES)]
+        refused = said[(said["state"] == "failed") & said["record_type"].isin([*_RECORD_TYPES, SETTLEMENT])]
         if refused.empty:
             raise RunError("run-no-rejects", is_usage=True, value=run_id)
         return replace(self.scope, records=frozenset(refused["record"]))
 
 
 ORDERS = OrdersTask("orders")
-QUOTES = OrdersTask("quotes", Scope(frozenset({"quote"})))
+QUOTES = OrdersTask("quotes", Scope(frozenset({QUOTE})))
 CREDIT_NOTES = OrdersTask("credit-notes", Scope(frozenset({CREDIT_NOTE})))
+SETTLEMENTS = OrdersTask("settlements", Scope(frozenset({SETTLEMENT})))
 
 
 def run_orders(request: Request, installation: Installation, progress: Progress | None = None) -> Summary:
@@ -174,7 +187,8 @@ class _Made:
     def packages(self) -> tuple[Package, ...]:
         if not self.files.files:
             return ()
-        return (Package(ZIP_NAME, self.files.zipped(), len(self.exchange.documents)),)
+        later = ~self.exchange.bookings["source_key"].isin(self.exchange.sources["record_key"])
+        return (Package(ZIP_NAME, self.files.zipped(), len(self.exchange.documents) + int(later.sum())),)
 
     @property
     def plan(self) -> pd.DataFrame:
@@ -217,7 +231,7 @@ class _Made:
 
     def entries(self) -> Prepared:
         return Prepared(
-            records=_records(self.exchange),
+            records=pd.concat([_records(self.exchange), _bookings(self.exchange)], ignore_index=True),
             accounts=ACCOUNTS.conform(self.exchange.accounts),
             effects=self._effects(),
             origins=self.intake.origins(
@@ -242,13 +256,19 @@ class _Made:
 
 
 def _not_read_again(
-    scope: Scope, run_id: str, orders: pd.DataFrame, refunds: pd.DataFrame, said: pd.DataFrame
+    scope: Scope,
+    run_id: str,
+    orders: pd.DataFrame,
+    refunds: pd.DataFrame,
+    booked: pd.Series,
+    said: pd.DataFrame,
 ) -> pd.DataFrame:
     """Say which rejects of a run stand in no export any more (JOU-2)."""
-    met = {*orders["order_key"], *refunds["refund_key"], *said["record"]}
-    lost = sorted((scope.records or frozenset()) - met)
-    of_refunds = [key for key in lost if "/refund-" in key]
-    told = {"order": [key for key in lost if key not in of_refunds], "refund": of_refunds}
+    met = {*orders["order_key"], *refunds["refund_key"], *booked, *said["record"]}
+    lost = pd.Series(sorted((scope.records or frozenset()) - met), dtype="str")
+    is_settlement = whose(lost) != lost
+    is_refund = lost.str.contains("/refund-", regex=False) & ~is_settlement
+    told = {SETTLEMENT: lost[is_settlement], "refund": lost[is_refund], "order": lost[~is_settlement & ~is_refund]}
     return outcome.together(
         outcome.said("reject-not-read-again", keys, record_type=record_type, stage="read", value=run_id)
         for record_type, keys in told.items()
@@ -359,3 +379,8 @@ def _records(exchange: Exchange) -> pd.DataFrame:
             }
         ).reset_index(drop=True)
     )
+
+
+def _bookings(exchange: Exchange) -> pd.DataFrame:
+    """Give the settlements as the ledger remembers them, so that each payment is booked once."""
+    return RECORDS.conform(exchange.bookings.assign(record_type=SETTLEMENT))

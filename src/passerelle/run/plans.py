@@ -50,6 +50,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "invoice": "facture",
         "credit_note": "avoir",
         "refund": "remboursement",
+        "settlement": "règlement",
         "customer": "client",
         "prospect": "prospect",
         "account": "compte client",

@@ -32,7 +32,7 @@ TEST = "TEST PASSERELLE"
 KINDS = ("quote", "order", "delivery_note", "invoice")
 _NOTE = f"{TEST} : document d'essai, sans valeur."
 _STANDARD_RATE = Decimal(20)
-_EXCHANGED = ("record_key", "content_hash", "document_number", "file_name")
+_EXCHANGED = ("record_key", "content_hash", "document_kind", "document_number", "file_name")
 Rows = Mapping[str, pd.DataFrame]
 
 

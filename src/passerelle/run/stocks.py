@@ -23,18 +23,15 @@ from passerelle.exchange.stock import PARTS, shop_stock, stock_values, store_sto
 from passerelle.formats.descriptor import Descriptor, Field
 from passerelle.formats.writer import Written, write
 from passerelle.ledger.entries import VALUES, Prepared
-from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import ShopStock
-from passerelle.run import plans
 from passerelle.run.counting import reasons
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
 from passerelle.run.fates import Fates
-from passerelle.run.installation import Installation
 from passerelle.run.job import Desk, Package
 from passerelle.run.listing import OWN, read_listing
-from passerelle.run.request import Request
 from passerelle.run.summary import State, Summary
+from passerelle.run.to_shops import shops_with
 
 NAME = "stocks"
 STOCK, AVAILABILITY = "stock", "availability"
@@ -42,35 +39,6 @@ STOCK, AVAILABILITY = "stock", "availability"
 _AVAILABILITY_FORMAT = "shop/availability"
 _TOLD_BY = {"hide": "is_visible", "deactivate": "is_active"}
 """The column of a shop's file that says what became of an article that is out of stock."""
-
-
-def requests(
-    installation: Installation, profile: str, shop: str = "", *, full: bool = False, plan: bool = False, apply: str = ""
-) -> list[Request]:
-    """Give what is asked of each shop that is told the stock: the one asked for, that of the plan to apply, or all.
-
-    Raises:
-        ProfileError: the profile cannot be used.
-        RunError: no shop is told the stock, the plan is unknown, or something is asked beside it.
-    """
-    if apply and (full or plan):
-        raise RunError("run-plan-alone", is_usage=True, value=apply)
-    if apply and not shop:
-        shop = plans.read(installation, apply).shop
-    loaded = load(profile, profiles_folder=installation.profiles)
-    return [Request(profile, plan=plan, apply=apply, shop=one, full=full) for one in stock_shops(loaded, shop)]
-
-
-def stock_shops(loaded: LoadedProfile, asked: str = "") -> list[str]:
-    """Give the shops that are told the stock: the one asked for, or all.
-
-    Raises:
-        RunError: none is.
-    """
-    shops = [shop.name for shop in loaded.profile.shops if shop.stock and asked in {"", shop.name}]
-    if not shops:
-        raise RunError("run-no-stock-shop", is_usage=True, value=asked or loaded.profile.name)
-    return shops
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +56,7 @@ class StocksTask:
             StorageError: the shop's listing could not be fetched.
             FormatError: a file is not of its format.
         """
-        stock_shops(desk.loaded, desk.shop.name)
+        shops_with(desk.loaded, STOCK, desk.shop.name)
         options = desk.shop.stock or ShopStock()
         descriptor = desk.formats.get(options.format or f"{desk.shop.platform}/stock", options.format_settings)
         _check_target(descriptor, options)

@@ -99,6 +99,8 @@ class Summary:
         balances: what became of the orders by currency, in number and in amount.
         refunds_failed: refunds refused.
         refund_balances: what became of the refunds.
+        settlements: by currency, what the settlements come to, as text; money given back is negative.
+        settlements_failed: settlements refused of documents exchanged before.
         customers: customer accounts written.
         roundings: how many documents carry an Écart line, and the largest, as text.
         delivery: name of the delivery; empty when nothing was sent.
@@ -130,6 +132,8 @@ class Summary:
     balances: tuple[Balance, ...] = ()
     refunds_failed: int = 0
     refund_balances: tuple[Balance, ...] = ()
+    settlements: dict[str, str] = field(default_factory=dict)
+    settlements_failed: int = 0
     rates: tuple[Rate, ...] = ()
     reasons: tuple[Reason, ...] = ()
     new_values: dict[str, int] = field(default_factory=dict)
@@ -152,7 +156,7 @@ class Summary:
     @property
     def has_refusals(self) -> bool:
         """Whether anything was refused: records or whole files."""
-        return bool(self.failed or self.refunds_failed or self.unread_files)
+        return bool(self.failed or self.refunds_failed or self.settlements_failed or self.unread_files)
 
     @property
     def exit_code(self) -> int:
@@ -198,6 +202,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "amounts": "Montants",
         "balance": "Devise | Lu | Écrit | Refusé | Ignoré",
         "refunds": "Remboursements (montant et nombre)",
+        "settlements": "Règlements : {amounts} ; refusés : {failed}",
         "by_rate": "Par taux de TVA",
         "rate": "Devise | Taux % | Boutique HT | Boutique TVA | Fichier HT | Fichier TVA | Écart TTC",
         "roundings": "Lignes Écart : {count}, la plus grande {largest}",
@@ -234,6 +239,7 @@ _WORDS: dict[Language, dict[str, str]] = {
         "amounts": "Amounts",
         "balance": "Currency | Read | Written | Refused | Ignored",
         "refunds": "Refunds (amount and number)",
+        "settlements": "Settlements: {amounts}; refused: {failed}",
         "by_rate": "By VAT rate",
         "rate": "Currency | Rate % | Shop excl. | Shop VAT | File excl. | File VAT | Difference incl.",
         "roundings": "Rounding lines: {count}, the largest {largest}",
@@ -297,6 +303,9 @@ def _documents(summary: Summary, words: dict[str, str]) -> Iterator[list[str]]:
                 for row in summary.refund_balances
             ],
         )
+    if summary.settlements or summary.settlements_failed:
+        booked = ", ".join(f"{amount} {currency}" for currency, amount in summary.settlements.items()) or "0"
+        yield [words["settlements"].format(amounts=booked, failed=summary.settlements_failed)]
     if summary.rates:
         yield [f"## {words['by_rate']}"]
         yield _table(words["rate"], [tuple(asdict(row).values()) for row in summary.rates])

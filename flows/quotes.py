@@ -1,0 +1,30 @@
+"""The flow that sends the ERP's quotes to shops: ``quotes-to-shop``.
+
+Source: spec RUN-1, ORD-60.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from passerelle.flows import shell
+from passerelle.run.installation import Installation
+from passerelle.run.quotes import QUOTES_TO_SHOP, TABLE
+from passerelle.run.to_shops import requests
+
+
+@flow(name=QUOTES_TO_SHOP.name)
+def quotes_to_shop(profile: str, shop: str = "", plan: bool = False, apply: str = "") -> State[Any]:
+    """Devis de l'ERP vers les boutiques, les nouveaux et ceux qui ont changé ; une exécution par boutique.
+
+    Args:
+        profile: nom du profil.
+        shop: une boutique seulement.
+        plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
+        apply: plan à exécuter tel quel, s'il est encore vrai.
+    """
+    asked = requests(Installation.of_environment(), profile, TABLE, shop, plan=plan, apply=apply)
+    return shell.run_each(QUOTES_TO_SHOP, asked)
