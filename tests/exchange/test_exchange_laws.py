@@ -331,7 +331,7 @@ def test_ord_8_whatever_the_tables_hold_every_order_is_a_document_or_refused(giv
     profile = context(
         includes_tax=data.draw(st.booleans()),
         unknown_article=data.draw(st.sampled_from(("misc", "refuse"))),
-        rounding_ceiling=data.draw(st.sampled_from((1, 10**12))),  # the second lets every total through
+        rounding_ceiling=data.draw(st.sampled_from((1, 10**6))),  # the second lets most totals through
         document_date="today",
         number="%SH%OI",
         settlements={"create": True, "amount": "payments"},
