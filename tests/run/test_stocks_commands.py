@@ -45,7 +45,7 @@ def test_cat_1_run_5_the_command_goes_through_all_shops_and_one_does_not_stop_an
     assert command(three, "run", "stocks", "-p", "test", "--shop", "c", "--full").exit_code == 0
     assert [row["Reference #"] for row in told(three, "c")] == ["A2", "A1", "A2"]
     wrong = command(three, "run", "stocks", "-p", "test", "--shop", "x")
-    assert (wrong.exit_code, "no shop is told the stock" in wrong.output) == (2, True)
+    assert (wrong.exit_code, "no shop has a table [shops.stock]" in wrong.output) == (2, True)
     runs = command(three, "runs").output.splitlines()
     run_id = runs[0].split()[0]
     assert "test/stocks" in runs[0]
