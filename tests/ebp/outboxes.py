@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from checked import assert_imports
@@ -37,8 +38,8 @@ class LeftZip:
 
 
 def zips_below(folder: Path) -> Iterator[LeftZip]:
-    """Give every zip that lies in an outbox below a folder; environments are not looked into."""
+    """Give every zip for EBP that lies in an outbox below a folder; environments are not looked into."""
     for here, folders, files in os.walk(folder):
         folders[:] = sorted({*folders} - {".venv", "node_modules"})
         if Path(here).parent.name == "outbox":
-            yield from (LeftZip(Path(here, name)) for name in sorted(files) if name.endswith(".zip"))
+            yield from (LeftZip(Path(here, name)) for name in sorted(files) if fnmatch(name, "erpFiles-*-*.zip"))

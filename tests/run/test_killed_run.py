@@ -33,5 +33,6 @@ def test_rel_1_inv_3_sto_5_killed_and_run_again_gives_the_same_files_once(tmp_pa
     with Ledger.open(at.ledger_url) as ledger:
         assert len(ledger.exchanged("test", "order")) == 51
         assert ledger.unfinished("test") == []
+        assert {run.state for run in ledger.runs("test")} <= {"delivered", "nothing_to_do", "failed"}
     assert run_orders(Request("test"), at).state == "nothing-to-do"
     assert delivered(at) == undisturbed

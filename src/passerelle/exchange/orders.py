@@ -223,77 +223,79 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     return _with_later(made, paid_later, context.booked)
 
 
+@dataclass(frozen=True, slots=True)
+class _Entering:
+    """The orders and refunds that a run enters, as sales of one kind; all tables are in the order of the documents.
+
+    Attributes:
+        of_run: the orders, as the shop has them.
+        together: keys of those that are grouped.
+        credit: the refunds.
+        parted: which orders have several documents.
+        sales: both, one order per document.
+        orders: those of ``sales`` with what they were charged.
+        answers: what each one's status makes of it, by document key.
+        by_record: the same by order and refund.
+        countries: where each is sold to (``territory.of_sale``).
+        outcomes: what was said so far.
+    """
+
+    of_run: SalesOrders
+    together: pd.Series
+    credit: refunds.CreditNotes
+    parted: deliveries.Parted
+    sales: SalesOrders
+    orders: pd.DataFrame
+    answers: pd.DataFrame
+    by_record: pd.DataFrame
+    countries: pd.DataFrame
+    outcomes: list[pd.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What mappings and accounts answer.
+
+    Attributes:
+        coded: lines and charges with article, VAT rate and VAT code.
+        looked: territory, payment, shipping, currency.
+        account: the customer accounts.
+        titles: each one's civility.
+        unknown: by mapping, keys that were met and that it has no row for (ORD-45).
+        outcomes: what was said.
+    """
+
+    coded: vat.Coded
+    looked: lookups.Lookups
+    account: customers.Accounts
+    titles: pd.Series
+    unknown: dict[str, pd.DataFrame]
+    outcomes: list[pd.DataFrame]
+
+
 def _entered(sales: SalesOrders, selected: _Selected, context: Context) -> Exchange:
     """Make the documents of the orders and refunds that this run enters."""
-    options = context.orders
-    of_run, contents, changed, status, said = selected
-    is_grouped = grouping.wanted(of_run.orders, of_run.parties, options.grouping)
-    together = of_run.orders.loc[is_grouped, "order_key"]
-    credit, problems = _credit_notes(sales, of_run.orders["order_key"], outcome.together(said), context)
-    said += problems
-    parted = deliveries.parted(of_run, together, options)
-    sales = _in_order(parted, credit)
-    orders = currencies.charged(sales.orders, options)
-    by_record = pd.concat([status.answers, credit.answers])
-    answers = by_record.loc[parted.of_orders(orders["order_key"])]
-    answers.index = pd.Index(orders["order_key"])
-    countries = territory.of_sale(orders, sales.addresses, context.mappings["vat_zones"])
-
-    coded, problems = _coded(sales, countries, context)
-    said += problems
-    rates = pd.concat([part[["order_key", "tax_rate"]] for part in (coded.lines, coded.charges)])
-    taxed = credit.taxed.combine_first(rates.groupby("order_key")["tax_rate"].max() > 0)
-    # What a refund gives back was charged at the rates of its order's day.
-    checked = oss.checked(parted.sales, countries, rates, context.mappings["vat_rates"], options.vat)
-    looked = lookups.look_up(orders, sales.payments, countries, taxed, context.mappings, options)
-    imposed = customers.on_marketplace_account(looked.payment, orders, sales.parties, context.customers)
-    imposed = grouping.on_account(imposed, orders, sales.parties, options.grouping)
-    account = customers.accounts(
-        orders, sales.parties, imposed, context.erp_customers, context.accounts, context.customers
-    )
-    civility, no_civility, new_titles = lookups.titles(orders, account.buyers, context.mappings["titles"], options)
-    people = reference.named(orders, account.buyers, sales.addresses).set_index("order_key", drop=False)
-    version = changed.version.reindex(parted.of_orders(orders["order_key"])).fillna("").to_numpy()
-    people = people.assign(
-        notes=documents.notes(orders, sales.messages, options).to_numpy(),
-        part=("-" + parted.number.astype("str")).reindex(people.index).fillna("") + version,
-        refund_id=credit.refunds.set_index("refund_key")["refund_id"].reindex(people.index).fillna(""),
-        record_key=parted.of_orders(orders["order_key"]).to_numpy(),
-    )
-    numbered, number_problems = documents.numbers(people, answers["document_kind"], options)
-    dated, date_problems = documents.dates(people, context.today, options)
-    said += [checked.outcomes, looked.outcomes, account.outcomes, no_civility, number_problems, date_problems]
-
-    priced = _priced(sales, coded, context)
-    said += [_unpaid(orders, options), *priced.outcomes]
+    _, contents, changed, status, _ = selected
+    entering = _entering(sales, selected, context)
+    found = _found(entering, context)
+    people = _people(entering, found, changed, context)
+    priced = _priced(entering.sales, found.coded, context)
+    numbered, dated, of_numbers = _numbered_and_dated(people, entering, context)
+    said = [*entering.outcomes, *found.outcomes, *of_numbers, _unpaid(entering.orders, context.orders)]
+    said += priced.outcomes
     # Of an order that is refused anyway the totals say nothing.
-    computed = _rounded(orders, priced, outcome.refused(outcome.together(said)), options)
+    computed = _rounded(entering.orders, priced, outcome.refused(outcome.together(said)), context.orders)
     said += [computed.outcomes, lines.ignored(computed.lines)]
+    said = _of_all(said, entering)
 
-    sides = documents.addresses_by_order(orders, sales.addresses, account.buyers)
-    chosen = documents.chosen_addresses(sides, answers["document_kind"], options)
-    header = pd.concat(
-        [
-            _header(people, account, context),
-            answers[["document_kind", "document_state", "status_after"]],
-            numbered,
-            _amounts(priced.shipping, computed.breakdown, people.index),
-            chosen[[name for name in chosen if name in DOCUMENTS.names]],
-        ],
-        axis=1,
-    ).assign(
-        document_date=dated,
-        delivery_date=dated if options.delivery_date else pd.NaT,
-        customer_title=civility,
-        territory=looked.territory,
-        erp_currency=looked.erp_currency,
-        shipping_code=looked.shipping_code,
-        settlement_mode=looked.payment["settlement_mode"],
+    sides = documents.addresses_by_order(entering.orders, entering.sales.addresses, found.account.buyers)
+    header = _headers(
+        people, entering, found, sides, _amounts(priced.shipping, computed.breakdown, people.index), context
     )
-    said = [parted.said(outcome.together(said))]
-    of_this_run = credit.parents[texts.among(credit.parents, of_run.orders["order_key"])]
-    said.append(refunds.waiting(of_this_run, outcome.refused(outcome.together(said))))
-    settled = _settled(people, of_run, credit, answers["document_kind"], looked, sales.payments, changed, context)
+    header = header.assign(
+        **numbered, document_date=dated, delivery_date=dated if context.orders.delivery_date else pd.NaT
+    )
+    settled = _settled(people, entering, found.looked, changed, context)
     alone = _Documents(
         header,
         computed.lines,
@@ -301,33 +303,149 @@ def _entered(sales: SalesOrders, selected: _Selected, context: Context) -> Excha
         computed.gap,
         people["charged_total"],
         settled.made,
-        _shop_amounts(coded, priced.discounts),
-        header[["document_key"]].assign(record_key=parted.of_orders(header["document_key"])),
+        _shop_amounts(found.coded, priced.discounts),
+        header[["document_key"]].assign(record_key=entering.parted.of_orders(header["document_key"])),
     ).without(outcome.refused(outcome.together(said)))
-    out, problems_of_groups = _grouped(alone, people, together, context)
+    out, problems_of_groups = _grouped(alone, people, entering.together, context)
     said += [settled.outcomes, problems_of_groups]
-    header, keys = out.header, out.header["document_key"]
-    needed, addresses = _customers(header, account, sides, context)
-    entered = settlements.of_documents(out.settlements, header)
     unknown = {
         "statuses": status.unknown,
-        "taxes": coded.unknown,
-        "vat_rates": checked.unknown,
-        "titles": new_titles,
         "special_articles": lines.lacking_articles(outcome.together(said)),
-        **looked.unknown,
+        **found.unknown,
     }
+    return _exchange(out, entering, found, sides, settled, contents, changed, outcome.together(said), unknown, context)
+
+
+def _entering(sales: SalesOrders, selected: _Selected, context: Context) -> _Entering:
+    """Make sales of one kind of orders and refunds: one per document (ORD-61, ORD-73)."""
+    options = context.orders
+    of_run, _, _, status, said = selected
+    is_grouped = grouping.wanted(of_run.orders, of_run.parties, options.grouping)
+    together = of_run.orders.loc[is_grouped, "order_key"]
+    credit, problems = _credit_notes(sales, of_run.orders["order_key"], outcome.together(said), context)
+    parted = deliveries.parted(of_run, together, options)
+    both = _in_order(parted, credit)
+    orders = currencies.charged(both.orders, options)
+    by_record = pd.concat([status.answers, credit.answers])
+    answers = by_record.loc[parted.of_orders(orders["order_key"])].set_axis(orders["order_key"])
+    countries = territory.of_sale(orders, both.addresses, context.mappings["vat_zones"])
+    return _Entering(of_run, together, credit, parted, both, orders, answers, by_record, countries, [*said, *problems])
+
+
+def _found(entering: _Entering, context: Context) -> _Found:
+    """Ask the mappings, the ERP's extracts and the ledger (ORD-20, ORD-40 to ORD-44, CUS-1, CUS-2, CUS-8)."""
+    options, tables = context.orders, context.mappings
+    sales, orders, countries = entering.sales, entering.orders, entering.countries
+    coded, problems = _coded(sales, countries, context)
+    rates = pd.concat([part[["order_key", "tax_rate"]] for part in (coded.lines, coded.charges)])
+    taxed = entering.credit.taxed.combine_first(rates.groupby("order_key")["tax_rate"].max() > 0)
+    # What a refund gives back was charged at the rates of its order's day.
+    checked = oss.checked(entering.parted.sales, countries, rates, tables["vat_rates"], options.vat)
+    looked = lookups.look_up(orders, sales.payments, countries, taxed, tables, options)
+    imposed = customers.on_marketplace_account(looked.payment, orders, sales.parties, context.customers)
+    imposed = grouping.on_account(imposed, orders, sales.parties, options.grouping)
+    account = customers.accounts(
+        orders, sales.parties, imposed, context.erp_customers, context.accounts, context.customers
+    )
+    titles, no_title, new_titles = lookups.titles(orders, account.buyers, tables["titles"], options)
+    return _Found(
+        coded,
+        looked,
+        account,
+        titles,
+        {"taxes": coded.unknown, "vat_rates": checked.unknown, "titles": new_titles, **looked.unknown},
+        [*problems, checked.outcomes, looked.outcomes, account.outcomes, no_title],
+    )
+
+
+def _people(entering: _Entering, found: _Found, changed: changes.Changes, context: Context) -> pd.DataFrame:
+    """Give the orders with all that the templates fill in, by document key."""
+    orders, parted = entering.orders, entering.parted
+    people = reference.named(orders, found.account.buyers, entering.sales.addresses)
+    people = people.set_index("order_key", drop=False)
+    record = parted.of_orders(orders["order_key"])
+    version = changed.version.reindex(record).fillna("").to_numpy()
+    refund_ids = entering.credit.refunds.set_index("refund_key")["refund_id"]
+    return people.assign(
+        notes=documents.notes(orders, entering.sales.messages, context.orders).to_numpy(),
+        part=("-" + parted.number.astype("str")).reindex(people.index).fillna("") + version,
+        refund_id=refund_ids.reindex(people.index).fillna(""),
+        record_key=record.to_numpy(),
+    )
+
+
+def _numbered_and_dated(
+    people: pd.DataFrame, entering: _Entering, context: Context
+) -> tuple[pd.DataFrame, pd.Series, list[pd.DataFrame]]:
+    """Give the documents' numbers, references and dates, and what was said of them (ORD-10, ORD-13 to ORD-15)."""
+    numbered, of_numbers = documents.numbers(people, entering.answers["document_kind"], context.orders)
+    dated, of_dates = documents.dates(people, context.today, context.orders)
+    return numbered, dated, [of_numbers, of_dates]
+
+
+def _of_all(said: list[pd.DataFrame], entering: _Entering) -> list[pd.DataFrame]:
+    """Say of orders what was said of their parts, and of the refunds of refused orders that they wait."""
+    told = entering.parted.said(outcome.together(said))
+    parents = entering.credit.parents
+    of_this_run = parents[texts.among(parents, entering.of_run.orders["order_key"])]
+    return [told, refunds.waiting(of_this_run, outcome.refused(told))]
+
+
+def _headers(
+    people: pd.DataFrame,
+    entering: _Entering,
+    found: _Found,
+    sides: pd.DataFrame,
+    amounts: pd.DataFrame,
+    context: Context,
+) -> pd.DataFrame:
+    """Give the documents' headers, but for numbers and dates."""
+    answers, looked = entering.answers, found.looked
+    chosen = documents.chosen_addresses(sides, answers["document_kind"], context.orders)
+    return pd.concat(
+        [
+            _header(people, found.account, context),
+            answers[["document_kind", "document_state", "status_after"]],
+            amounts,
+            chosen[[name for name in chosen if name in DOCUMENTS.names]],
+        ],
+        axis=1,
+    ).assign(
+        customer_title=found.titles,
+        territory=looked.territory,
+        erp_currency=looked.erp_currency,
+        shipping_code=looked.shipping_code,
+        settlement_mode=looked.payment["settlement_mode"],
+    )
+
+
+def _exchange(
+    out: _Documents,
+    entering: _Entering,
+    found: _Found,
+    sides: pd.DataFrame,
+    settled: _Settled,
+    contents: pd.Series,
+    changed: changes.Changes,
+    said: pd.DataFrame,
+    unknown: Mapping[str, pd.DataFrame],
+    context: Context,
+) -> Exchange:
+    """Give what goes out, as it is written and remembered."""
+    credit, header, keys = entering.credit, out.header, out.header["document_key"]
+    needed, addresses = _customers(header, found.account, sides, context)
+    entered = settlements.of_documents(out.settlements, header)
+    created = found.account.created
+    sold = _articles(found.coded, entering.parted)
     return Exchange(
-        documents=DOCUMENTS.conform(_with_deposits(header, entered, options)),
+        documents=DOCUMENTS.conform(_with_deposits(header, entered, context.orders)),
         lines=_numbered_lines(out.lines, keys),
         customers=needed,
         addresses=addresses,
         settlements=entered,
         bookings=settled.bookings(_numbers(out.sources, header), context.booked),
-        accounts=account.created[texts.among(account.created["customer_key"], header["customer_key"])].reset_index(
-            drop=True
-        ),
-        outcomes=refunds.named(outcome.together(said), credit.parents.index),
+        accounts=created[texts.among(created["customer_key"], header["customer_key"])].reset_index(drop=True),
+        outcomes=refunds.named(said, credit.parents.index),
         contents=pd.concat([contents, credit.refunds.set_index("refund_key")["content"]]).reindex(
             pd.Index(out.sources["record_key"].unique())
         ),
@@ -335,7 +453,7 @@ def _entered(sales: SalesOrders, selected: _Selected, context: Context) -> Excha
         replaced=changed.accepted[changed.accepted.index.isin(out.sources["record_key"])],
         parents=credit.parents[texts.among(credit.parents.index.to_series(), keys)],
         effects=effects.of_documents(
-            header, out.sources, by_record["status_after"], _articles(coded, parted), options.afterwards
+            header, out.sources, entering.by_record["status_after"], sold, context.orders.afterwards
         ),
         new_values={name: values for name, values in unknown.items() if len(values)},
         reconciliation=reconciliation.reconcile(header, out.charged, out.shop_amounts, out.breakdown, out.gap),
@@ -360,14 +478,7 @@ class _Settled:
 
 
 def _settled(
-    people: pd.DataFrame,
-    of_run: SalesOrders,
-    credit: refunds.CreditNotes,
-    kinds: pd.Series,
-    looked: lookups.Lookups,
-    payments: pd.DataFrame,
-    changed: changes.Changes,
-    context: Context,
+    people: pd.DataFrame, entering: _Entering, looked: lookups.Lookups, changed: changes.Changes, context: Context
 ) -> _Settled:
     """Make the settlements of the documents, each payment once (ORD-50, ORD-51); a quote is not paid."""
     options = context.orders
@@ -375,18 +486,22 @@ def _settled(
         return _Settled(SETTLEMENTS.empty(), pd.Series(dtype="str"), outcome.none())
     booked = settlements.standing(context.booked).drop(changed.settlements["settlement_key"], errors="ignore")
     contents = settlements.contents(
-        pd.concat([of_run.orders, credit.sales.orders]), pd.concat([of_run.payments, credit.sales.payments]), options
+        pd.concat([entering.of_run.orders, entering.credit.sales.orders]),
+        pd.concat([entering.of_run.payments, entering.credit.sales.payments]),
+        options,
     )
     before = later.compared(contents, booked, people["record_key"])
     orders = people.reset_index(drop=True)
     of_order = looked.payment.reset_index(drop=True)
+    payments = entering.sales.payments
     made = settlements.settlements(orders, payments, of_order, looked.of_payment, context.today, options)
+    kinds = entering.answers["document_kind"]
     is_quote = texts.among(made["document_key"], kinds.index[kinds == QUOTE])
     made = made[~is_quote & ~texts.among(made["settlement_key"], before["record"])]
     unbooked = contents.index.difference(pd.Index(made["settlement_key"])).difference(booked.index)
     undecided = settlements.whose(unbooked.to_series())
     made = settlements.with_differences(made, orders, undecided, booked, options)
-    given_back = texts.among(made["document_key"], credit.parents.index)
+    given_back = texts.among(made["document_key"], entering.credit.parents.index)
     return _Settled(made.assign(amount=made["amount"].mask(given_back, -made["amount"])), contents, before)
 
 

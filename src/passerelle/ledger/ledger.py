@@ -136,6 +136,9 @@ class Ledger:
                 if self._leases.get((profile, task)) is held:
                     del self._leases[profile, task]
 
+    def _held(self, profile: str) -> list[Lease]:
+        return [lease for (whose, _), lease in self._leases.items() if whose == profile]
+
     def leases(self) -> pd.DataFrame:
         """Tell which tasks are held: profile, task, holder, host; one row per lease, run out or not."""
         query = sa.select(leases.c.profile, leases.c.task, leases.c.holder, leases.c.host)
@@ -149,8 +152,9 @@ class Ledger:
         """Write that a run starts, or starts again.
 
         A run that is started again is again what it was before it failed: ``running``, or further when it had prepared
-        something already (see ``run``). Runs of the task that were killed are written down as failed; that is only
-        sure, and only done, when this ledger holds the task's lease.
+        something already (see ``run``). Runs of the task, for the same shop, that were killed are written down as
+        failed; that is only sure, and only done, when this ledger holds a lease of the profile, which keeps out all
+        that would work beside it.
 
         Args:
             profile: the profile.
@@ -167,10 +171,10 @@ class Ledger:
         now = self._clock().astimezone(UTC)
         run_id = run_id or f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{secrets.token_hex(4)}"
         with self._database.writing() as connection:
-            if (profile, task) in self._leases:
-                killed = (runs.c.profile == profile) & (runs.c.task == task) & (runs.c.state == "running")
+            if self._held(profile):
+                killed = _running(connection, profile, task, (parameters or {}).get("shop")) - {run_id}
                 message = code("run-interrupted").text("fr")
-                failed = sa.update(runs).where(killed & (runs.c.run_id != run_id))
+                failed = sa.update(runs).where(runs.c.run_id.in_(killed))
                 connection.execute(failed.values(state="failed", finished_at=now, message=message))
             run = _row_or_none(connection, runs, run_id)
             if run is None:
@@ -313,7 +317,7 @@ class Ledger:
                 run = _row(connection, runs, run_id)
                 if run.state != "running":
                     raise WrongStateError(name=run_id, state=run.state, wanted="prepared")
-                if held := self._leases.get((run.profile, run.task)):
+                for held in self._held(run.profile):
                     held.renew_in(connection)
                 prepare.write(connection, run.number, run.profile, prepared, self._clock())
                 ended = {} if prepared.parcel else {"finished_at": self._clock()}
@@ -723,6 +727,13 @@ def _row(connection: sa.Connection, table: sa.Table, name: str) -> sa.Row[Any]:
     if row is None:
         raise UnknownError(name=name)
     return row
+
+
+def _running(connection: sa.Connection, profile: str, task: str, shop: str | None) -> set[str]:
+    """Give the runs of a task that are said to run, for one shop where runs are of one."""
+    this = (runs.c.profile == profile) & (runs.c.task == task) & (runs.c.state == "running")
+    found = connection.execute(sa.select(runs.c.run_id, runs.c.parameters).where(this))
+    return {run.run_id for run in found if run.parameters.get("shop") == shop}
 
 
 def _row_or_none(connection: sa.Connection, table: sa.Table, name: str) -> sa.Row[Any] | None:
