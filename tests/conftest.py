@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT.parent / "shared" / "samples"
 sys.path.append(str(ROOT / "tests" / "ebp"))
-_played: set[str] = set()
+_played: set[Path] = set()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,9 +41,9 @@ def ebp_takes_every_zip(request: pytest.FixtureRequest, tmp_path_factory: pytest
     from outboxes import zips_below
 
     home = tmp_path_factory.getbasetemp()
-    made = set(os.listdir(home)) - _played  # thousands of names towards the end: only the new ones are looked at
+    made = set(home.iterdir()) - _played  # thousands towards the end: only the new ones are looked at
     _played.update(made)
-    folders = [folder for name in sorted(made) if (folder := home / name).is_dir() and not folder.is_symlink()]
+    folders = [folder for folder in sorted(made) if folder.is_dir() and not folder.is_symlink()]
     found = [left for folder in folders for left in zips_below(folder)]
     marker = request.node.get_closest_marker("imports_but")
     for left in found:
