@@ -174,9 +174,9 @@ class Replay:
             assert 0 in run_at_once(self.at(day))
 
     def _export(self, day: int) -> None:
-        """Export what changed: PrestaShop of a week and over the last files, WooCommerce of three days."""
+        """Export what changed: PrestaShop of four days and over the last files, WooCommerce of two."""
         end = datetime.combine(FIRST + timedelta(days=day), datetime.max.time())
-        for name, age in (("bou", 7), ("web", 3)):
+        for name, age in (("bou", 4), ("web", 2)):
             now = [kept for order in self._shops[name].orders if (kept := order.until(end))]
             since = end - timedelta(days=age)
             recent = [order for order in now if order.changed_at > since]
