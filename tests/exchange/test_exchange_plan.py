@@ -90,6 +90,7 @@ def test_pre_1_ord_61_a_changed_invoice_is_a_credit_note_and_a_new_invoice():
         {
             "record_key": made.contents.index,
             "content_hash": made.contents.to_numpy(),
+            "document_kind": "invoice",
             "document_number": "1",
             "file_name": "erpFiles.zip",
         }

@@ -11,6 +11,8 @@ from pyftpdlib.authorizers import AuthenticationFailed, DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
 
+from passerelle.run.demo_server import InPlace
+
 
 class _Authorizer(DummyAuthorizer):
     refusing = False
@@ -38,6 +40,7 @@ class FtpServer:
 
         class Handler(FTPHandler):
             authorizer = self._authorizer
+            abstracted_fs = InPlace
             auth_failed_timeout = 0
 
             def on_file_received(self, file):

@@ -200,6 +200,8 @@ def test_ord_28_ord_45_a_missing_special_article_refuses_and_waits_in_its_sheet_
     assert [cell.value for cell in sheet[2]] == ["Frais de port", None, "nouveau"]
     sheet["B2"] = "TRANSPORT"
     workbook.save(path)
+    with (path.parent / "articles.csv").open("a", encoding="cp1252", newline="") as extract:
+        extract.write("TRANSPORT;Port\r\n")
     assert told(run(at))["written"] == 1
     [archive] = [data for name, data in delivered(at).items() if name.endswith(".zip")]
     [document] = documents(unzipped(archive)).values()

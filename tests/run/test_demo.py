@@ -52,6 +52,7 @@ def test_ebp_1_the_demonstration_leaves_all_kinds_of_documents(shown):
         "Delivery Notes.txt",
         "Invoices.txt",
         "Credit Notes.txt",
+        "Settlements.txt",
         "Batch.txt",
     ]
     assert files["Batch.txt"].decode("cp1252").splitlines()[0] == (

@@ -36,6 +36,7 @@ from pyftpdlib.ioloop import IOLoop
 from pyftpdlib.servers import FTPServer
 from storage_certificates import Authority, Certificate
 
+from passerelle.run.demo_server import InPlace
 from passerelle.storage.ftp import FtpStorage
 from passerelle.storage.ftp.tls import Tls
 from passerelle.storage.sftp import SftpStorage
@@ -127,6 +128,7 @@ def free_port() -> int:
 class Handler(FTPHandler):
     """pyftpdlib that notes the commands it gets."""
 
+    abstracted_fs = InPlace
     use_sendfile = False
     auth_failed_timeout = 0.01
     commands: ClassVar[list[str]] = []
@@ -406,6 +408,7 @@ def vsftpd(
             "background": "NO",
             "run_as_launching_user": "YES",
             "anonymous_enable": "YES",
+            "ftp_username": "nobody",  # Debian makes the user ftp when vsftpd is installed; here it is unpacked only
             "anon_root": folder,
             "allow_writeable_chroot": "YES",
             "write_enable": "YES",

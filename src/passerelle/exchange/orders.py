@@ -729,7 +729,7 @@ def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tup
     )
     with_articles, unknown_articles = lines.with_articles(sold, context.articles, context.orders)
     with_ecotax, no_article = ecotax.apart(with_articles, context.orders)
-    foreign = oss.ruled_by_nobody(countries, context.mappings["vat_rates"])
+    foreign = oss.ruled_by_nobody(countries, context.mappings["vat_rates"], context.orders.vat)
     coded = vat.coded(with_ecotax, charged, countries, foreign, context.mappings["taxes"], context.orders)
     completed = vat.Coded(
         lines=vat.completed(coded.lines, [("net_excl", "net_incl"), ("gross_excl", "gross_incl")]),

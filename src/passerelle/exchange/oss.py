@@ -78,13 +78,16 @@ def checked(
     )
 
 
-def ruled_by_nobody(places: pd.DataFrame, own: pd.DataFrame) -> pd.Series:
+def ruled_by_nobody(places: pd.DataFrame, own: pd.DataFrame, options: VatOptions) -> pd.Series:
     """Tell which sales are to a country whose rates nobody knows: neither the program's tables nor the profile.
 
     Args:
         places: where each order is sold to, by order key (``territory.of_sale``).
         own: rows of the profile's mapping *Taux de TVA*.
+        options: who accepts any rate wants none of them told apart.
     """
+    if options.unknown_rate == "accept":
+        return pd.Series(data=False, index=places.index)
     return _ruled_by_nobody(places, known_rates(own)[0])
 
 

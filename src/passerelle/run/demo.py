@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,35 +62,11 @@ def _copy_if_absent(source: str, target: str) -> str:
     return target if Path(target).exists() else str(shutil.copy2(source, target))
 
 
-@contextmanager
-def _ftp_server(folder: Path) -> Iterator[int]:
-    """Run an FTP server on loopback, on a port of its own, with a password made for this process."""
+def _ftp_server(folder: Path) -> AbstractContextManager[int]:
     try:
-        from pyftpdlib.authorizers import DummyAuthorizer  # noqa: PLC0415
-        from pyftpdlib.handlers import FTPHandler  # noqa: PLC0415
-        from pyftpdlib.servers import ThreadedFTPServer  # noqa: PLC0415
+        from passerelle.run.demo_server import ftp_server  # noqa: PLC0415
     except ImportError:
         raise RunError("run-no-demo-server", is_usage=True) from None
-    # Left alone, the server writes its log to the terminal.
-    logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())
-    logging.getLogger("pyftpdlib").propagate = False
     password = os.urandom(12).hex()
     os.environ[_FTP_VARIABLE] = password
-    authorizer = DummyAuthorizer()
-    authorizer.add_user(_USER, password, str(folder.absolute()), perm="elradfmwMT")
-
-    class Handler(FTPHandler):  # type: ignore[misc]
-        """The demonstration's user and folder, quiet."""
-
-        log_prefix = "demo"
-
-    Handler.authorizer = authorizer
-    Handler.banner = "passerelle demo"
-    server = ThreadedFTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"handle_exit": False}, daemon=True)
-    thread.start()
-    try:
-        yield int(server.address[1])
-    finally:
-        server.close_all()
-        thread.join(timeout=5)
+    return ftp_server(folder, _USER, password)
