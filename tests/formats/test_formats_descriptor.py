@@ -221,7 +221,7 @@ def test_fmt_1_a_descriptor_is_utf_8(tmp_path: Path):
 
 
 def test_fmt_1_unknown_names_and_folders_are_told(tmp_path: Path, built_in):
-    with pytest.raises(UnknownFormatError, match="no format is named ebp/order; there are: .*ebp/addresses"):
+    with pytest.raises(UnknownFormatError, match=r"no format is named ebp/order; there are: .*ebp/addresses"):
         built_in.get("ebp/order")
     with pytest.raises(UnknownFormatError, match="there is no folder of formats"):
         formats(tmp_path / "none")
