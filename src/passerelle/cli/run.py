@@ -32,6 +32,7 @@ OutputOption = Annotated[
 ApplyOption = Annotated[
     str, typer.Option("--apply", metavar="PLAN", help="Do what that plan says, if it is still what would be done.")
 ]
+ShopOption = Annotated[str, typer.Option(help="Only this shop.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 _WORST_FIRST = (1, 2, 3, 0)
 """Exit codes: failed, wrong usage, refused records, all well."""
@@ -104,7 +105,7 @@ def prospects(
 @app.command("stocks")
 def stocks(
     profile: ProfileOption,
-    shop: Annotated[str, typer.Option(help="Only this shop.")] = "",
+    shop: ShopOption = "",
     full: Annotated[
         bool, typer.Option("--full", help="Tell the shop everything, whatever it was told before.")
     ] = False,
@@ -127,7 +128,7 @@ def stocks(
 @app.command("quotes-to-shop")
 def quotes_to_shop(
     profile: ProfileOption,
-    shop: Annotated[str, typer.Option(help="Only this shop.")] = "",
+    shop: ShopOption = "",
     plan: PlanOption = False,
     apply: ApplyOption = "",
     json: JsonOption = False,

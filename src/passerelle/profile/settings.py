@@ -375,7 +375,8 @@ class Shop(Options):
     @model_validator(mode="after")
     def _delivered(self) -> Self:
         if (self.stock or self.quotes) and not self.delivery:
-            raise PydanticCustomError("profile-shop-without-place", "no place", {"at": ("delivery",)})
+            shown = {"at": ("delivery",), "example": 'delivery = { place = "…" }'}
+            raise PydanticCustomError("profile-shop-without-place", "no place", shown)
         return self
 
 
