@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from passerelle import outcome
 from passerelle.exchange.catalogue import differing, last_changed, left_out, near_misses, twice
-from passerelle.exchange.options import ArticleFilter
+from passerelle.exchange.shop_options.articles import ArticleFilter
 from passerelle.model.catalogue import CATALOGUE, DEPOT_STOCK
 
 DAYS = [datetime.fromisoformat(f"2026-11-{day}") for day in ("01", "20", "21")]

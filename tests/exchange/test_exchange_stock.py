@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passerelle import money
-from passerelle.exchange.options import StockOptions
+from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.exchange.stock import PARTS, shop_stock, stock_values, store_stock, unknown_depots
 from passerelle.model.catalogue import CATALOGUE, DEPOT_STOCK
 

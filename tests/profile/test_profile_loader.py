@@ -10,7 +10,7 @@ import pytest
 
 from passerelle.outcome import message, todo
 from passerelle.profile.loader import ProfileError, load, names
-from passerelle.profile.settings import Platform
+from passerelle.profile.shop_settings import Platform
 from passerelle.shops.export import PLATFORMS
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import texts
-from passerelle.exchange.options import ArticleFilter
+from passerelle.exchange.shop_options.articles import ArticleFilter
 
 Mask = npt.NDArray[np.bool_]
 

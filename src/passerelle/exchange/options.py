@@ -1,7 +1,7 @@
 """What a profile can choose: every option of the rules, with its default.
 
-The profile's TOML tables ``[orders]``, ``[customers]`` and ``[shops.stock]`` are these models; the settings reference
-is made from them.
+The profile's TOML tables ``[orders]``, ``[customers]`` and ``[prospects]`` are these models, those of what goes to
+shops are in ``exchange.shop_options``; the settings reference is made from them.
 What options must have together is said with a declared code (``passerelle.messages``), so that users read it in their
 language; ``at`` names the option that is wrong.
 """
@@ -371,74 +371,4 @@ class ProspectOptions(Options):
         (),
         description="Customer groups of the shop whose accounts alone become prospects; none named: all. For LCV, "
         'which wants customers with a purchase only: `["Clients LCV"]` (CUS-7).',
-    )
-
-
-class ArticleFilter(Options):
-    """Which articles a task takes to a shop (CAT-2)."""
-
-    published_only: bool = Field(
-        default=True, description="Only articles that the ERP publishes on the web; the extract must tell (CAT-2)."
-    )
-    changed_only: bool = Field(
-        default=False,
-        description="Only articles that the ERP has changed since the task last transferred to this shop; those whose "
-        "date of change is not known are taken (CAT-2).",
-    )
-    criterion: str = Field(
-        "",
-        description="Only articles for which this holds: SQL as after `WHERE`, on any column of the article extract "
-        "by its label or SQL name (CAT-2).",
-        examples=["\"Code article\" LIKE 'EM%' AND xx_couleur <> 'rouge'"],
-    )
-
-
-class StoreOptions(Options):
-    """One store whose availability a shop shows (STK-7)."""
-
-    depots: tuple[str, ...] = Field(description="Its depots.")
-    green_from: Annotated[Decimal, Field(ge=0)] = Field(Decimal(5), description="From this quantity on it is green.")
-    orange_from: Annotated[Decimal, Field(ge=0)] = Field(
-        Decimal(1), description="From this quantity on it is orange, below red."
-    )
-
-
-class StockOptions(ArticleFilter):
-    """What a shop is told of the stock (STK-1 to STK-8)."""
-
-    depots: tuple[str, ...] = Field(
-        ("*",), description="Depots that are summed; `*`: all; none: the shop's stock is not updated (STK-1)."
-    )
-    kind: Literal["real", "real-less-orders", "real-less-booked", "forward"] = Field(
-        "real",
-        description="The real stock; the real stock less what customers have ordered, or less what is booked; or the "
-        "forward stock (à terme): less what customers and plus what we have ordered (STK-2).",
-    )
-    untracked_quantity: Annotated[Decimal, Field(ge=0)] = Field(
-        Decimal(0), description="Quantity of articles that the ERP does not keep in stock (STK-3)."
-    )
-    negative: Literal["zero", "send"] = Field("zero", description="What a negative quantity becomes (STK-4).")
-    safety_stock: Annotated[Decimal, Field(ge=0)] = Field(
-        Decimal(0), description="Quantity of each article or size that is kept back, never below 0 (STK-5)."
-    )
-    safety_column: str = Field(
-        "",
-        description="Column of the article extract with an article's own safety stock; empty cell: the above (STK-5).",
-    )
-    decimals: Annotated[int, Field(ge=0, le=6)] = Field(
-        0, description="Decimals of quantities; what lies between is rounded down: never more than there is."
-    )
-    out_of_stock: Literal["keep", "hide", "deactivate"] = Field(
-        "keep",
-        description="What becomes of an article that is out of stock, and back when it is not: nothing; it is hidden "
-        "from the shop's lists; or it is deactivated, and active again if it is published and not dormant (STK-6).",
-    )
-    active_states: tuple[str, ...] = Field(
-        ("", "0", "A", "Actif"), description="States of the ERP that are not dormant, in its extract's words (STK-6)."
-    )
-    location: str = Field(
-        "", description="Place in the shop whose quantities these are: Shopify's location, Magento's source."
-    )
-    stores: dict[str, StoreOptions] = Field(
-        default_factory=dict, description="By store of the shop, how its availability is told (STK-7)."
     )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from passerelle import money
 from passerelle.exchange import texts
-from passerelle.exchange.options import StockOptions
+from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.model.catalogue import STORE_STOCK
 from passerelle.money import Ints
 

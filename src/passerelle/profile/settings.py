@@ -8,140 +8,16 @@ Source: spec PRO-1, PRO-4; facts/ebp.md §1.3.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    GetJsonSchemaHandler,
-    PlainValidator,
-    SerializeAsAny,
-    ValidationInfo,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-from passerelle.exchange.options import (
-    Currency,
-    CustomerOptions,
-    Options,
-    OrderOptions,
-    ProspectOptions,
-    StockOptions,
-)
+from passerelle.exchange.options import CustomerOptions, Options, OrderOptions, ProspectOptions
 from passerelle.messages import Language
-from passerelle.storage import place, places
-from passerelle.storage.errors import BadPlace
-from passerelle.storage.paths import is_good_name
-from passerelle.storage.publish import Collision
-
-Platform = Literal["prestashop", "woocommerce", "shopify", "magento", "bigcommerce", "wix"]
-Setting = str | int | bool
-_WITHOUT_CUSTOMERS = ("wix",)
-"""Platforms whose customers cannot be read."""
-
-_NAME = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
-_CRON: tuple[tuple[range, tuple[str, ...]], ...] = (
-    (range(60), ()),
-    (range(24), ()),
-    (range(1, 32), ()),
-    (range(1, 13), ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
-    (range(8), ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
-)
-"""The numbers and names of each field of a cron expression: minute, hour, day of month, month, day of week."""
-_CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d?))?")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-
-
-def _typed(path: str) -> str:
-    r"""Refuse what ``"C:\temp"`` becomes in TOML: a backslash between quotation marks starts a control character."""
-    if _CONTROL.search(path):
-        raise PydanticCustomError("profile-control-character", "a control character stands in the path")
-    return path
-
-
-def _in_profile(path: Path, info: ValidationInfo) -> Path:
-    """Take a relative path from the profile's folder, which the loader gives."""
-    _typed(str(path))
-    return Path(info.context["folder"]) / path.expanduser() if info.context else path
-
-
-def _time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
-        raise PydanticCustomError(
-            "profile-unknown-time-zone", "no such time zone", {"known": sorted(available_timezones())}
-        ) from None
-    return name
-
-
-def _name(name: str) -> str:
-    if not re.fullmatch(_NAME, name):
-        raise PydanticCustomError("profile-bad-name", "a name has letters, digits and hyphens only")
-    return name
-
-
-def _suffix(suffix: str) -> str:
-    if suffix and not is_good_name(f"x{suffix}"):
-        raise PydanticCustomError("profile-bad-suffix", "no suffix of a file name")
-    return suffix
-
-
-def _schedule(text: str) -> str:
-    fields = text.split()
-    if fields and len(fields) != len(_CRON):
-        raise PydanticCustomError("profile-bad-schedule", "no cron expression", {"part": text})
-    for written, (values, names) in zip(fields, _CRON, strict=False):
-        for part in written.lower().split(","):
-            found = _CRON_PART.fullmatch(part)
-            ends = [end for end in found.groups()[:2] if end] if found else [""]
-            if not all(end in names or (end.isdigit() and int(end) in values) for end in ends):
-                raise PydanticCustomError("profile-bad-schedule", "no cron expression", {"part": part})
-    return text
-
-
-def _place(given: Any) -> place.Place:
-    """Take a URL for a place that has no other options, and say what is wrong with one as of any other setting."""
-    if not isinstance(given, str | dict | place.Place):
-        raise PydanticCustomError("string_type", "Input should be a valid string")
-    try:
-        return places.as_place(given)
-    except BadPlace as error:
-        texts = {"reason_fr": error.text("fr"), "reason_en": error.text("en")}
-        todo = {"todo_fr": error.todo("fr"), "todo_en": error.todo("en")}
-        raise PydanticCustomError("profile-bad-place", "not a place", texts | todo) from None
-
-
-class _PlaceSchema:
-    """What may stand for a place: its URL, or a table with the options of its kind."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        tables = []
-        for kind in dict.fromkeys(places.kind_of(scheme) for scheme in places.BACKENDS):
-            table = handler(kind.__pydantic_core_schema__)
-            table["properties"]["url"]["description"] = kind.form
-            tables.append(table)
-        return {"anyOf": [{"type": "string"}, *tables]}
-
-
-def _readable_customers(source: Source | None, info: ValidationInfo) -> Source | None:
-    if source and info.data.get("platform") in _WITHOUT_CUSTOMERS:
-        raise PydanticCustomError(
-            "profile-customers-not-read", "customers are not read", {"platform": info.data["platform"]}
-        )
-    return source
-
-
-def _filled(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not given:
-        raise PydanticCustomError("profile-empty-list", "nothing is in the list")
-    return given
+from passerelle.profile.setting_types import Filled, Name, ProfilePath, Schedule, Setting, TimeZone, WindowsPath
+from passerelle.profile.shop_settings import Delivery, Shop
 
 
 def _own_names(shops: tuple[Shop, ...]) -> tuple[Shop, ...]:
@@ -152,16 +28,6 @@ def _own_names(shops: tuple[Shop, ...]) -> tuple[Shop, ...]:
                 "profile-shop-twice", "two shops have the same name", {"at": (position, "name"), "name": name}
             )
     return shops
-
-
-Filled = (AfterValidator(_filled), Field(json_schema_extra={"minItems": 1}))
-ProfilePath = Annotated[Path, AfterValidator(_in_profile)]
-"""A path; a relative one is taken from the folder of the profile's file."""
-Place = Annotated[SerializeAsAny[place.Place], PlainValidator(_place), _PlaceSchema]
-"""A place, or its URL alone."""
-WindowsPath = Annotated[str, AfterValidator(_typed)]
-Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": _NAME})]
-Schedule = Annotated[str, AfterValidator(_schedule)]
 
 
 class Extracts(Options):
@@ -259,127 +125,6 @@ class Erp(Options):
     batch: Batch = Batch()
 
 
-class Source(Options):
-    """Where a shop's exports, of its orders or of its customers, are picked up, and what becomes of them there."""
-
-    place: Place = Field(description="The place, as a URL or as a table.")
-    files: Annotated[tuple[str, ...], *Filled] = Field(
-        ("*",), description="Patterns of the names of the files that are taken."
-    )
-    after: Literal["keep", "archive"] = Field(
-        "keep",
-        description="What becomes of files that were read. `keep`: they stay, the shop replaces them; every run reads "
-        "what is there. `archive`: each is read once and moved to `archive/YYYY/MM/DD/` of the place, one that cannot "
-        "be read to `error/YYYY/MM/DD/`.",
-    )
-    done_suffix: Annotated[str, AfterValidator(_suffix)] = Field(
-        "",
-        description="A file is taken only when another one of its name and this suffix lies beside it; the two are "
-        "moved together.",
-        examples=[".done"],
-    )
-    settled_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
-        0,
-        description="A file is taken when it has not changed for so many seconds; where files are moved, for 3 at "
-        "least, as the times that storages tell are coarse.",
-    )
-
-    @property
-    def settled(self) -> float:
-        """Seconds for which a file has not changed when it is taken.
-
-        One that is replaced in the second in which it was written, by one of its size, would be taken for itself when
-        it is moved.
-        """
-        return max(self.settled_seconds, 3) if self.after == "archive" else self.settled_seconds
-
-
-class Delivery(Options):
-    """Where files are delivered: `erpFiles.zip` to the ERP, or those of a shop."""
-
-    place: Place = Field(description="The place, as a URL or as a table.")
-    collision: Collision = Field(
-        "fail", description="What to do when a file of another content has the same name there."
-    )
-    read_back: bool = Field(
-        default=False,
-        description="Also read each file back before it gets its name, where the place computes no checksum.",
-    )
-    done_suffix: Annotated[str, AfterValidator(_suffix)] = Field(
-        "",
-        description="For a server that cannot rename: files go up under their names, and a file of this suffix beside "
-        "each says that it is whole.",
-        examples=[".done"],
-    )
-
-
-class Listing(Options):
-    """Where the shop's export of its own articles lies, by which it is told what it has."""
-
-    place: Place = Field(description="The place, as a URL or as a table.")
-    files: Annotated[tuple[str, ...], *Filled] = Field(
-        ("*",), description="Patterns of the names of the files that are read; they stay."
-    )
-
-
-class ShopStock(StockOptions):
-    """What a shop is told of the stock, and in which words."""
-
-    listing: Listing | None = Field(
-        None,
-        description="The shop's export of its own articles, by which references are compared. Shopify, BigCommerce "
-        "and Wix need it: it has their ids of what the ERP knows by its reference.",
-    )
-    format: str = Field("", description="Format of the file; empty: `<platform>/stock`.")
-    format_settings: dict[str, Setting] = Field(
-        default_factory=dict, description="Other values of the settings that this format declares."
-    )
-
-
-class ShopQuotes(Options):
-    """Which quotes of the ERP the shop gets (ORD-60): `Quotes.csv`, of the format `shop/quotes`."""
-
-    states: tuple[str, ...] = Field(
-        (),
-        description="States in the ERP's own codes, as `0`, whose quotes are sent; none named: all. EBP does not "
-        "document what its codes mean.",
-    )
-    valid_days: Annotated[int | None, Field(ge=0)] = Field(
-        None, description="Days that a quote holds which has no date of validity; not set: for ever."
-    )
-
-
-class Shop(Options):
-    """One shop."""
-
-    name: Name = Field(
-        description="Short code: letters, digits and hyphens. It begins the keys of its orders: do not change it once "
-        "orders were exchanged."
-    )
-    platform: Platform = Field(description="Which software the shop runs.")
-    currency: Currency = Field("EUR", description="The shop's own currency, ISO 4217.")
-    language: str = Field("", description="Language preferred in translated texts; empty: the profile's.")
-    wrapping_labels: tuple[str, ...] = Field(
-        (), description="Labels of the fees that are gift wrapping, where the platform has no field of its own for it."
-    )
-    source: Source
-    customers: Annotated[Source | None, AfterValidator(_readable_customers)] = Field(
-        None,
-        description="Likewise the exports of its customers and their addresses, which become prospects (CUS-6). Not of "
-        "Wix, whose customers are not read.",
-    )
-    delivery: Delivery | None = Field(None, description="Where what goes to the shop is delivered.")
-    stock: ShopStock | None = Field(None, description="What the shop is told of the stock (`stocks`).")
-    quotes: ShopQuotes | None = Field(None, description="Which quotes of the ERP it gets (`quotes-to-shop`).")
-
-    @model_validator(mode="after")
-    def _delivered(self) -> Self:
-        if (self.stock or self.quotes) and not self.delivery:
-            shown = {"at": ("delivery",), "example": 'delivery = { place = "…" }'}
-            raise PydanticCustomError("profile-shop-without-place", "no place", shown)
-        return self
-
-
 class Schedules(Options):
     """When tasks run by themselves, in the profile's time zone; empty: only when they are asked to."""
 
@@ -405,9 +150,7 @@ class Profile(Options):
     )
     label: str = Field("", description="Name shown to people.")
     language: Language = Field("fr", description="Language of messages, mails and reports.")
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
-        "Europe/Paris", description="IANA name of the time zone of dates, times and schedules."
-    )
+    time_zone: TimeZone = Field("Europe/Paris", description="IANA name of the time zone of dates, times and schedules.")
     mappings: ProfilePath = Field(
         Path("mappings.xlsx"),
         validate_default=True,

@@ -16,7 +16,7 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange import texts
 from passerelle.exchange.catalogue import Mask, twice
-from passerelle.exchange.options import ArticleFilter
+from passerelle.exchange.shop_options.articles import ArticleFilter
 from passerelle.formats.descriptor import Descriptor, label_key
 from passerelle.formats.errors import CriterionError
 from passerelle.formats.reader import ReadTable, read

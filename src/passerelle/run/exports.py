@@ -18,7 +18,8 @@ from passerelle.formats.registry import formats
 from passerelle.model.customers import PROSPECT, ShopCustomers, join_customers
 from passerelle.model.orders import SalesOrders, join_orders
 from passerelle.profile.loader import LoadedProfile
-from passerelle.profile.settings import Profile, Shop, Source
+from passerelle.profile.settings import Profile
+from passerelle.profile.shop_settings import Shop, Source
 from passerelle.shops.export import ExportFile, ReadOptions, of_file, read_customer_export, read_export
 from passerelle.storage.archives import unpack
 from passerelle.storage.base import Storage

@@ -30,7 +30,8 @@ from passerelle.exchange.settlements import order_of
 from passerelle.ledger.entries import ORIGINS, FoundFile, Pickup
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import LoadedProfile
-from passerelle.profile.settings import Profile, Shop, Source
+from passerelle.profile.settings import Profile
+from passerelle.profile.shop_settings import Shop, Source
 from passerelle.run.exports import Kind, Read, picked_files, sources
 from passerelle.run.inbox import Inbox
 from passerelle.shops.export import order_key

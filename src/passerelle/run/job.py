@@ -27,8 +27,9 @@ from passerelle.ledger import outbox
 from passerelle.ledger.entries import Delivery, Parcel, Prepared
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import LoadedProfile, load
-from passerelle.profile.settings import Delivery as Destination
-from passerelle.profile.settings import Profile, Shop
+from passerelle.profile.settings import Profile
+from passerelle.profile.shop_settings import Delivery as Destination
+from passerelle.profile.shop_settings import Shop
 from passerelle.run import folder, plans
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources

@@ -17,7 +17,7 @@ from passerelle.exchange.catalogue import Mask
 from passerelle.formats.descriptor import Descriptor
 from passerelle.formats.reader import read
 from passerelle.model.catalogue import SHOP_STOCK
-from passerelle.profile.settings import Listing
+from passerelle.profile.shop_settings import Listing
 from passerelle.run.errors import RunError
 from passerelle.run.job import Desk
 from passerelle.storage.pickup import pick_up

@@ -21,7 +21,7 @@ from passerelle.exchange.selection import Window
 from passerelle.formats.writer import Written, write
 from passerelle.ledger.entries import RECORDS, Prepared
 from passerelle.model.documents import QUOTE
-from passerelle.profile.settings import ShopQuotes
+from passerelle.profile.shop_settings import ShopQuotes
 from passerelle.run.counting import balances, reasons
 from passerelle.run.errors import RunError
 from passerelle.run.extracts import read_extract

@@ -23,7 +23,7 @@ from passerelle.exchange.stock import PARTS, shop_stock, stock_values, store_sto
 from passerelle.formats.descriptor import Descriptor, Field
 from passerelle.formats.writer import Written, write
 from passerelle.ledger.entries import VALUES, Prepared
-from passerelle.profile.settings import ShopStock
+from passerelle.profile.shop_settings import ShopStock
 from passerelle.run.counting import reasons
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError

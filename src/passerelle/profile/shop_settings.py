@@ -1,0 +1,149 @@
+"""What a profile says of a shop: where its exports come from, what goes to it, and where.
+
+Source: spec PRO-1, PRO-4.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from passerelle.exchange.options import Currency, Options
+from passerelle.exchange.shop_options.stock import StockOptions
+from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
+from passerelle.storage.publish import Collision
+
+Platform = Literal["prestashop", "woocommerce", "shopify", "magento", "bigcommerce", "wix"]
+_WITHOUT_CUSTOMERS = ("wix",)
+"""Platforms whose customers cannot be read."""
+
+
+def _readable_customers(source: Source | None, info: ValidationInfo) -> Source | None:
+    if source and info.data.get("platform") in _WITHOUT_CUSTOMERS:
+        raise PydanticCustomError(
+            "profile-customers-not-read", "customers are not read", {"platform": info.data["platform"]}
+        )
+    return source
+
+
+class Source(Options):
+    """Where a shop's exports, of its orders or of its customers, are picked up, and what becomes of them there."""
+
+    place: Place = Field(description="The place, as a URL or as a table.")
+    files: Annotated[tuple[str, ...], *Filled] = Field(
+        ("*",), description="Patterns of the names of the files that are taken."
+    )
+    after: Literal["keep", "archive"] = Field(
+        "keep",
+        description="What becomes of files that were read. `keep`: they stay, the shop replaces them; every run reads "
+        "what is there. `archive`: each is read once and moved to `archive/YYYY/MM/DD/` of the place, one that cannot "
+        "be read to `error/YYYY/MM/DD/`.",
+    )
+    done_suffix: Suffix = Field(
+        "",
+        description="A file is taken only when another one of its name and this suffix lies beside it; the two are "
+        "moved together.",
+        examples=[".done"],
+    )
+    settled_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        0,
+        description="A file is taken when it has not changed for so many seconds; where files are moved, for 3 at "
+        "least, as the times that storages tell are coarse.",
+    )
+
+    @property
+    def settled(self) -> float:
+        """Seconds for which a file has not changed when it is taken.
+
+        One that is replaced in the second in which it was written, by one of its size, would be taken for itself when
+        it is moved.
+        """
+        return max(self.settled_seconds, 3) if self.after == "archive" else self.settled_seconds
+
+
+class Delivery(Options):
+    """Where files are delivered: `erpFiles.zip` to the ERP, or those of a shop."""
+
+    place: Place = Field(description="The place, as a URL or as a table.")
+    collision: Collision = Field(
+        "fail", description="What to do when a file of another content has the same name there."
+    )
+    read_back: bool = Field(
+        default=False,
+        description="Also read each file back before it gets its name, where the place computes no checksum.",
+    )
+    done_suffix: Suffix = Field(
+        "",
+        description="For a server that cannot rename: files go up under their names, and a file of this suffix beside "
+        "each says that it is whole.",
+        examples=[".done"],
+    )
+
+
+class Listing(Options):
+    """Where the shop's export of its own articles lies, by which it is told what it has."""
+
+    place: Place = Field(description="The place, as a URL or as a table.")
+    files: Annotated[tuple[str, ...], *Filled] = Field(
+        ("*",), description="Patterns of the names of the files that are read; they stay."
+    )
+
+
+class ShopStock(StockOptions):
+    """What a shop is told of the stock, and in which words."""
+
+    listing: Listing | None = Field(
+        None,
+        description="The shop's export of its own articles, by which references are compared. Shopify, BigCommerce "
+        "and Wix need it: it has their ids of what the ERP knows by its reference.",
+    )
+    format: str = Field("", description="Format of the file; empty: `<platform>/stock`.")
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
+    )
+
+
+class ShopQuotes(Options):
+    """Which quotes of the ERP the shop gets (ORD-60): `Quotes.csv`, of the format `shop/quotes`."""
+
+    states: tuple[str, ...] = Field(
+        (),
+        description="States in the ERP's own codes, as `0`, whose quotes are sent; none named: all. EBP does not "
+        "document what its codes mean.",
+    )
+    valid_days: Annotated[int | None, Field(ge=0)] = Field(
+        None, description="Days that a quote holds which has no date of validity; not set: for ever."
+    )
+
+
+class Shop(Options):
+    """One shop."""
+
+    name: Name = Field(
+        description="Short code: letters, digits and hyphens. It begins the keys of its orders: do not change it once "
+        "orders were exchanged."
+    )
+    platform: Platform = Field(description="Which software the shop runs.")
+    currency: Currency = Field("EUR", description="The shop's own currency, ISO 4217.")
+    language: str = Field("", description="Language preferred in translated texts; empty: the profile's.")
+    wrapping_labels: tuple[str, ...] = Field(
+        (), description="Labels of the fees that are gift wrapping, where the platform has no field of its own for it."
+    )
+    source: Source
+    customers: Annotated[Source | None, AfterValidator(_readable_customers)] = Field(
+        None,
+        description="Likewise the exports of its customers and their addresses, which become prospects (CUS-6). Not of "
+        "Wix, whose customers are not read.",
+    )
+    delivery: Delivery | None = Field(None, description="Where what goes to the shop is delivered.")
+    stock: ShopStock | None = Field(None, description="What the shop is told of the stock (`stocks`).")
+    quotes: ShopQuotes | None = Field(None, description="Which quotes of the ERP it gets (`quotes-to-shop`).")
+
+    @model_validator(mode="after")
+    def _delivered(self) -> Self:
+        if (self.stock or self.quotes) and not self.delivery:
+            shown = {"at": ("delivery",), "example": 'delivery = { place = "…" }'}
+            raise PydanticCustomError("profile-shop-without-place", "no place", shown)
+        return self
