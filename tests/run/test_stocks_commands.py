@@ -51,7 +51,8 @@ def test_cat_1_run_5_the_command_goes_through_all_shops_and_one_does_not_stop_an
     assert "test/stocks" in runs[0]
     target = three.state / "changes.csv"
     assert command(three, "download", run_id, "changes.csv", "-o", str(target)).exit_code == 0
-    assert target.read_text("utf-8-sig").splitlines() == ["article;label;before;after", "A1;Bol;4;4", "A2;Tasse;1;1"]
+    said = ["article;label;field;before;after", "A1;Bol;stock;4;4", "A2;Tasse;stock;1;1"]
+    assert target.read_text("utf-8-sig").splitlines() == said
 
 
 def test_cat_2_the_mark_is_set_and_forgotten_by_hand(three):

@@ -1,4 +1,4 @@
-"""What becomes of each article on its way to a shop, told by count where it is told of many.
+"""What becomes of each record on its way to a shop, told by count where it is told of many.
 
 Source: spec 00-overview (outcome), CAT-2, CAT-5.
 """
@@ -17,16 +17,18 @@ from passerelle.run.listing import Listed
 
 @dataclass(slots=True)
 class Fates:
-    """What becomes of each article of the ERP: it goes, is left on purpose, or is refused.
+    """What becomes of each record of the ERP: it goes, is left on purpose, or is refused.
 
     Attributes:
-        references: the articles, each once.
+        references: the articles, customers …, each once.
+        record_type: what they are, in the words of the outcomes.
         go: which of them go.
         left: how many were left on purpose, by code, and one of them.
         said: what was said of the refused ones.
     """
 
     references: pd.Series
+    record_type: str = "article"
     go: Mask = field(init=False)
     left: dict[str, tuple[int, str]] = field(default_factory=dict)
     said: list[pd.DataFrame] = field(default_factory=list)
@@ -42,9 +44,9 @@ class Fates:
             self.go &= ~which
 
     def refuse(self, outcomes: pd.DataFrame) -> None:
-        """Take note of outcomes, and refuse the articles that failed."""
+        """Take note of outcomes, and refuse the records that failed."""
         self.said.append(outcomes)
-        failed = outcomes.loc[(outcomes["record_type"] == "article") & (outcomes["state"] == "failed"), "record"]
+        failed = outcomes.loc[(outcomes["record_type"] == self.record_type) & (outcomes["state"] == "failed"), "record"]
         if len(failed):
             self.go &= ~texts.among(self.references, failed).to_numpy()
 

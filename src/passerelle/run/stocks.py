@@ -8,30 +8,25 @@ Source: spec CAT-2, CAT-5, STK-1 to STK-8, SHP-1; design.md decision 5.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Self
 
 import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import texts
-from passerelle.exchange.catalogue import differing, last_changed
+from passerelle.exchange.catalogue import last_changed
 from passerelle.exchange.catalogue import left_out as not_taken
-from passerelle.exchange.plan import left_out, together
-from passerelle.exchange.selection import Window
 from passerelle.exchange.stock import PARTS, shop_stock, stock_values, store_stock, unknown_depots
 from passerelle.formats.descriptor import Descriptor, Field
 from passerelle.formats.writer import Written, write
-from passerelle.ledger.entries import VALUES, Prepared
+from passerelle.ledger.entries import VALUES
 from passerelle.profile.shop_settings import ShopStock
-from passerelle.run.counting import reasons
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.listing import OWN, read_listing
-from passerelle.run.summary import State, Summary
 from passerelle.run.to_shops import shops_with
+from passerelle.run.told import Told, differing
 
 NAME = "stocks"
 STOCK, AVAILABILITY = "stock", "availability"
@@ -47,7 +42,7 @@ class StocksTask:
 
     name: str = NAME
 
-    def make(self, desk: Desk) -> _Made:
+    def make(self, desk: Desk) -> Told:
         """Read the extracts, compute the shop's stock, write what differs.
 
         Raises:
@@ -73,7 +68,7 @@ class StocksTask:
             fates.leave("stock-no-depot", fates.go)
         table = articles.table[fates.go].reset_index(drop=True)
         stock = shop_stock(table, levels, options)
-        changed = _changed(desk, STOCK, stock_values(stock))
+        changed = differing(desk, STOCK, stock_values(stock))
         fates.leave("stock-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
         rows = stock[texts.among(stock["article"], changed["key"])].reset_index(drop=True)
         rows = listed.joined(rows) if listed else rows.assign(location=options.location)
@@ -82,19 +77,17 @@ class StocksTask:
         fates.refuse(written.outcomes)
         stores = _stores(desk, table, levels, options)
         changed = changed[texts.among(changed["key"], fates.references[fates.go])]
-        made = _Made(
+        return Told(
             desk,
-            articles,
-            fates,
-            outcome.together([articles.outcomes, *fates.said]),
-            changed.reset_index(drop=True),
-            stores,
-            tuple(package for package in (_package(descriptor, written), stores.package) if package),
-            erp.marks,
-            len(outcome.refused(listed.outcomes)) if listed else 0,
-        )
-        made.check()
-        return made
+            read=articles.extract.read.rows,
+            fates=fates,
+            outcomes=outcome.together([articles.outcomes, *fates.said]),
+            changed={STOCK: changed.reset_index(drop=True), AVAILABILITY: stores.changed},
+            labels=articles.table.set_index("article")["label"],
+            packages=tuple(package for package in (_package(descriptor, written), stores.package) if package),
+            marks=erp.marks,
+            unread=len(outcome.refused(listed.outcomes)) if listed else 0,
+        ).checked()
 
 
 STOCKS = StocksTask()
@@ -106,101 +99,6 @@ class _Stores:
 
     changed: pd.DataFrame
     package: Package | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """What a run made of what it read (``job.Made``).
-
-    Attributes:
-        changed: ``key``, ``value``, ``before``: what the shop is told, and what it was told.
-        unlisted: rows of the shop's listing that could not be read.
-    """
-
-    desk: Desk
-    articles: Articles
-    fates: Fates
-    outcomes: pd.DataFrame
-    changed: pd.DataFrame
-    stores: _Stores
-    packages: tuple[Package, ...]
-    marks: dict[str, str]
-    unlisted: int
-
-    @property
-    def reports(self) -> dict[str, pd.DataFrame]:
-        """The changes: article, label, what the shop was told, what it is told."""
-        articles = self.articles.table
-        labels = articles.loc[texts.among(articles["article"], self.changed["key"]), "label"].to_numpy()
-        table = pd.DataFrame({"article": self.changed["key"], "label": labels})
-        return {"changes.csv": table.assign(before=self.changed["before"], after=self.changed["value"])}
-
-    @property
-    def _read(self) -> int:
-        return self.articles.extract.read.rows
-
-    @property
-    def _ignored(self) -> int:
-        return sum(count for count, _ in self.fates.left.values())
-
-    @property
-    def _failed(self) -> int:
-        """Count the articles that were refused: unreadable, several times there, or told of in the outcomes."""
-        extract = self.articles.extract
-        not_read, doubled = self._read - len(extract.table), len(extract.table) - len(self.articles.table)
-        said = self.outcomes[self.outcomes["record_type"] == "article"]
-        return not_read + doubled + int(texts.among(self.fates.references, outcome.refused(said)).sum())
-
-    def check(self) -> None:
-        """See that every article read goes, was left on purpose, or has an outcome.
-
-        Raises:
-            RunError: one has none. That is our fault, and nothing is sent.
-        """
-        read, written, failed, ignored = self._read, len(self.changed), self._failed, self._ignored
-        if read != written + failed + ignored:
-            raise RunError("run-articles-lost", read=read, written=written, failed=failed, ignored=ignored)
-
-    def summary(self, run_id: str, state: State) -> Summary:
-        """Count what became of the articles."""
-        profile = self.desk.profile
-        return Summary(
-            run_id=run_id,
-            profile=profile.name,
-            language=profile.language,
-            state=state,
-            read=self._read,
-            written=len(self.changed),
-            failed=self._failed,
-            ignored=self._ignored,
-            unread_files=self.unlisted,
-            reasons=reasons(self.outcomes, profile.language, self.fates.left),
-            shop=self.desk.shop.name,
-        )
-
-    @property
-    def days(self) -> Window:
-        """No days: the stock is that of now."""
-        return Window()
-
-    @property
-    def plan(self) -> pd.DataFrame:
-        """What the shop would be told, and what it was told."""
-        told = [self.changed.assign(field=STOCK), self.stores.changed.assign(field=AVAILABILITY)]
-        rows = pd.concat(told, ignore_index=True).rename(columns={"key": "record", "before": "old", "value": "new"})
-        return together(
-            [rows.assign(record_type="article", action="update", direction="update-shop"), left_out(self.outcomes)]
-        )
-
-    def keep(self, home: Path) -> Self:  # noqa: ARG002 - nothing more is kept
-        """Keep nothing more."""
-        return self
-
-    def entries(self) -> Prepared:
-        """Give the values that the shop is told."""
-        kinds = {STOCK: self.changed, AVAILABILITY: self.stores.changed}
-        values = pd.concat([rows.assign(kind=kind) for kind, rows in kinds.items()], ignore_index=True)
-        return Prepared(values=VALUES.conform(values))
 
 
 def _read(erp: ErpCatalogue, options: ShopStock) -> tuple[Articles, pd.DataFrame, pd.DataFrame]:
@@ -241,11 +139,6 @@ def _check_target(descriptor: Descriptor, options: ShopStock) -> None:
         raise RunError("run-listing-not-set", is_usage=True, format=descriptor.name)
 
 
-def _changed(desk: Desk, kind: str, values: pd.Series) -> pd.DataFrame:
-    known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, kind)
-    return differing(values, known, full=desk.request.full)
-
-
 def _is_told(one: Field, rows: pd.DataFrame) -> bool:
     """Tell whether the file has a column: an empty one would empty what the shop has there."""
     return one.constant is not None or one.source in rows
@@ -260,7 +153,7 @@ def _stores(desk: Desk, articles: pd.DataFrame, levels: pd.DataFrame, options: S
         return _Stores(VALUES.empty(), None)
     stores = store_stock(articles, levels, options)
     keys = texts.side_by_side(stores[["store", "article"]], "/")
-    changed = _changed(desk, AVAILABILITY, stores["availability"].set_axis(pd.Index(keys)))
+    changed = differing(desk, AVAILABILITY, stores["availability"].set_axis(pd.Index(keys)))
     descriptor = desk.formats.get(_AVAILABILITY_FORMAT)
     written = write(descriptor, stores[texts.among(keys, changed["key"])], record_type="article")
     return _Stores(changed, _package(descriptor, written))

@@ -1,0 +1,68 @@
+"""What a shop is told of a record with several fields, kept and compared as one text: compact JSON of its fields.
+
+One text per record keeps the ledger small and the comparison whole-column; it is taken apart only for those that
+differ. Fields that a shop is told once, on creation, do not belong into the text: it would differ the next night.
+
+Source: spec STK-8, PRE-1; design.md decision 5.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from passerelle.exchange import texts
+
+PARTS = ("record", "field", "old", "new")
+
+
+def as_json(table: pd.DataFrame, key: str) -> pd.Series:
+    """Write the fields of each record as one text, ``{"name":"Bol","price":"12.00"}``, by its key.
+
+    Args:
+        table: text columns; a missing value is a field that the record is not told.
+        key: the column whose texts tell the records apart; it is no field.
+    """
+    parts = pd.DataFrame(
+        {name: _member(name, table[name]) for name in sorted(table.columns.difference([key]))}, index=table.index
+    )
+    joined = texts.replaced(texts.side_by_side(parts, ""), "^,", "")
+    return ("{" + joined + "}").set_axis(pd.Index(table[key]))
+
+
+def fields_changed(changed: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Take apart what records are told, and were told before: one row per field that differs.
+
+    Args:
+        changed: ``key``, ``value``, ``before`` (empty: never told), as ``catalogue.differing`` gives them.
+        kind: name of the field where the value is a plain text.
+
+    Returns:
+        ``record``, ``field``, ``old``, ``new``, all text. A record with fields that was never told anything is one
+        row without a field: all of it is new.
+    """
+    has_fields = changed["value"].str.startswith("{").to_numpy(dtype=bool)
+    is_new = has_fields & (changed["before"] == "").to_numpy(dtype=bool)
+    whole = changed[~has_fields | is_new].rename(columns={"key": "record", "before": "old", "value": "new"})
+    whole = whole.assign(field=np.where(is_new[~has_fields | is_new], "", kind))
+    whole["new"] = whole["new"].where(whole["field"] != "", "")
+    apart = [
+        (key, field, old.get(field, ""), new.get(field, ""))
+        for key, old, new in (
+            (row.key, json.loads(row.before), json.loads(row.value))
+            for row in changed[has_fields & ~is_new].itertuples()
+        )
+        for field in sorted({*old, *new})
+        if old.get(field) != new.get(field)
+    ]
+    rows = pd.concat([whole[list(PARTS)], pd.DataFrame(apart, columns=list(PARTS))], ignore_index=True)
+    return rows.astype("str")
+
+
+def _member(name: str, column: pd.Series) -> pd.Series:
+    """Write one field of every record as a member of its JSON, a comma before it; nothing where it is missing."""
+    codes, distinct = pd.factorize(column)
+    written = [f",{json.dumps(name)}:{json.dumps(text, ensure_ascii=False)}" for text in distinct.astype("str")]
+    return pd.Series([*written, ""], dtype="str").take(codes).set_axis(column.index)

@@ -1,0 +1,146 @@
+"""What a task made that tells a shop something: values of records, only those that differ from what it was told.
+
+Source: spec CAT-2, STK-8, PRE-1, JOU-1; design.md decision 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import catalogue, texts
+from passerelle.exchange.plan import left_out, together
+from passerelle.exchange.selection import Window
+from passerelle.exchange.told import fields_changed
+from passerelle.ledger.entries import VALUES, Prepared
+from passerelle.run.counting import reasons
+from passerelle.run.errors import RunError
+from passerelle.run.fates import Fates
+from passerelle.run.job import Desk, Package
+from passerelle.run.summary import State, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a run made of what it read (``job.Made``).
+
+    Attributes:
+        desk: the run's.
+        read: how many records were read, those included that could not be understood.
+        fates: what becomes of each record that could.
+        outcomes: all that was said.
+        changed: by kind of value, what the shop is told and what it was told (``key``, ``value``, ``before``); the
+            first kind has one value per record that goes.
+        labels: names of records for the report, by key.
+        packages: the files.
+        marks: the ledger's marks that the run moves.
+        created: records that the shop does not have yet.
+        unread: rows of the shop's own listing that could not be read.
+    """
+
+    desk: Desk
+    read: int
+    fates: Fates
+    outcomes: pd.DataFrame
+    changed: Mapping[str, pd.DataFrame]
+    labels: pd.Series
+    packages: tuple[Package, ...]
+    marks: Mapping[str, str]
+    created: Collection[str] = ()
+    unread: int = 0
+    more_reports: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def checked(self) -> Self:
+        """Give itself back when every record read goes, was left on purpose, or has an outcome.
+
+        Raises:
+            RunError: one has none. That is our fault, and nothing is sent.
+        """
+        read, written, failed, ignored = self.read, self._written, self._failed, self._ignored
+        if read != written + failed + ignored:
+            raise RunError("run-articles-lost", read=read, written=written, failed=failed, ignored=ignored)
+        return self
+
+    @property
+    def reports(self) -> dict[str, pd.DataFrame]:
+        """The changes: record, label, field, what the shop was told, what it is told."""
+        kind, changed = next(iter(self.changed.items()))
+        parts = fields_changed(changed, kind)
+        labels = self.labels.reindex(parts["record"]).fillna("").to_numpy()
+        table = pd.DataFrame({self.fates.record_type: parts["record"], "label": labels, "field": parts["field"]})
+        return {"changes.csv": table.assign(before=parts["old"], after=parts["new"]), **self.more_reports}
+
+    @property
+    def _written(self) -> int:
+        return len(next(iter(self.changed.values())))
+
+    @property
+    def _ignored(self) -> int:
+        return sum(count for count, _ in self.fates.left.values())
+
+    @property
+    def _failed(self) -> int:
+        """Count the records that were refused: not understood, several times there, or told of in the outcomes."""
+        said = self.outcomes[self.outcomes["record_type"] == self.fates.record_type]
+        refused = texts.among(self.fates.references, outcome.refused(said)).sum()
+        return self.read - len(self.fates.references) + int(refused)
+
+    def summary(self, run_id: str, state: State) -> Summary:
+        """Count what became of the records."""
+        profile = self.desk.profile
+        return Summary(
+            run_id=run_id,
+            profile=profile.name,
+            language=profile.language,
+            state=state,
+            read=self.read,
+            written=self._written,
+            failed=self._failed,
+            ignored=self._ignored,
+            unread_files=self.unread,
+            reasons=reasons(self.outcomes, profile.language, self.fates.left),
+            shop=self.desk.shop.name,
+        )
+
+    @property
+    def days(self) -> Window:
+        """No days: a shop is told what is true now."""
+        return Window()
+
+    @property
+    def plan(self) -> pd.DataFrame:
+        """What the shop would be told, field by field, and what it was told."""
+        rows = pd.concat([fields_changed(rows, kind) for kind, rows in self.changed.items()], ignore_index=True)
+        is_new = texts.among(rows["record"], self.created)
+        rows = rows.assign(
+            record_type=self.fates.record_type,
+            action=is_new.map({True: "create", False: "update"}),
+            direction=is_new.map({True: "add-to-shop", False: "update-shop"}),
+        )
+        return together([rows, left_out(self.outcomes)])
+
+    def keep(self, home: Path) -> Self:  # noqa: ARG002 - nothing more is kept
+        """Keep nothing more."""
+        return self
+
+    def entries(self) -> Prepared:
+        """Give the values that the shop is told."""
+        values = pd.concat([rows.assign(kind=kind) for kind, rows in self.changed.items()], ignore_index=True)
+        return Prepared(values=VALUES.conform(values))
+
+
+def differing(desk: Desk, kind: str, values: pd.Series) -> pd.DataFrame:
+    """Give the values that differ from what the shop has acknowledged, or all of them when that is asked for (STK-8).
+
+    Args:
+        desk: the run's.
+        kind: kind of the values: stock, article, price …
+        values: by record, what the shop is to be told.
+    """
+    known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, kind)
+    return catalogue.differing(values, known, full=desk.request.full)
