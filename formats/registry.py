@@ -22,13 +22,14 @@ class UnknownFormatError(LookupError):
 
 
 class Formats:
-    """The formats of some folders; the first folder that has a name gives it."""
+    """The formats of some folders; the first folder that has a name gives it. Each is read once."""
 
     def __init__(self, folders: tuple[Traversable, ...]) -> None:
         self._found: dict[str, tuple[str, Traversable]] = {}
         for folder in folders:
             for name, file in _descriptor_files(folder):
                 self._found.setdefault(name, (str(file), file))
+        self._built: dict[tuple[str, str], Descriptor] = {}
 
     def names(self) -> list[str]:
         """Give the names of all formats, in order."""
@@ -41,7 +42,10 @@ class Formats:
             UnknownFormatError: none has this name.
             DescriptorError: its file has mistakes, or a setting has.
         """
-        return build(self._document(name, ()), settings=settings)
+        asked = (name, repr(sorted((settings or {}).items())))
+        if asked not in self._built:
+            self._built[asked] = build(self._document(name, ()), settings=settings)
+        return self._built[asked]
 
     def text(self, name: str) -> str:
         """Give the descriptor file of a format.

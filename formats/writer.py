@@ -12,6 +12,7 @@ import codecs
 import io
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -36,6 +37,8 @@ _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _PRINTABLE = bytes(range(0x20, 0x7F))
 _BLOCK = 2**15
 """Rows that are made at a time, so that memory holds the file, not all its cells."""
+_AT_ONCE = 2
+"""Blocks that are made at the same time: Arrow works outside of Python's lock, pandas does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +147,25 @@ def write(
     place = None if shared is None else _places(records, shared[record_column])
     first = (records != records.shift()).to_numpy(dtype=bool)
     refused = np.zeros(len(table), bool)
-    told: list[pd.DataFrame] = []
     file = io.BytesIO()
     file.write(_encoded(descriptor, _header(descriptor), first=True))
-    for start in range(0, len(table), _BLOCK):
+
+    def written(start: int) -> tuple[bytes, list[pd.DataFrame]]:
         rows = slice(start, start + _BLOCK)
         part = table.iloc[rows].reset_index(drop=True)
-        block = _Block(descriptor, part, records.iloc[rows], record_type, first[rows], refused[rows], told)
+        block = _Block(descriptor, part, records.iloc[rows], record_type, first[rows], refused[rows], [])
         if shared is not None and place is not None:
             _share(block, shared, place[rows])
-        file.write(_encoded(descriptor, _content(_lines(block, _cells(block)))))
+        data = _encoded(descriptor, _content(_lines(block, _cells(block))))
         if block.shared is not None:
             refused[rows] |= block.shared.refused[block.places]
+        return data, block.told
+
+    told: list[pd.DataFrame] = []
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for data, said_of_block in pool.map(written, range(0, len(table), _BLOCK)):
+            file.write(data)
+            told += said_of_block
     outcomes = together(told).drop_duplicates(ignore_index=True)
     if not refused.any():
         return Written(file.getvalue(), outcomes, len(table))

@@ -450,7 +450,7 @@ def _exchange(
             pd.Index(out.sources["record_key"].unique())
         ),
         sources=out.sources,
-        replaced=changed.accepted[changed.accepted.index.isin(out.sources["record_key"])],
+        replaced=changed.accepted[texts.among(changed.accepted.index.to_series(), out.sources["record_key"])],
         parents=credit.parents[texts.among(credit.parents.index.to_series(), keys)],
         effects=effects.of_documents(
             header, out.sources, entering.by_record["status_after"], sold, context.orders.afterwards

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path, PurePath
 from typing import Protocol, Self
@@ -46,7 +47,7 @@ LEASE = "to-erp"
 """What a process holds while it works for a profile's ERP: its tasks number accounts and documents, one at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Desk:
     """All that a task has before it while it works.
 
@@ -71,6 +72,11 @@ class Desk:
         """The profile's settings."""
         return self.loaded.profile
 
+    @cached_property
+    def formats(self) -> Formats:
+        """The built-in and the profile's own descriptors, each read once."""
+        return formats(self.profile.erp.formats_folder)
+
     @property
     def shop(self) -> Shop:
         """The shop that something goes to.
@@ -79,11 +85,6 @@ class Desk:
             RunError: the profile has no such shop.
         """
         return _shop(self.profile, self.request.shop)
-
-    @property
-    def formats(self) -> Formats:
-        """The built-in and the profile's own descriptors."""
-        return formats(self.profile.erp.formats_folder)
 
     @property
     def claims(self) -> bool:

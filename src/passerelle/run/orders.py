@@ -187,7 +187,7 @@ class _Made:
     def packages(self) -> tuple[Package, ...]:
         if not self.files.files:
             return ()
-        later = ~self.exchange.bookings["source_key"].isin(self.exchange.sources["record_key"])
+        later = ~texts.among(self.exchange.bookings["source_key"], self.exchange.sources["record_key"])
         return (Package(ZIP_NAME, self.files.zipped(), len(self.exchange.documents) + int(later.sum())),)
 
     @property
@@ -264,8 +264,10 @@ def _not_read_again(
     said: pd.DataFrame,
 ) -> pd.DataFrame:
     """Say which rejects of a run stand in no export any more (JOU-2)."""
+    if not scope.records:
+        return outcome.none()
     met = {*orders["order_key"], *refunds["refund_key"], *booked, *said["record"]}
-    lost = pd.Series(sorted((scope.records or frozenset()) - met), dtype="str")
+    lost = pd.Series(sorted(scope.records - met), dtype="str")
     is_settlement = whose(lost) != lost
     is_refund = lost.str.contains("/refund-", regex=False) & ~is_settlement
     told = {SETTLEMENT: lost[is_settlement], "refund": lost[is_refund], "order": lost[~is_settlement & ~is_refund]}
