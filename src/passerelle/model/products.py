@@ -87,7 +87,7 @@ CATEGORIES = Table(
     "category of a shop, each once, those above before those below",
     (
         Column(
-            "category", "text", "its key: the names from the root down, with BETWEEN between them; or the shop's id"
+            "category", "text", "its key: names from the root down, BETWEEN between them; or the shop's id"
         ),
         Column("parent", "text", "key of the category above it; empty: none"),
         Column("name", "text", "its own name; empty: known by the shop's id"),
