@@ -25,6 +25,8 @@ KINDS = (SIMPLE, VARIABLE, VARIANT, PACK)
 CROSS_SELL, UP_SELL = "cross-sell", "up-sell"
 ATTRIBUTES = 5
 """The most attributes that tell the variants of a product apart (CAT-17)."""
+FEATURES = 10
+"""The most features that a profile fills (CAT-14)."""
 BETWEEN = "\x1f"
 """Stands between the names of a category and of those above it in the key of a category."""
 
@@ -86,9 +88,7 @@ CATEGORIES = Table(
     "categories",
     "category of a shop, each once, those above before those below",
     (
-        Column(
-            "category", "text", "its key: names from the root down, BETWEEN between them; or the shop's id"
-        ),
+        Column("category", "text", "its key: names from the root down, BETWEEN between them; or the shop's id"),
         Column("parent", "text", "key of the category above it; empty: none"),
         Column("name", "text", "its own name; empty: known by the shop's id"),
         Column("level", "integer", "from 1, the root, down"),
@@ -138,6 +138,33 @@ PACK_COMPONENTS = Table(
         Column("position", "integer", "place in the pack, from 1"),
     ),
 )
+
+SHOP_PRODUCTS = Table(
+    "shop_products",
+    "row of a file by which a shop imports products: a product, a variant, or its texts in a further language",
+    (
+        *PRODUCTS.columns,
+        Column("language", "text", "language of its texts, as the shop names it; empty: the shop's own"),
+        Column("shop_kind", "text", "kind of the row in the platform's word: simple, configurable, Variant …"),
+        Column("categories", "text", "categories in the platform's notation, the default one first"),
+        Column("category_name", "text", "name of the default category alone"),
+        Column("features", "text", "features in the platform's notation"),
+        *(
+            Column(f"feature_{number}_{part}", "text", f"{part} of the profile's feature {number}")
+            for number in range(1, FEATURES + 1)
+            for part in ("name", "value")
+        ),
+        Column("cross_sells", "text", "articles proposed beside it, in the platform's notation"),
+        Column("up_sells", "text", "articles proposed instead of it, in the platform's notation"),
+        Column("components", "text", "articles of a pack, in the platform's notation"),
+        Column("options", "text", "what tells variants apart, in the platform's notation"),
+        Column("cover", "text", "address of its first image"),
+        Column("shop_id", "text", "the shop's own id of it, as its export has it; empty: the shop gives one"),
+        Column("shop_handle", "text", "the shop's own handle of its product; of a new one what it will be"),
+        Column("shop_name", "text", "name that the row needs, told or not: the new one, else the shop's own"),
+    ),
+)
+"""Platforms write lists in one cell, each in its notation (``exchange.product_cells``)."""
 
 LINKED_ARTICLES = Table(
     "linked_articles",

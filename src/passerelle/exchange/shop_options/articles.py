@@ -76,7 +76,7 @@ class UpdateFields(Options):
     description: bool = Field(default=False, description="Description.")
     meta: bool = Field(default=False, description="Texts for search engines.")
     permalink: bool = Field(default=False, description="End of its page's address.")
-    languages: bool = Field(default=False, description="The permitted texts in all languages, not the shop's own alone.")
+    languages: bool = Field(default=False, description="The permitted texts in the further languages too.")
     price: bool = Field(default=False, description="Price and cost price.")
     tax_rule: bool = Field(default=False, description="Tax rule.")
     weight: bool = Field(default=False, description="Weight.")
@@ -130,7 +130,9 @@ class ArticleOptions(ArticleFilter):
     )
     erp_weight_unit: WeightUnit = Field("kg", description="Unit of the ERP's weights (CAT-13).")
     weight_unit_column: str = Field(
-        "", description="Column with the unit of an article's weight; empty cell: the above.", examples=["Unité de poids"]
+        "",
+        description="Column with the unit of each weight; empty cell: the above.",
+        examples=["Unité de poids"],
     )
     weight_unit: WeightUnit = Field("kg", description="Unit of the shop's weights.")
     erp_length_unit: LengthUnit = Field("cm", description="Unit of the ERP's widths, heights and depths (CAT-13).")
