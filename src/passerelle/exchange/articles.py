@@ -22,6 +22,7 @@ from passerelle.exchange.categories import product_categories, tidy
 from passerelle.exchange.shop_options.articles import ArticleOptions, ProductTexts, UpdateFields
 from passerelle.model.products import (
     CROSS_SELL,
+    FEATURES,
     PRODUCT_FEATURES,
     PRODUCT_LINKS,
     PRODUCT_TEXTS,
@@ -52,6 +53,9 @@ _UNIT_WORDS: Mapping[str, str] = {
     "gr": "g", "gramme": "g", "mg": "mg", "lb": "lb", "lbs": "lb", "livre": "lb", "oz": "oz", "once": "oz",
 }  # fmt: skip
 _TRUE = ("1", "true", "vrai", "oui", "yes", "o", "x")
+FEATURE_COLUMNS = tuple(
+    f"feature_{position}_{part}" for position in range(1, FEATURES + 1) for part in ("name", "value")
+)
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "name": ("name",),
     "summary": ("summary",),
@@ -65,8 +69,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "barcode": ("barcode",),
     "brand": ("brand",),
     "supplier": ("supplier", "supplier_reference"),
-    "features": ("features",),
-    "categories": ("categories",),
+    "features": ("features", *FEATURE_COLUMNS),
+    "categories": ("categories", "category_name"),
     "tags": ("tags",),
 }
 """Of each permission of ``UpdateFields``, what of a product it is about."""
@@ -104,6 +108,19 @@ def columns_named(options: ArticleOptions) -> tuple[set[str], set[str]]:
     named += [*options.features.values(), *options.categories.levels, options.categories.supplementary]
     named += [options.locked_column, options.weight_unit_column]
     return {label for label in named if label}, {label for label in numbers if label}
+
+
+def columns_filled(options: ArticleOptions) -> set[str]:
+    """Give what of a product the options fill: columns of ``model.products.SHOP_PRODUCTS``."""
+    filled = {name for name, label in options.fields.model_dump().items() if label and name != "vat_code"}
+    if options.fields.vat_code:
+        filled.add("tax_rule")
+    chosen = options.categories
+    if chosen.levels or chosen.supplementary or chosen.default:
+        filled |= {"categories", "category_name"}
+    if options.features:
+        filled |= {"features", *FEATURE_COLUMNS[: 2 * len(options.features)]}
+    return {*filled, "is_active"}
 
 
 def permitted(update: UpdateFields) -> set[str]:

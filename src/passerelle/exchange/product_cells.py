@@ -1,7 +1,7 @@
 """Products as the rows of the file by which a platform imports them: lists in one cell, kinds in its own words.
 
-What a platform's notation cannot hold within a name, because it stands between two of them, is escaped where the platform
-has an escape, else replaced by a blank and remarked.
+What a platform's notation cannot hold within a name, because it stands between two of them, is escaped where the
+platform has an escape, else replaced by a blank and remarked.
 
 Source: spec SHP-1, CAT-14 to CAT-18; vendors' pages on their imports (facts on shops, file layouts).
 """
@@ -42,6 +42,8 @@ class Notation:
         positions: a feature's place stands behind its value.
         escape: stands before a mark that is part of a name; empty: there is none.
         by_id: whether categories are known by id too, or only.
+        languages: texts in further languages can be told.
+        key: column by which the shop knows a product, and which only the shop's own export has; empty: its reference.
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
@@ -53,27 +55,35 @@ class Notation:
     positions: bool = False
     escape: str = ""
     by_id: str = ""
+    languages: bool = False
+    key: str = ""
 
 
 NOTATIONS: Mapping[str, Notation] = {
-    "prestashop": Notation(below="/", feature=":", positions=True, by_id="too"),
+    "prestashop": Notation(below="/", feature=":", positions=True, by_id="too", languages=True),
     "woocommerce": Notation(
         {SIMPLE: "simple", VARIABLE: "variable", VARIANT: "variation", PACK: "grouped"},
         between=", ",
         below=" > ",
         escape="\\",
     ),
-    "shopify": Notation(between=", "),
+    "shopify": Notation(between=", ", key="shop_handle"),
     "magento": Notation(
         {SIMPLE: "simple", VARIABLE: "configurable", VARIANT: "simple", PACK: "grouped"},
         below="/",
         root="Default Category",
         feature="=",
+        languages=True,
     ),
     "bigcommerce": Notation(
-        {SIMPLE: "Product", VARIABLE: "Product", VARIANT: "Variant", PACK: "Product"}, between=";", by_id="only"
+        {SIMPLE: "Product", VARIABLE: "Product", VARIANT: "Variant", PACK: "Product"},
+        between=";",
+        by_id="only",
+        key="shop_id",
     ),
-    "wix": Notation({SIMPLE: "Product", VARIABLE: "Product", VARIANT: "Variant", PACK: "Product"}, between=";"),
+    "wix": Notation(
+        {SIMPLE: "Product", VARIABLE: "Product", VARIANT: "Variant", PACK: "Product"}, between=";", key="shop_handle"
+    ),
 }
 """Of each platform."""
 
@@ -110,9 +120,13 @@ def shop_rows(content: Content, notation: Notation) -> tuple[pd.DataFrame, pd.Da
 
 
 def lacking(columns: Collection[str], offered: Collection[str]) -> list[str]:
-    """Give the columns that are to be told and that a file does not have."""
-    ways = {"features": {"features", "feature_1_value"}, "categories": {"categories", "category_name"}}
-    return sorted(name for name in columns if not {name, *ways.get(name, ())} & {*offered})
+    """Give the columns that are to be told and that a file has no way of telling."""
+    instead = {"name": "shop_name", "categories": "category_name", "category_name": "categories"}
+    if "features" in offered:
+        instead |= {name: "features" for name in columns if name.startswith("feature_")}
+    elif all(name in offered for name in columns if name.startswith("feature_")):
+        instead["features"] = "feature_1_value"
+    return sorted(name for name in columns if name not in offered and instead.get(name) not in offered)
 
 
 def _of(cells: pd.Series, keys: pd.Series) -> pd.Series:
