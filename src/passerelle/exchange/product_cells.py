@@ -180,15 +180,11 @@ def _held(
     names: pd.Series, articles: pd.Series, marks: Collection[str], notation: Notation, column: str
 ) -> tuple[pd.Series, pd.DataFrame]:
     """Write names so that a notation's marks in them do not split them."""
-    pattern = "[" + "".join(re.escape(mark) for mark in sorted(marks)) + "]"
+    between = notation.between.strip()
     if notation.escape:
-        comma = re.escape(notation.between.strip())
-        names = texts.replaced(names, f"({comma})", re.escape(notation.escape) + r"\1")
-        others = {mark for mark in marks if mark != notation.between.strip()}
-        if not others:
-            return names, outcome.none()
-        pattern = "[" + "".join(re.escape(mark) for mark in sorted(others)) + "]"
-    written = texts.replaced(names, pattern, " ")
+        names = texts.replaced(names, f"({re.escape(between)})", re.escape(notation.escape) + r"\1")
+        marks = {*marks} - {between}
+    written = texts.replaced(names, " *[" + "".join(re.escape(mark) for mark in sorted(marks)) + "] *", " ")
     changed = (written != names).to_numpy()
     said = outcome.said(
         "product-mark-replaced",

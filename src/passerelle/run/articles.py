@@ -38,14 +38,13 @@ from passerelle.run.listing import Listed, read_listing
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, differing
 
-ARTICLES, TEXTS = "article", "article-text"
+ARTICLE, TEXTS = "article", "article-text"
 """The kinds of values that the ledger keeps of what a shop was told."""
 TABLE = "articles"
 NEW, CHANGED = "new", "changed"
 """The files: of new products, of those that the shop has."""
-_ROW = ("article", "parent", "shop_kind", "shop_id", "shop_handle", "shop_name", "options")
-"""What tells a row of a file which product it is of; the shop is told it with whatever else."""
 _IGNORED = "ignored-by-mapping"
+_WAITS = "linked-article-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +100,12 @@ class ArticlesTask:
         is_new = ~texts.among(rows["article"], fates.references[there]).to_numpy()
         rows, wrong = _known(rows, is_new, listed, target)
         fates.refuse(wrong)
-        changed = differing(desk, ARTICLES, as_json(_told(rows, target.kept), "article"))
+        changed = differing(desk, ARTICLE, as_json(_told(rows, target.kept), "article"))
         fates.leave("article-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
         packages = []
         for part, mine, columns in (
-            (NEW, is_new, {*_ROW, *target.columns}),
-            (CHANGED, ~is_new, {*_ROW, *target.permitted}),
+            (NEW, is_new, {"shop_kind", *target.row, *target.columns}),
+            (CHANGED, ~is_new, target.row | target.permitted),
         ):
             going = mine & texts.among(rows["article"], fates.references[fates.go]).to_numpy()
             packages += _package(target.descriptor, rows[going], columns, part, fates)
@@ -117,8 +116,8 @@ class ArticlesTask:
             desk,
             read=articles.extract.read.rows,
             fates=fates,
-            outcomes=outcome.together([articles.outcomes, said, *fates.said]),
-            changed={ARTICLES: changed, TEXTS: further},
+            outcomes=outcome.together([articles.outcomes, said, _said(fates, changed["key"])]),
+            changed={ARTICLE: changed, TEXTS: further},
             labels=articles.table.set_index("article")["label"],
             packages=(*packages, *more),
             marks=erp.marks,
@@ -129,7 +128,7 @@ class ArticlesTask:
 
     def _there(self, desk: Desk, options: ShopArticles, fates: Fates, listed: Listed | None) -> Mask:
         """Tell which articles the shop has; leave those that are not to be created, or not to be changed."""
-        known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, ARTICLES)["key"]
+        known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, ARTICLE)["key"]
         told: Mask = texts.among(fates.references, known).to_numpy()
         if listed:
             there = listed.has(fates.references)
@@ -148,7 +147,7 @@ class ArticlesTask:
         return there
 
 
-ARTICLES_TASK = ArticlesTask()
+ARTICLES = ArticlesTask()
 NEW_ARTICLES = ArticlesTask("new-articles", updates=False)
 
 
@@ -177,6 +176,11 @@ class _Target:
         linked = {"cross-sell": {"cross_sells"}, "up-sell": {"up_sells"}}.get(options.links, set())
         permitted = (rules.permitted(options.update) & chosen) | linked
         return cls(descriptor, NOTATIONS[platform], {*chosen, *linked}, permitted)
+
+    @property
+    def row(self) -> set[str]:
+        """What tells which product a row is of; with the kind of the row where the platform tells rows apart by it."""
+        return {"article", "shop_name", *([self.notation.key, "shop_kind"] if self.notation.key else [])}
 
     @property
     def offered(self) -> set[str]:
@@ -245,6 +249,13 @@ def _refuse(fates: Fates, outcomes: pd.DataFrame) -> None:
     ignored = outcomes["code"] == _IGNORED
     fates.leave(_IGNORED, texts.among(fates.references, outcomes.loc[ignored, "record"]).to_numpy())
     fates.refuse(outcomes[~ignored])
+
+
+def _said(fates: Fates, going: pd.Series) -> pd.DataFrame:
+    """Give what was said of the articles; remarks only of those that go, or they would be said every night."""
+    said = outcome.together(fates.said)
+    is_remark = (said["state"] == "succeeded") & (said["code"] != _WAITS)
+    return said[~is_remark | texts.among(said["record"], going)]
 
 
 def _known(
