@@ -17,13 +17,24 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
+from passerelle.flows.articles import articles, new_articles
 from passerelle.flows.orders import credit_notes, orders, quotes, settlements
 from passerelle.flows.prospects import prospects
 from passerelle.flows.quotes import quotes_to_shop
 from passerelle.flows.stocks import stocks
 from passerelle.profile.loader import LoadedProfile
 
-TASKS: tuple[Flow[..., Any], ...] = (orders, quotes, credit_notes, settlements, prospects, stocks, quotes_to_shop)
+TASKS: tuple[Flow[..., Any], ...] = (
+    orders,
+    quotes,
+    credit_notes,
+    settlements,
+    prospects,
+    articles,
+    new_articles,
+    stocks,
+    quotes_to_shop,
+)
 """The flows of all tasks; each has its schedule in the profile's table of its name."""
 ZOMBIE_AUTOMATION = "passerelle: crash zombie runs"
 HEARTBEAT_SILENCE = dt.timedelta(minutes=9)

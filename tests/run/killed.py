@@ -45,6 +45,7 @@ STOCK_STEPS = (
     "passerelle.storage.local:LocalStorage.rename",
     "passerelle.ledger.ledger:Ledger.delivered",
 )
+ARTICLE_STEPS = tuple(step.replace("run.stocks:write", "run.articles:write") for step in STOCK_STEPS)
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["killed"])
 

@@ -32,6 +32,7 @@ OutputOption = Annotated[
 ApplyOption = Annotated[
     str, typer.Option("--apply", metavar="PLAN", help="Do what that plan says, if it is still what would be done.")
 ]
+FullOption = Annotated[bool, typer.Option("--full", help="Tell the shop everything, whatever it was told before.")]
 ShopOption = Annotated[str, typer.Option(help="Only this shop.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 _WORST_FIRST = (1, 2, 3, 0)
@@ -102,13 +103,43 @@ def prospects(
         _run(PROSPECTS, request, output, json=json)
 
 
+def _articles_command(task: str) -> Callable[..., None]:
+    """Make the command of a task of ``passerelle.run.articles``."""
+
+    def command(
+        profile: ProfileOption,
+        shop: ShopOption = "",
+        full: FullOption = False,
+        plan: PlanOption = False,
+        apply: ApplyOption = "",
+        json: JsonOption = False,
+    ) -> None:
+        with failing():
+            from passerelle.run import articles as tasks  # noqa: PLC0415
+            from passerelle.run.to_shops import requests  # noqa: PLC0415
+
+            asked = requests(installation(), profile, tasks.TABLE, shop, full=full, plan=plan, apply=apply)
+        _run_each(getattr(tasks, task), asked, json=json)
+
+    return command
+
+
+app.command(
+    "articles",
+    help="""The ERP's articles to the shops: new ones, and what may be changed. Articles de l'ERP vers les boutiques.
+
+    A run per shop; what stops one does not stop the others, and the worst exit code counts.""",
+)(_articles_command("ARTICLES"))
+app.command("new-articles", help="New articles alone to the shops. Nouveaux articles vers les boutiques, seuls.")(
+    _articles_command("NEW_ARTICLES")
+)
+
+
 @app.command("stocks")
 def stocks(
     profile: ProfileOption,
     shop: ShopOption = "",
-    full: Annotated[
-        bool, typer.Option("--full", help="Tell the shop everything, whatever it was told before.")
-    ] = False,
+    full: FullOption = False,
     plan: PlanOption = False,
     apply: ApplyOption = "",
     json: JsonOption = False,

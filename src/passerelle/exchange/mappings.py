@@ -8,7 +8,7 @@ invented.
 
 VAT rates and zones have dates and post codes, which ``find`` knows nothing of: see ``oss`` and ``territory``.
 
-Source: spec 00-overview (mapping), ORD-2, ORD-26, ORD-40 to 45, CUS-8.
+Source: spec 00-overview (mapping), ORD-2, ORD-26, ORD-40 to 45, CUS-8, CAT-11.
 """
 
 from __future__ import annotations
@@ -155,6 +155,14 @@ TITLES = MappingTable(
     (_column("civility", "Civilité ERP", "ERP civility"),),
     "unmapped-title",
 )
+TAX_RULES = MappingTable(
+    "tax_rules",
+    "Règles de taxe",
+    "VAT code of the ERP's articles to the shop's tax rule or class (CAT-11)",
+    (_column("shop", "Boutique", "Shop"), _column("vat_code", "Code TVA", "VAT code")),
+    (_column("tax_rule", "Règle de taxe boutique", "Shop tax rule", required=True),),
+    "unmapped-tax-rule",
+)
 DISCOUNT_ARTICLES = MappingTable(
     "discount_articles",
     "Articles remise",
@@ -220,6 +228,7 @@ MAPPINGS: dict[str, MappingTable] = {
         CARRIERS,
         CURRENCIES,
         TITLES,
+        TAX_RULES,
         DISCOUNT_ARTICLES,
         SPECIAL_ARTICLES,
         VAT_RATES,
@@ -320,17 +329,20 @@ def _folded(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return folded
 
 
-def refusals(mapping: MappingTable, found: Found, asked: pd.DataFrame, records: pd.Series) -> pd.DataFrame:
+def refusals(
+    mapping: MappingTable, found: Found, asked: pd.DataFrame, records: pd.Series, *, record_type: str = "order"
+) -> pd.DataFrame:
     """Say of each record that the mapping does not answer, or answers with ``#ignore``, what it lacks.
 
     Args:
         mapping: the mapping.
         found: its answers.
         asked: what was asked, same index.
-        records: the order of each row asked, same index.
+        records: the record of each row asked, same index.
+        record_type: what kind of record that is.
 
     Returns:
-        Outcomes, once per order and value.
+        Outcomes, once per record and value.
     """
     said = []
     for code, rows in ((mapping.code, ~found.answered), ("ignored-by-mapping", found.answered & found.ignored)):
@@ -342,7 +354,7 @@ def refusals(mapping: MappingTable, found: Found, asked: pd.DataFrame, records: 
             outcome.said(
                 code,
                 met["record"],
-                record_type="order",
+                record_type=record_type,
                 stage="map",
                 field=mapping.fr,
                 value=met["value"],

@@ -9,12 +9,15 @@ Source: spec STK-8, PRE-1; design.md decision 5.
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 
 from passerelle.exchange import texts
 
+_LONG, _SHOWN = 200, 80
+"""Characters from which on a text is kept shortened, and of it."""
 PARTS = ("record", "field", "old", "new")
 
 
@@ -30,6 +33,17 @@ def as_json(table: pd.DataFrame, key: str) -> pd.Series:
     )
     joined = texts.replaced(texts.side_by_side(parts, ""), "^,", "")
     return ("{" + joined + "}").set_axis(pd.Index(table[key]))
+
+
+def shortened(column: pd.Series) -> pd.Series:
+    """Give long texts, a description's, by their beginning and their hash: enough to see that they differ."""
+    long = (column.str.len() > _LONG).to_numpy(dtype=bool)
+    if not long.any():
+        return column
+    written = [f"{text[:_SHOWN]}… #{sha256(text.encode()).hexdigest()[:16]}" for text in column[long]]
+    told = column.copy()
+    told[long] = written
+    return told
 
 
 def fields_changed(changed: pd.DataFrame, kind: str) -> pd.DataFrame:

@@ -36,6 +36,9 @@ class Extracts(Options):
     articles: ProfilePath = Field(
         description="Article extract, of the format `ebp/articles`; for what goes to shops it is `ebp/catalogue`."
     )
+    linked_articles: ProfilePath | None = Field(
+        None, description="Extract of the linked articles, of the format `ebp/linked_articles` (CAT-15)."
+    )
     stock: ProfilePath | None = Field(
         None,
         description="Extract of the stock by depot, of the format `ebp/stock`. Without it the stock is that of the "
@@ -136,6 +139,8 @@ class Schedules(Options):
     quotes: Schedule = Field("", description="The same of `quotes`, which `orders` has too: only to be faster.")
     credit_notes: Schedule = Field("", description="The same of `credit-notes`; likewise.")
     prospects: Schedule = Field("", description="The same of `prospects`.")
+    articles: Schedule = Field("", description="The same of `articles`.")
+    new_articles: Schedule = Field("", description="The same of `new-articles`.")
     stocks: Schedule = Field("", description="The same of `stocks`.")
     settlements: Schedule = Field("", description="The same of `settlements`, which `orders` has too.")
     quotes_to_shop: Schedule = Field("", description="The same of `quotes-to-shop`.")

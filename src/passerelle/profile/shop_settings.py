@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from passerelle.exchange.options import Currency, Options
+from passerelle.exchange.shop_options.articles import ArticleOptions
 from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
 from passerelle.storage.publish import Collision
@@ -91,6 +92,20 @@ class Listing(Options):
     )
 
 
+class ShopArticles(ArticleOptions):
+    """What a shop is told of the articles themselves, and in which words."""
+
+    listing: Listing | None = Field(
+        None,
+        description="The shop's export of its own products, by which it is known what it has. Without it, it has what "
+        "it was told, or everything when nothing may be created. Shopify, BigCommerce and Wix need it for changes.",
+    )
+    format: str = Field("", description="Format of the files; empty: `<platform>/products`.")
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
+    )
+
+
 class ShopStock(StockOptions):
     """What a shop is told of the stock, and in which words."""
 
@@ -138,12 +153,15 @@ class Shop(Options):
         "Wix, whose customers are not read.",
     )
     delivery: Delivery | None = Field(None, description="Where what goes to the shop is delivered.")
+    articles: ShopArticles | None = Field(
+        None, description="What it is told of the articles themselves (`articles`, `new-articles`)."
+    )
     stock: ShopStock | None = Field(None, description="What the shop is told of the stock (`stocks`).")
     quotes: ShopQuotes | None = Field(None, description="Which quotes of the ERP it gets (`quotes-to-shop`).")
 
     @model_validator(mode="after")
     def _delivered(self) -> Self:
-        if (self.stock or self.quotes) and not self.delivery:
+        if (self.articles or self.stock or self.quotes) and not self.delivery:
             shown = {"at": ("delivery",), "example": 'delivery = { place = "…" }'}
             raise PydanticCustomError("profile-shop-without-place", "no place", shown)
         return self

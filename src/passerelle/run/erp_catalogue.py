@@ -22,12 +22,13 @@ from passerelle.formats.errors import CriterionError
 from passerelle.formats.reader import ReadTable, read
 from passerelle.ledger.ledger import last_transfer
 from passerelle.model.catalogue import CATALOGUE, DEPOT_STOCK
+from passerelle.model.products import LINKED_ARTICLES
 from passerelle.model.table import Table
 from passerelle.profile.loader import hint
 from passerelle.run.errors import RunError
 from passerelle.run.job import Desk
 
-ARTICLES, STOCK = "ebp/catalogue", "ebp/stock"
+ARTICLES, STOCK, LINKED = "ebp/catalogue", "ebp/stock", "ebp/linked_articles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +79,28 @@ class ErpCatalogue:
     task: str
     marks: dict[str, str] = field(default_factory=dict)
 
-    def articles(self, options: ArticleFilter, needed: Collection[str], numbers: Collection[str] = ()) -> Articles:
+    def articles(
+        self,
+        options: ArticleFilter,
+        needed: Collection[str],
+        numbers: Collection[str] = (),
+        plain: Collection[str] = (),
+    ) -> Articles:
         """Read the articles.
 
         Args:
             options: the shop's filter.
             needed: columns of ``CATALOGUE`` that the task cannot do without.
             numbers: labels of further columns of the extract that are read as numbers.
+            plain: labels of further columns that are read as texts, unless they are known as something else.
 
         Raises:
             RunError: the extract is missing, empty, stale or shrunken, or lacks a column.
             CriterionError: the shop's criterion cannot be used.
             FormatError: the file is not of the format.
         """
-        descriptor = self._format(ARTICLES).also(dict.fromkeys(numbers, "number"))
-        further = {label: descriptor.labelled(label).source for label in numbers}
+        descriptor = self._format(ARTICLES).also(dict.fromkeys(numbers, "number")).also(dict.fromkeys(plain, "string"))
+        further = {label: descriptor.labelled(label).source for label in (*numbers, *plain)}
         wanted = {*needed, *further.values()} | ({"is_on_web"} if options.published_only else set())
         sources = {"article", "label", "is_on_web", "active_state", "is_stocked", "modified", *wanted}
         criterion = None
@@ -133,6 +141,21 @@ class ErpCatalogue:
         descriptor = self._format(STOCK).only({"modified", *needed})
         extract = self._extract("stock", path, descriptor, DEPOT_STOCK, needed)
         return extract, self._doubtful(extract, descriptor, path)
+
+    def linked(self) -> pd.DataFrame:
+        """Read the articles that the ERP links to others (CAT-15).
+
+        Returns:
+            ``model.products.LINKED_ARTICLES``.
+
+        Raises:
+            RunError: there is no such extract, or it cannot be believed.
+            FormatError: the file is not of the format.
+        """
+        path = self.desk.profile.erp.extracts.linked_articles
+        if path is None:
+            raise RunError("run-linked-not-set", is_usage=True)
+        return self._extract("linked_articles", path, self._format(LINKED), LINKED_ARTICLES, ()).table
 
     def transferred(self, made_at: datetime) -> None:
         """Have the ledger know how far this task has transferred: to what the extracts knew."""

@@ -6,7 +6,7 @@ Source: spec CAT-2, STK-8, PRE-1, JOU-1; design.md decision 5.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +18,7 @@ from passerelle.exchange.plan import left_out, together
 from passerelle.exchange.selection import Window
 from passerelle.exchange.told import fields_changed
 from passerelle.ledger.entries import VALUES, Prepared
+from passerelle.profile.workbook import add_new_values
 from passerelle.run.counting import reasons
 from passerelle.run.errors import RunError
 from passerelle.run.fates import Fates
@@ -41,6 +42,7 @@ class Told:
         marks: the ledger's marks that the run moves.
         created: records that the shop does not have yet.
         unread: rows of the shop's own listing that could not be read.
+        new_values: by mapping, values that it has no row for.
     """
 
     desk: Desk
@@ -54,6 +56,7 @@ class Told:
     created: Collection[str] = ()
     unread: int = 0
     more_reports: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    new_values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
     def checked(self) -> Self:
         """Give itself back when every record read goes, was left on purpose, or has an outcome.
@@ -124,9 +127,13 @@ class Told:
         )
         return together([rows, left_out(self.outcomes)])
 
-    def keep(self, home: Path) -> Self:  # noqa: ARG002 - nothing more is kept
-        """Keep nothing more."""
-        return self
+    def keep(self, home: Path) -> Self:  # noqa: ARG002 - nothing is kept there
+        """Add new values to the mappings."""
+        if not self.new_values:
+            return self
+        profile = self.desk.profile
+        _, said = add_new_values(profile.mappings, self.new_values, language=profile.language)
+        return replace(self, outcomes=outcome.together([self.outcomes, said]))
 
     def entries(self) -> Prepared:
         """Give the values that the shop is told."""

@@ -1,0 +1,198 @@
+"""Products as the rows of the file by which a platform imports them: lists in one cell, kinds in its own words.
+
+What a platform's notation cannot hold within a name, because it stands between two of them, is escaped where the
+platform has an escape, else replaced by a blank and remarked.
+
+Source: spec SHP-1, CAT-14 to CAT-18; vendors' pages on their imports (facts on shops, file layouts).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import texts
+from passerelle.exchange.articles import Content
+from passerelle.model.products import (
+    BETWEEN,
+    CROSS_SELL,
+    PACK,
+    SIMPLE,
+    UP_SELL,
+    VARIABLE,
+    VARIANT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """How a platform's import writes what is more than one value.
+
+    Attributes:
+        kinds: its words for the kinds of products.
+        between: stands between categories, between references, between images.
+        below: stands between a category and the one below it; empty: only its own name is told.
+        root: category above all others.
+        feature: stands between a feature and its value; empty: features have columns of their own.
+        between_features: stands between features.
+        positions: a feature's place stands behind its value.
+        escape: stands before a mark that is part of a name; empty: there is none.
+        by_id: whether categories are known by id too, or only.
+        languages: texts in further languages can be told.
+        key: column by which the shop knows a product, and which only the shop's own export has; empty: its reference.
+    """
+
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    between: str = ","
+    below: str = ""
+    root: str = ""
+    feature: str = ""
+    between_features: str = ","
+    positions: bool = False
+    escape: str = ""
+    by_id: str = ""
+    languages: bool = False
+    key: str = ""
+
+
+NOTATIONS: Mapping[str, Notation] = {
+    "prestashop": Notation(below="/", feature=":", positions=True, by_id="too", languages=True),
+    "woocommerce": Notation(
+        {SIMPLE: "simple", VARIABLE: "variable", VARIANT: "variation", PACK: "grouped"},
+        between=", ",
+        below=" > ",
+        escape="\\",
+    ),
+    "shopify": Notation(between=", ", key="shop_handle"),
+    "magento": Notation(
+        {SIMPLE: "simple", VARIABLE: "configurable", VARIANT: "simple", PACK: "grouped"},
+        below="/",
+        root="Default Category",
+        feature="=",
+        languages=True,
+    ),
+    "bigcommerce": Notation(
+        {SIMPLE: "Product", VARIABLE: "Product", VARIANT: "Variant", PACK: "Product"},
+        between=";",
+        by_id="only",
+        key="shop_id",
+    ),
+    "wix": Notation(
+        {SIMPLE: "Product", VARIABLE: "Product", VARIANT: "Variant", PACK: "Product"}, between=";", key="shop_handle"
+    ),
+}
+"""Of each platform."""
+
+
+def shop_rows(content: Content, notation: Notation) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the rows of products as a platform's import takes them.
+
+    Args:
+        content: the products and what belongs to them.
+        notation: the platform's.
+
+    Returns:
+        Columns of ``model.products.SHOP_PRODUCTS`` without those that only a shop's own export knows, row for row of
+        the products; and outcomes of names that had to be written otherwise.
+    """
+    products = content.products
+    keys = products["article"]
+    said: list[pd.DataFrame] = []
+    categories, names, wrong = _categories(content.categories, notation)
+    features, wrong_features = _features(content.features, notation)
+    said += [wrong, wrong_features]
+    columns = {
+        "shop_kind": products["kind"].map(notation.kinds).fillna("") if notation.kinds else "",
+        "categories": _of(categories, keys),
+        "category_name": _of(names, keys),
+        "features": _of(features, keys),
+        "cross_sells": _of(_links(content.links, CROSS_SELL, notation), keys),
+        "up_sells": _of(_links(content.links, UP_SELL, notation), keys),
+        "images": texts.replaced(products["images"], " +", notation.between),
+        "cover": texts.replaced(products["images"], " .*", ""),
+    }
+    columns |= _feature_columns(content.features, keys)
+    return products.assign(**columns), outcome.together(said)
+
+
+def lacking(columns: Collection[str], offered: Collection[str]) -> list[str]:
+    """Give the columns that are to be told and that a file has no way of telling."""
+    instead = {"name": "shop_name", "categories": "category_name", "category_name": "categories"}
+    if "features" in offered:
+        instead |= {name: "features" for name in columns if name.startswith("feature_")}
+    elif all(name in offered for name in columns if name.startswith("feature_")):
+        instead["features"] = "feature_1_value"
+    return sorted(name for name in columns if name not in offered and instead.get(name) not in offered)
+
+
+def _of(cells: pd.Series, keys: pd.Series) -> pd.Series:
+    """Give the cell of each product, by article; empty where it has none."""
+    return cells.reindex(keys).fillna("").astype("str").set_axis(keys.index)
+
+
+def _categories(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
+    """Give by article the cell of its categories, and the name of its default one."""
+    own = rows["category"]
+    names = texts.replaced(own, f"^.*{BETWEEN}", "")
+    told = own if notation.below else names
+    marks = {notation.between.strip(), notation.below.strip()} - {""}
+    told, said = _held(told, rows["article"], marks, notation, "categories")
+    path = texts.replaced(told, BETWEEN, notation.below)
+    if notation.root:
+        path = (notation.root + notation.below + path).where(~rows["by_id"], path)
+    defaults = names[rows["is_default"].to_numpy()].set_axis(rows.loc[rows["is_default"], "article"])
+    return texts.by_group(path, rows["article"], notation.between), defaults, said
+
+
+def _features(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.DataFrame]:
+    """Give by article the cell of its features; none where the platform has columns for them."""
+    if not notation.feature:
+        return pd.Series(dtype="str"), outcome.none()
+    marks = {notation.feature, notation.between_features}
+    values, said = _held(rows["value"], rows["article"], marks, notation, "features")
+    parts = {"feature": rows["feature"], "value": values}
+    if notation.positions:
+        parts["position"] = rows["position"].astype("str")
+    cells = texts.side_by_side(pd.DataFrame(parts), notation.feature)
+    return texts.by_group(cells, rows["article"], notation.between_features), said
+
+
+def _feature_columns(rows: pd.DataFrame, keys: pd.Series) -> dict[str, pd.Series]:
+    """Give the features that any product has in columns of their own, each in that of its place."""
+    columns = {}
+    for position in sorted(rows["position"].unique()):
+        own = rows[rows["position"] == position].set_index("article")
+        columns[f"feature_{position}_name"] = _of(own["feature"], keys)
+        columns[f"feature_{position}_value"] = _of(own["value"], keys)
+    return columns
+
+
+def _links(rows: pd.DataFrame, kind: str, notation: Notation) -> pd.Series:
+    own = rows[rows["kind"] == kind]
+    return texts.by_group(own["linked_article"], own["article"], notation.between)
+
+
+def _held(
+    names: pd.Series, articles: pd.Series, marks: Collection[str], notation: Notation, column: str
+) -> tuple[pd.Series, pd.DataFrame]:
+    """Write names so that a notation's marks in them do not split them."""
+    between = notation.between.strip()
+    if notation.escape:
+        names = texts.replaced(names, f"({re.escape(between)})", re.escape(notation.escape) + r"\1")
+        marks = {*marks} - {between}
+    written = texts.replaced(names, " *[" + "".join(re.escape(mark) for mark in sorted(marks)) + "] *", " ")
+    changed = (written != names).to_numpy()
+    said = outcome.said(
+        "product-mark-replaced",
+        articles[changed],
+        record_type="article",
+        stage="write",
+        field=column,
+        value=texts.replaced(names[changed], BETWEEN, " > "),
+        marks=" ".join(sorted(marks)),
+    )
+    return written, said
