@@ -168,6 +168,7 @@ class Descriptor:
         settings: the values that a profile may override, by name; a constant is the setting of its field's name.
         table: the canonical table its sources belong to; empty: its own.
         joined: canonical tables joined to it, by the prefix of their columns.
+        assumed: the labels are a guess: nobody publishes them. Nothing is sent by it until somebody declares better.
     """
 
     name: str
@@ -190,6 +191,7 @@ class Descriptor:
     settings: Mapping[str, str]
     table: str
     joined: Mapping[str, str]
+    assumed: bool
     document: Section = field(repr=False, compare=False)
 
     @property
@@ -360,6 +362,7 @@ def _descriptor(document: Section, scope: Scope) -> Descriptor:
         settings=_settings(document, Scope()),
         table=table,
         joined=joined,
+        assumed=extension.flag("assumed", default=False),
         document=document,
     )
     resource.choice("format", ("csv", "txt", "fixed"), "csv")

@@ -22,13 +22,16 @@ class UnknownFormatError(LookupError):
 
 
 class Formats:
-    """The formats of some folders; the first folder that has a name gives it. Each is read once."""
+    """The formats of some folders; the first folder that has a name gives it, and may extend the next one's.
+
+    Each is read once.
+    """
 
     def __init__(self, folders: tuple[Traversable, ...]) -> None:
-        self._found: dict[str, tuple[str, Traversable]] = {}
+        self._found: dict[str, list[Traversable]] = {}
         for folder in folders:
             for name, file in _descriptor_files(folder):
-                self._found.setdefault(name, (str(file), file))
+                self._found.setdefault(name, []).append(file)
         self._built: dict[tuple[str, str], Descriptor] = {}
 
     def names(self) -> list[str]:
@@ -54,18 +57,20 @@ class Formats:
             UnknownFormatError: none has this name.
             DescriptorError: it is no text.
         """
+        return _text(self._files(name)[0])
+
+    def _files(self, name: str) -> list[Traversable]:
         if name not in self._found:
             raise UnknownFormatError(f"no format is named {name}; there are: {', '.join(self.names())}")
-        path, file = self._found[name]
-        try:
-            return file.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise DescriptorError([f"{path}: a descriptor must be written in UTF-8: {error}"]) from error
+        return self._found[name]
 
     def _document(self, name: str, extending: tuple[str, ...]) -> Section:
-        document = parse(self.text(name), self._found[name][0])
+        """Give the content of a descriptor; one that extends its own name extends what it stands before."""
+        found, extended = self._files(name), extending.count(name)
+        file = found[min(extended, len(found) - 1)]
+        document = parse(_text(file), str(file))
         place = document.place
-        if name in extending:
+        if extended == len(found):
             raise DescriptorError([f"{place}: passerelle.extends: {' → '.join((*extending, name))} goes in a circle"])
         declared = document.get("name")
         if declared != name:
@@ -96,3 +101,10 @@ def _descriptor_files(folder: Traversable, prefix: str = "") -> Iterator[tuple[s
             yield from _descriptor_files(entry, f"{prefix}{entry.name}/")
         elif entry.is_file() and entry.name.endswith(".yaml"):
             yield prefix + entry.name.removesuffix(".yaml"), entry
+
+
+def _text(file: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DescriptorError([f"{file}: a descriptor must be written in UTF-8: {error}"]) from error

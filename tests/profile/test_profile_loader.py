@@ -192,7 +192,7 @@ def test_pro_1_an_unknown_setting_names_the_nearest(demo):
             "platform",
             (
                 "shops[1].platform ne peut pas être « prestashops » ; possible : prestashop, woocommerce, shopify, "
-                "magento, bigcommerce, wix. Le plus proche est « prestashop »."
+                "magento, bigcommerce, wix, oasis. Le plus proche est « prestashop »."
             ),
         ),
         ('place = "in"', 'place = "in"\nfiles = []', "profile-empty-list", "files", "shops[1].source.files est vide."),

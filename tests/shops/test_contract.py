@@ -40,7 +40,7 @@ def said_of(data: bytes) -> list[str]:
 
 
 def test_unknown_platform_names_the_known_ones() -> None:
-    known = "bigcommerce, magento, prestashop, shopify, wix, woocommerce"
+    known = "bigcommerce, magento, oasis, prestashop, shopify, wix, woocommerce"
     with pytest.raises(UnknownPlatformError, match=f"'opencart'; known: {known}"):
         read_export("opencart", [], ReadOptions("boutique"))
 

@@ -16,8 +16,8 @@ from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
 from passerelle.storage.publish import Collision
 
-Platform = Literal["prestashop", "woocommerce", "shopify", "magento", "bigcommerce", "wix"]
-_WITHOUT_CUSTOMERS = ("wix",)
+Platform = Literal["prestashop", "woocommerce", "shopify", "magento", "bigcommerce", "wix", "oasis"]
+_WITHOUT_CUSTOMERS = ("wix", "oasis")
 """Platforms whose customers cannot be read."""
 
 
@@ -150,7 +150,7 @@ class Shop(Options):
     customers: Annotated[Source | None, AfterValidator(_readable_customers)] = Field(
         None,
         description="Likewise the exports of its customers and their addresses, which become prospects (CUS-6). Not of "
-        "Wix, whose customers are not read.",
+        "Wix and Oasis, whose customers are not read.",
     )
     delivery: Delivery | None = Field(None, description="Where what goes to the shop is delivered.")
     articles: ShopArticles | None = Field(

@@ -23,6 +23,7 @@ from typing import Protocol, Self
 import pandas as pd
 
 from passerelle.exchange.selection import Window
+from passerelle.formats.descriptor import Descriptor
 from passerelle.formats.registry import Formats, formats
 from passerelle.ledger import outbox
 from passerelle.ledger.entries import Delivery, Parcel, Prepared
@@ -85,6 +86,23 @@ class Desk:
             RunError: the profile has no such shop.
         """
         return _shop(self.profile, self.request.shop)
+
+    def shop_format(self, kind: str, name: str = "", settings: Mapping[str, object] | None = None) -> Descriptor:
+        """Give the format of a file that the shop is sent.
+
+        Args:
+            kind: what is sent: ``stock``, ``products`` …; its format is that of the shop's platform.
+            name: another format, of the profile.
+            settings: the profile's values of its settings.
+
+        Raises:
+            UnknownFormatError, DescriptorError: it cannot be used.
+            RunError: nobody has said yet what the shop calls its columns.
+        """
+        found = self.formats.get(name or f"{self.shop.platform}/{kind}", settings)
+        if found.assumed:
+            raise RunError("run-format-assumed", is_usage=True, format=found.name)
+        return found
 
     @property
     def claims(self) -> bool:

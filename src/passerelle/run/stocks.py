@@ -53,7 +53,7 @@ class StocksTask:
         """
         shops_with(desk.loaded, STOCK, desk.shop.name)
         options = desk.shop.stock or ShopStock()
-        descriptor = desk.formats.get(options.format or f"{desk.shop.platform}/stock", options.format_settings)
+        descriptor = desk.shop_format(STOCK, options.format, options.format_settings)
         _check_target(descriptor, options)
         erp = ErpCatalogue(desk, self.name)
         articles, levels, doubtful = _read(erp, options)

@@ -43,6 +43,7 @@ PLATFORMS: Mapping[str, str] = MappingProxyType(
         "magento": "passerelle.shops.magento",
         "bigcommerce": "passerelle.shops.bigcommerce",
         "wix": "passerelle.shops.wix",
+        "oasis": "passerelle.shops.oasis",
     }
 )
 """The module of each platform, imported when it is first asked for."""

@@ -13,13 +13,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-import numpy as np
 import pandas as pd
 
 from passerelle import money
 from passerelle.formats.descriptor import Descriptor
-from passerelle.formats.errors import FormatError
-from passerelle.formats.reader import read as read_table
 from passerelle.formats.registry import formats
 from passerelle.model.orders import (
     ADDRESSES,
@@ -38,9 +35,10 @@ from passerelle.model.orders import (
 from passerelle.outcome import together
 from passerelle.shops.cells import Problems, rate_in_name, too_large
 from passerelle.shops.export import ExportFile, ReadOptions, order_key
+from passerelle.shops.order_rows import local, once, rows_of
 from passerelle.shops.shopify_rates import rates, tax_names
 from passerelle.shops.shopify_terms import paid_total, status_of
-from passerelle.shops.tables import by_order, first_filled, given_again, without
+from passerelle.shops.tables import by_order, first_filled, without
 
 _NEEDED = ("currency", "subtotal", "shipping", "taxes", "total", "created_at")
 """What the first row of an order must have."""
@@ -53,12 +51,12 @@ _CENTS = 2
 def read(files: Sequence[ExportFile], options: ReadOptions) -> SalesOrders:
     """Read CSV files or workbooks, not packed. See ``passerelle.shops.export.OrderReader``."""
     descriptor = _descriptor()
-    parts = [_rows(file, descriptor) for file in files]
+    parts = [rows_of(file, descriptor, "name") for file in files]
     outcomes = [outcomes for _, outcomes in parts]
     filled = [rows for rows, _ in parts if len(rows)]
     if not filled:
         return no_orders(together(outcomes))
-    rows, again = _once(_keyed(filled, options))
+    rows, again = once(_keyed(filled, options))
     problems = Problems()
     sales = _sales(rows, descriptor, problems, options)
     all_outcomes = together([*outcomes, again, problems.outcomes()])
@@ -68,28 +66,6 @@ def read(files: Sequence[ExportFile], options: ReadOptions) -> SalesOrders:
 @cache
 def _descriptor() -> Descriptor:
     return formats().get("shopify/orders")
-
-
-def _rows(file: ExportFile, descriptor: Descriptor) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give all rows of a file, those marked ``unreadable`` that are wrong or that a lost row follows."""
-    try:
-        typed = read_table(descriptor, file.data, name=file.name)
-        if typed.outcomes.empty:
-            return typed.table.assign(file=file.name, unreadable=False), typed.outcomes
-        # The table lacks a row that has a wrong cell; which order it belongs to, its name tells.
-        names = read_table(replace(descriptor, fields=(descriptor.field("name"),)), file.data, name=file.name)
-    except FormatError as error:
-        return pd.DataFrame(), error.outcomes()
-    rows = names.table.merge(typed.table.drop(columns="name"), how="left", on="line", indicator="found")
-    if rows.empty:
-        return rows, typed.outcomes
-    unreadable = (rows.pop("found") == "left_only").to_numpy(copy=True)
-    # A row that could not be cut into cells does not even tell its name: it may belong to the order before it.
-    lost = names.outcomes.loc[names.outcomes["record_type"] == "row", "record"].str.extract(r":(\d+)$")[0]
-    before = np.searchsorted(rows["line"].to_numpy(), lost.dropna().astype("int64").to_numpy()) - 1
-    unreadable[before.clip(min=0)] = True
-    texts = rows.select_dtypes("str").columns
-    return rows.assign(file=file.name, unreadable=unreadable, **rows[texts].fillna("")), typed.outcomes
 
 
 def _keyed(tables: Sequence[pd.DataFrame], options: ReadOptions) -> pd.DataFrame:
@@ -104,23 +80,6 @@ def _keyed(tables: Sequence[pd.DataFrame], options: ReadOptions) -> pd.DataFrame
     rows = rows.assign(group=group, order_id=group.map(order_id).astype("str"))
     keys = {one: order_key(options.shop, one) for one in order_id.unique()}
     return rows.assign(order_key=rows["order_id"].map(keys).astype("str"))
-
-
-def _once(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Keep each order once, sorted by id, and say of those that stand in several places."""
-    groups = rows.drop_duplicates("group")
-    several = groups.loc[groups["order_key"].duplicated(keep=False), ["order_key", "group"]]
-    contents = rows[rows["group"].isin(several["group"])].drop(columns=["group", "line", "file"]).astype("str")
-    by_group = {group: part.to_numpy().tolist() for group, part in contents.groupby(rows["group"])}
-    repeated: list[str] = []
-    conflicting: list[str] = []
-    for key, versions in several.groupby("order_key")["group"]:
-        same = all(by_group[one] == by_group[versions.iloc[0]] for one in versions)
-        (repeated if same else conflicting).append(str(key))
-    kept = groups.loc[~groups["order_key"].duplicated() & ~groups["order_key"].isin(conflicting), "group"]
-    once = rows[rows["group"].isin(kept)] if len(several) else rows
-    once = once.sort_values("order_id", key=lambda ids: ids.str.zfill(20), kind="stable", ignore_index=True)
-    return once, given_again(repeated, conflicting)
 
 
 def _sales(rows: pd.DataFrame, descriptor: Descriptor, problems: Problems, options: ReadOptions) -> SalesOrders:
@@ -313,7 +272,7 @@ def _orders(heads: pd.DataFrame, totals: pd.DataFrame, options: ReadOptions) -> 
     currency = heads["currency"]
     shop_currency = currency.mask(currency != "", options.shop_currency) if options.shop_currency else currency
     total = heads["total"].fillna(0).astype("int64")
-    paid_at = _local(heads["paid_at"], options)
+    paid_at = local(heads["paid_at"], options)
     return pd.DataFrame(
         {
             "order_key": heads["order_key"],
@@ -321,7 +280,7 @@ def _orders(heads: pd.DataFrame, totals: pd.DataFrame, options: ReadOptions) -> 
             "order_id": heads["order_id"],
             "order_reference": heads["name"],
             "status": status_of(heads["financial_status"], heads["cancelled_at"].notna()),
-            "created_at": _local(heads["created_at"], options),
+            "created_at": local(heads["created_at"], options),
             "paid_at": paid_at,
             # The export has no id of the buyer: each order is a guest's, whom the e-mail may find in the ERP.
             "customer_key": [order_key(options.shop, f"order-{one}") for one in heads["order_id"]],
@@ -337,10 +296,6 @@ def _orders(heads: pd.DataFrame, totals: pd.DataFrame, options: ReadOptions) -> 
             "note": heads["notes"],
         }
     )
-
-
-def _local(utc: pd.Series, options: ReadOptions) -> pd.Series:
-    return utc.dt.tz_convert(options.time_zone).dt.tz_localize(None).astype("datetime64[s]")
 
 
 def _payments(heads: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:

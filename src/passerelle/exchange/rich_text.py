@@ -1,0 +1,152 @@
+"""Texts of the ERP as a shop shows them: rich text and plain text become clean HTML, or lines without any style.
+
+Source: spec CAT-10; user-asks (RTF).
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Literal
+
+import nh3
+import numpy as np
+import pandas as pd
+
+from passerelle.exchange import rtf
+
+TAGS = frozenset("a br em li ol p s strong sub sup table tbody td tr u ul".split())  # noqa: SIM905
+SCHEMES = frozenset(("http", "https", "mailto"))
+"""Where a link may lead; of others the text stays."""
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_NOT_PRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML has no place for."""
+
+
+def to_html(texts: pd.Series) -> pd.Series:
+    r"""Give texts as HTML: what begins with ``{\rtf`` is read as RTF, all else is escaped, its line breaks kept.
+
+    Bold, italics, underlines, lists, tables and links stay. Each distinct text is converted once.
+
+    Returns:
+        Fragments of HTML of :data:`TAGS` only, sanitised, same index; what is blank is empty.
+    """
+    return _each(texts, _html)
+
+
+def to_text(texts: pd.Series) -> pd.Series:
+    """Give texts without styles: a line per paragraph, point of a list (``- ``) and row (its cells between ``|``).
+
+    Returns:
+        Texts, same index; one that is not RTF stays what it is.
+    """
+    return _each(texts, _text)
+
+
+def chosen_twin(rich: pd.Series, plain: pd.Series, *, wanted: Literal["plain", "rich"]) -> pd.Series:
+    """Choose between the two columns in which the ERP keeps one text, by row.
+
+    Args:
+        rich: with styles, RTF or not.
+        plain: the same without; row by row as above.
+        wanted: where that one is blank, the other is taken.
+
+    Returns:
+        Texts for :func:`to_html` or :func:`to_text`, same index; a rich text taken for a plain one has lost its styles.
+    """
+    if wanted == "plain":
+        return plain.where(plain.str.strip() != "", to_text(rich))
+    return rich.where(to_text(rich).str.strip() != "", plain)
+
+
+def _each(texts: pd.Series, convert: Callable[[str], str]) -> pd.Series:
+    codes, distinct = pd.factorize(texts)
+    converted = np.array([*(convert(str(text)) for text in distinct), ""], dtype=object)
+    return pd.Series(converted[codes], texts.index, dtype="str")
+
+
+@cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(tags=set(TAGS), attributes={"a": {"href"}}, url_schemes=set(SCHEMES), link_rel=None)
+
+
+def _html(text: str) -> str:
+    text = _NOT_PRINTED.sub("", text)
+    written = _of_blocks(rtf.blocks(text)) if rtf.is_rtf(text) else _of_plain(text)
+    return _cleaner().clean(_NOT_PRINTED.sub("", written))
+
+
+def _text(text: str) -> str:
+    if not rtf.is_rtf(text):
+        return text
+    return _NOT_PRINTED.sub("", "\n".join(_lines(rtf.blocks(text))))
+
+
+def _of_plain(text: str) -> str:
+    escaped = "<br>".join(html.escape(line, quote=False) for line in _LINE_END.split(text.strip()))
+    return f"<p>{escaped}</p>" if escaped else ""
+
+
+def _of_blocks(blocks: Iterable[rtf.Block]) -> str:
+    """Write blocks; a point of a list stays open for the points below it."""
+    parts: list[str] = []
+    lists: list[str] = []
+    for block in blocks:
+        kind, level = (block.kind, block.level) if isinstance(block, rtf.Paragraph) else ("", 0)
+        depth = min(level + 1, len(lists) + 1) if kind else 0
+        while len(lists) > depth:
+            parts.append(f"</li></{lists.pop()}>")
+        if lists and len(lists) == depth:
+            parts.append("</li>")
+            if lists[-1] != kind:
+                parts.append(f"</{lists.pop()}><{kind}>")
+                lists.append(kind)
+            parts.append("<li>")
+        elif depth:
+            lists.append(kind)
+            parts.append(f"<{kind}><li>")
+        parts.append(_of_table(block) if isinstance(block, rtf.Table) else _of_paragraph(block))
+    parts += (f"</li></{kind}>" for kind in reversed(lists))
+    return "".join(parts)
+
+
+def _of_paragraph(paragraph: rtf.Paragraph) -> str:
+    return _inline(paragraph) if paragraph.kind else f"<p>{_inline(paragraph)}</p>"
+
+
+def _of_table(table: rtf.Table) -> str:
+    rows = ("".join(f"<td>{_of_cell(cell)}</td>" for cell in row) for row in table.rows)
+    return "<table><tbody>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</tbody></table>"
+
+
+def _of_cell(paragraphs: tuple[rtf.Paragraph, ...]) -> str:
+    return _inline(paragraphs[0]) if len(paragraphs) == 1 and not paragraphs[0].kind else _of_blocks(paragraphs)
+
+
+def _inline(paragraph: rtf.Paragraph) -> str:
+    parts: list[str] = []
+    for link, runs in itertools.groupby(paragraph.runs, lambda run: run.link):
+        leads = link.partition(":")[0].casefold() in SCHEMES
+        written = "".join(_styled(run, run.styles - {"u"} if leads else run.styles) for run in runs)
+        parts.append(f'<a href="{html.escape(link)}">{written}</a>' if leads else written)
+    return "".join(parts)
+
+
+def _styled(run: rtf.Run, styles: frozenset[str]) -> str:
+    written = html.escape(run.text, quote=False).replace("\n", "<br>")
+    for tag in sorted(styles, reverse=True):
+        written = f"<{tag}>{written}</{tag}>"
+    return written
+
+
+def _lines(blocks: Iterable[rtf.Block]) -> Iterable[str]:
+    for block in blocks:
+        if isinstance(block, rtf.Table):
+            for row in block.rows:
+                yield " | ".join(" ".join(_lines(cell)) for cell in row)
+        else:
+            yield ("- " if block.kind else "") + "".join(run.text for run in block.runs)
