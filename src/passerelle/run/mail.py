@@ -23,12 +23,15 @@ from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language, code, system
 from passerelle.profile.loader import ProfileError, load
 from passerelle.profile.mail_settings import Mail, split
+from passerelle.profile.settings import Profile
 from passerelle.run import notices
+from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 from passerelle.run.notices import Ended, Notice
 from passerelle.run.request import Request
 from passerelle.run.summary import Summary
 from passerelle.storage import secrets
+from passerelle.storage.errors import BadPlace
 
 _log = logging.getLogger(__name__)
 _TIMEOUT = 30.0
@@ -101,6 +104,28 @@ def send(mail: Mail, made: EmailMessage) -> None:
         if password:
             to.login(mail.user, password.get_secret_value())
         to.send_message(made)
+
+
+def send_trial(profile: Profile) -> None:
+    """Send a mail that only shows that mails arrive; the profile has mail settings.
+
+    Raises:
+        RunError: the server has not taken it.
+    """
+    mail, language = profile.mail, profile.language
+    if mail is None:
+        raise ValueError(f"profile {profile.name} has no mail settings")
+    said = code("mail-trial").text(language)
+    try:
+        send(
+            mail,
+            message(mail, Notice(f"[Passerelle] {profile.name} : {said}", f"# {profile.name}\n\n{said}\n"), language),
+        )
+    except (OSError, BadPlace) as error:
+        place = f"{mail.server}:{mail.port}"
+        raise RunError(
+            "mail-refused-by-server", place=place, reason_fr=_reason(error, "fr"), reason_en=_reason(error, "en")
+        ) from error
 
 
 def _connected(mail: Mail, context: ssl.SSLContext) -> smtplib.SMTP:

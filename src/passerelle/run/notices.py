@@ -132,8 +132,8 @@ def _digest(profile: Profile, mail: Mail, ledger: Ledger, now: datetime) -> list
         return []
     zone = ZoneInfo(profile.time_zone)
     rows = [
-        f"| {run.started_at.astimezone(zone):%Y-%m-%d %H:%M} | {run.task} {run.parameters.get('shop', '')} | {run.state} "
-        f"| {' '.join(f'{name}={count}' for name, count in run.counts.items())} |"
+        f"| {run.started_at.astimezone(zone):%Y-%m-%d %H:%M} | {run.task} {run.parameters.get('shop', '')} "
+        f"| {run.state} | {' '.join(f'{name}={count}' for name, count in run.counts.items())} |"
         for run in reversed(runs)
     ]
     title = _said("mail-digest", profile.language, count=len(runs))
