@@ -22,6 +22,7 @@ from prefect.states import Completed
 from passerelle.flows.places import secret_of_block, shown_as_artifact
 from passerelle.run import job
 from passerelle.run.installation import Installation
+from passerelle.run.mail import telling
 from passerelle.run.request import Request
 from passerelle.run.summary import Summary, markdown
 from passerelle.storage import secrets
@@ -79,14 +80,16 @@ def run(done: job.Task, asked: Request) -> State[Any]:
         asked: what is asked, with the flow run's id.
     """
     key = _key(done.name, asked.profile, asked.shop)
+    installation = Installation.of_environment()
     with (
         secrets.also_from(secret_of_block),
+        telling(done.name, asked, installation) as told,
         shown_as_artifact(f"{key}-transfer") as progress,
-        job.open_job(done, asked, Installation.of_environment(), progress) as running,
+        job.open_job(done, asked, installation, progress) as running,
     ):
         earlier = deliver_earlier(running)
-        summary = deliver(running, prepare(running))
-    return _reported(job.with_earlier(summary, earlier), done.name)
+        summary = told.of(job.with_earlier(deliver(running, prepare(running)), earlier))
+    return _reported(summary, done.name)
 
 
 def run_each(done: job.Task, asked: list[Request]) -> State[Any]:

@@ -1,4 +1,4 @@
-"""``passerelle profile``: ``list``, ``show``, ``check``, ``refresh``."""
+"""``passerelle profile``: ``list``, ``show``, ``check``, ``refresh``, ``mail``."""
 
 from __future__ import annotations
 
@@ -132,6 +132,25 @@ def refresh(name: NameArgument) -> None:
         raise typer.Exit(1)
     if len(unreadable):
         raise typer.Exit(REFUSED)
+
+
+@app.command("mail")
+def mail(name: NameArgument) -> None:
+    """Send a mail to see that mails arrive. Envoyer un e-mail d'essai.
+
+    Exit codes: 0 the server has taken it, 1 it has not, 2 the profile sends no mails.
+    """
+    with failing():
+        from passerelle.run.errors import RunError  # noqa: PLC0415
+        from passerelle.run.mail import send_trial  # noqa: PLC0415
+
+        profile = _loaded(name).profile
+        if profile.mail is None:
+            raise RunError("mail-not-set", is_usage=True, profile=name)
+        send_trial(profile)
+        typer.echo(
+            f"E-mail envoyé à {profile.mail.recipients}." if _french() else f"Mail sent to {profile.mail.recipients}."
+        )
 
 
 def _loaded(name: str) -> LoadedProfile:

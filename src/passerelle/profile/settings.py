@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from passerelle.exchange.options import CustomerOptions, Options, OrderOptions, ProspectOptions
 from passerelle.messages import Language
+from passerelle.profile.mail_settings import Mail
 from passerelle.profile.setting_types import Filled, Name, ProfilePath, Schedule, Setting, TimeZone, WindowsPath
 from passerelle.profile.shop_settings import Delivery, Shop
 
@@ -168,6 +169,7 @@ class Profile(Options):
     )
     delivery: Delivery
     schedules: Schedules = Schedules()
+    mail: Mail | None = Field(None, description="Whom the profile tells by mail what its runs did (JOU-6).")
     orders: OrderOptions = OrderOptions()
     customers: CustomerOptions = CustomerOptions()
     prospects: ProspectOptions = ProspectOptions()

@@ -38,6 +38,7 @@ from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
 from passerelle.run.installation import Installation
 from passerelle.run.intake import Intake
+from passerelle.run.mail import telling
 from passerelle.run.request import Request
 from passerelle.run.summary import State, Summary
 from passerelle.storage.places import open_place
@@ -201,9 +202,9 @@ def run_task(task: Task, request: Request, installation: Installation, progress:
     Raises:
         ProfileError, RunError, StorageError, LedgerError, FormatError: the run failed; it can be run again.
     """
-    with open_job(task, request, installation, progress) as job:
+    with telling(task.name, request, installation) as told, open_job(task, request, installation, progress) as job:
         earlier = job.deliver_earlier()
-        return with_earlier(job.deliver(job.prepare()), earlier)
+        return told.of(with_earlier(job.deliver(job.prepare()), earlier))
 
 
 @contextmanager
