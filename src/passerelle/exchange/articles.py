@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from passerelle import money, outcome
-from passerelle.exchange import mappings, texts
+from passerelle.exchange import mappings, rich_text, texts
 from passerelle.exchange.catalogue import Mask
 from passerelle.exchange.categories import product_categories, tidy
 from passerelle.exchange.shop_options.articles import ArticleOptions, ProductTexts, UpdateFields
@@ -36,6 +36,7 @@ TEXTS = tuple(column.name for column in TEXT_COLUMNS)
 NUMBERS = ("price", "cost_price", "weight", "width", "height", "depth")
 """What of a product is a number in the ERP's extract."""
 _MARKUP = ("summary", "description")
+_RTF = "{\\rtf"
 _LENGTHS = ("width", "height", "depth")
 _GRAMS: Mapping[str, int] = {
     "t": 10**15,
@@ -137,7 +138,13 @@ def locked(articles: pd.DataFrame, options: ArticleOptions) -> Mask:
 
 
 def content(
-    articles: pd.DataFrame, tax_rules: pd.DataFrame, options: ArticleOptions, *, shop: str, has_tax_rule: bool = True
+    articles: pd.DataFrame,
+    tax_rules: pd.DataFrame,
+    options: ArticleOptions,
+    *,
+    shop: str,
+    has_tax_rule: bool = True,
+    there: Mask | None = None,
 ) -> Content:
     """Make products of articles.
 
@@ -148,12 +155,14 @@ def content(
         options: the shop's.
         shop: its name.
         has_tax_rule: the shop is told a tax rule.
+        there: which of the articles the shop has. Descriptions that it is not told are not made: that takes time.
     """
     articles = articles.reset_index(drop=True)
+    made = _made(there, options.update)
     fields = options.fields.model_dump()
     named = {name: label for name, label in fields.items() if label}
     columns: dict[str, object] = {"article": articles["article"], "kind": SIMPLE, "is_active": options.active}
-    columns |= _texts(articles, options.fields)
+    columns |= _texts(articles, options.fields, made)
     for name in ("vat_code", "brand", "supplier", "supplier_reference", "barcode", "tags"):
         if name in named:
             columns[name] = tidy(_text(articles[named[name]]))
@@ -180,7 +189,7 @@ def content(
     said.append(wrong)
     return Content(
         products=PRODUCTS.conform(pd.DataFrame(columns, index=articles.index)),
-        texts=_languages(articles, options),
+        texts=_languages(articles, options, made),
         categories=in_categories,
         features=_features(articles, options),
         links=PRODUCT_LINKS.empty(),
@@ -238,22 +247,33 @@ def _as_texts(articles: pd.DataFrame, options: ArticleOptions) -> pd.DataFrame:
     return pd.DataFrame({"article": articles["article"]} | {label: _text(articles[label]) for label in labels if label})
 
 
-def _texts(articles: pd.DataFrame, chosen: ProductTexts) -> dict[str, pd.Series]:
+def _made(there: Mask | None, update: UpdateFields) -> dict[str, Mask | None]:
+    """Give of which articles a text with markup is wanted: new ones, and all where it may be changed."""
+    return {name: None if there is None or getattr(update, name) else ~there for name in _MARKUP}
+
+
+def _texts(articles: pd.DataFrame, chosen: ProductTexts, made: Mapping[str, Mask | None]) -> dict[str, pd.Series]:
     """Give a product's texts in one language, of the columns chosen for it."""
     found = {}
     for name in TEXTS:
         label = getattr(chosen, name)
         if label:
             text = _text(articles[label])
-            found[name] = slug(text) if name == "permalink" else text if name in _MARKUP else tidy(text)
+            if name in _MARKUP:
+                wanted = made[name]
+                found[name] = rich_text.to_html(text if wanted is None else text.where(wanted, ""))
+                continue
+            if text.str.startswith(_RTF).any():
+                text = rich_text.to_text(text)
+            found[name] = slug(text) if name == "permalink" else tidy(text)
     return found
 
 
-def _languages(articles: pd.DataFrame, options: ArticleOptions) -> pd.DataFrame:
+def _languages(articles: pd.DataFrame, options: ArticleOptions, made: Mapping[str, Mask | None]) -> pd.DataFrame:
     """Give the texts of the further languages, of products that have any in it."""
     parts = [PRODUCT_TEXTS.empty()]
     for language, chosen in options.languages.items():
-        rows = pd.DataFrame(_texts(articles, chosen), index=articles.index)
+        rows = pd.DataFrame(_texts(articles, chosen, made), index=articles.index)
         there = (rows != "").any(axis=1)
         own = rows[there].assign(article=articles.loc[there, "article"], language=language)
         parts.append(PRODUCT_TEXTS.conform(own))

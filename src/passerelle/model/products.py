@@ -67,7 +67,7 @@ PRODUCTS = Table(
         Column("tags", "text", "words by which it is found, separated by commas"),
         Column("images", "text", "addresses of its images, the cover first, separated by blanks"),
         *(
-            Column(f"attribute_{number}_{part}", "text", f"{part} of attribute {number}: Couleur, Rouge; of variants")
+            Column(f"attribute_{number}_{part}", "text", f"{part} of attribute {number}; of variants")
             for number in range(1, ATTRIBUTES + 1)
             for part in ("name", "value")
         ),

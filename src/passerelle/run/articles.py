@@ -88,6 +88,7 @@ class ArticlesTask:
             options,
             shop=desk.shop.name,
             has_tax_rule="tax_rule" in target.columns & target.offered,
+            there=there[fates.go],
         )
         _refuse(fates, content.outcomes)
         if linked is not None:

@@ -96,7 +96,7 @@ class CategoryOptions(Options):
         (),
         description="Columns of the article extract whose values are the names from the top category down; the import "
         "of the shop makes those that are not there. None named: no category is made.",
-        examples=[["Groupe 1", "Libellé famille", "Libellé sous-famille"]],
+        examples=[["Libellé famille", "Libellé sous-famille"]],
     )
     parents: bool = Field(default=False, description="Products are in the categories above theirs too.")
     supplementary: str = Field("", description="Column with further categories of an article.")
