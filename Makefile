@@ -13,7 +13,7 @@ PAGES := docs/coverage.py docs/outcomes.py docs/format_pages.py docs/profile_pag
 .PHONY: help run test lint docs bench constraints clean FORCE
 
 help:
-	@echo 'make run          set up .venv and run the demonstration'
+	@echo 'make run          set up .venv and run the demonstrations'
 	@echo 'make test         set up .venv, check everything and run all tests'
 	@echo 'make lint         the checks alone: style, types, imports, spelling, generated pages'
 	@echo 'make docs         write the generated pages'
@@ -23,6 +23,7 @@ help:
 
 run: .venv/packaged
 	@$(BIN)/passerelle demo
+	@$(BIN)/passerelle demo --catalogue
 
 # The tests run also when a check failed: one round tells all, and pytest has the last word. Hypothesis' own CI profile
 # gives everybody the same examples, and no deadline on a slow machine.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import subprocess
 import sys
@@ -16,10 +18,11 @@ from passerelle.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "sample_files" / "demo"
+CATALOGUE = ROOT / "sample_files" / "catalogue"
 
 
-def demo(output: Path) -> str:
-    result = CliRunner().invoke(app, ["demo", "--samples", str(SAMPLES), "--output", str(output)])
+def demo(output: Path, *asked: str, samples: Path = SAMPLES) -> str:
+    result = CliRunner().invoke(app, ["demo", "--samples", str(samples), "--output", str(output), *asked])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -31,13 +34,14 @@ def shown(tmp_path_factory) -> tuple[Path, str, str]:
     return output, demo(output), demo(output)
 
 
-def test_the_sample_files_are_those_that_the_generator_writes(tmp_path):
-    subprocess.run([sys.executable, ROOT / "sample_files" / "make_demo.py", tmp_path], check=True)
+@pytest.mark.parametrize(("generator", "samples"), [("make_demo.py", SAMPLES), ("make_catalogue.py", CATALOGUE)])
+def test_the_sample_files_are_those_that_the_generator_writes(tmp_path, generator, samples):
+    subprocess.run([sys.executable, ROOT / "sample_files" / generator, tmp_path], check=True)
     written = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
-    kept = {file.relative_to(SAMPLES) for file in SAMPLES.rglob("*") if file.is_file()}
-    assert written | {Path("profile.toml")} == kept
+    kept = {file.relative_to(samples) for file in samples.rglob("*") if file.is_file()}
+    assert written | {file for file in kept if file.name == "profile.toml" or file.parts[0] == "formats"} == kept
     for name in written - {Path("mappings.xlsx")}:
-        assert (tmp_path / name).read_bytes() == (SAMPLES / name).read_bytes(), name
+        assert (tmp_path / name).read_bytes() == (samples / name).read_bytes(), name
 
 
 def test_ebp_1_the_demonstration_leaves_all_kinds_of_documents(shown):
@@ -95,6 +99,44 @@ def test_ord_81_the_demonstration_run_again_sends_nothing_and_says_why(shown):
     output, _, second = shown
     assert "Déjà échangée" in second
     assert len(list((output / "demo" / "ftp" / "in").glob("*.zip"))) == 1
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory) -> tuple[Path, str, str]:
+    """Give the folder of the catalogue's demonstration, and what it said the first and the second time."""
+    output = tmp_path_factory.mktemp("catalogue")
+    return output, demo(output, "--catalogue", samples=CATALOGUE), demo(output, "--catalogue", samples=CATALOGUE)
+
+
+def sent(output: Path, folder: str, name: str) -> list[dict[str, str]]:
+    """Give the rows of the one file of a kind on the FTP server."""
+    [file] = (output / "catalogue" / "ftp" / folder).glob(f"{name}-*.csv")
+    return list(csv.DictReader(io.StringIO(file.read_text("utf-8-sig")), delimiter=";"))
+
+
+def test_oas_1_stk_1_the_catalogues_demonstration_tells_both_shops_their_stock(catalogue):
+    """Of 12 and 3 two are ordered and one is kept back; Oasis has what lies in its one depot."""
+    output, first, _ = catalogue
+    vitrine = {
+        row["Reference #"]: (row["Quantity"], row["Visibility"]) for row in sent(output, "vitrine/import", "stock")
+    }
+    assert (vitrine["BOL-GRES"], vitrine["TASSE-BLE-40 cl"]) == (("12", "both"), ("0", "none"))
+    oasis = {row["ref"]: row["quantity"] for row in sent(output, "oasis/in", "stocks")}
+    assert (oasis["BOL-GRES"], oasis["TISANE-1"]) == ("12", "0")
+    assert vitrine.keys() == oasis.keys()
+    assert not {"PLAT-DOUBLE", "SALADIER", "PIECE-LAVE-LINGE"} & oasis.keys()
+    assert "| stocks | vitrine | 14 | 10 | 3 | 1 |" in first
+    assert "« PLAT-DOUBLE »" in first
+
+
+def test_stk_8_the_catalogues_demonstration_run_again_sends_what_was_changed_in_its_extracts(catalogue):
+    output, _, second = catalogue
+    assert "stocks | oasis | 14 | 0 |" in second
+    extract = output / "catalogue" / "extracts" / "stocks.csv"
+    extract.write_bytes(extract.read_bytes().replace(b'"Boutique";"40"', b'"Boutique";"39"'))
+    third = demo(output, "--catalogue", samples=CATALOGUE)
+    assert "| stocks | vitrine | 14 | 1 |" in third
+    assert "| stocks | oasis | 14 | 0 |" in third
 
 
 def test_the_command_answers_help_without_its_libraries():

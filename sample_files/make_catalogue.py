@@ -1,0 +1,200 @@
+"""Write ``sample_files/catalogue``: what the ERP of a small shop of tableware would give for its two web shops.
+
+    python sample_files/make_catalogue.py [FOLDER]
+
+Articles, prices and pictures are invented. There are variants by colour and size, a pack, texts in three languages with
+rich text as EBP writes it, pictures in two places, and mistakes of real life: a reference twice, a word for a quantity.
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from passerelle.exchange.mappings import MAPPINGS
+from passerelle.profile.workbook import create_workbook
+
+HERE = Path(__file__).parent
+RTF = (
+    r"{\rtf1\ansi\ansicpg1252\deff0\deflang1036{\fonttbl{\f0\fnil\fcharset0 Arial;}{\f1\fnil\fcharset2 Symbol;}}"
+    "\r\n"
+    r"{\*\generator Riched20 10.0.19041}\viewkind4\uc1 \pard\f0\fs20 %s\par"
+    "\r\n"
+    "}"
+)
+COLUMNS: Mapping[str, str] = {
+    "code": "Code article",
+    "label": "Libellé",
+    "label_en": "LocalizableCaption_2",
+    "label_de": "LocalizableCaption_3",
+    "rich": "DesCom",
+    "plain": "DesComClear",
+    "rich_en": "LocalizableDesCom_2",
+    "rich_de": "LocalizableDesCom_3",
+    "group": "Groupe 1",
+    "family": "Code famille",
+    "family_label": "Libellé famille",
+    "vat": "Code TVA",
+    "net": "PV HT",
+    "gross": "PV TTC",
+    "barcode": "Code barre",
+    "weight": "Poids net",
+    "brand": "xx_Marque",
+    "master": "xx_REFERENCE_MAITRE",
+    "master_label": "xx_LIBELLE_REF_MAITRE",
+    "colour": "xx_COULEUR",
+    "size": "xx_TAILLE",
+    "photos": "xx_PHOTOS",
+    "web": "Publié sur le web",
+    "state": "Statut",
+    "stocked": "Gérer l'article en stock",
+}
+BASE = {"vat": "TVA20", "brand": "Grès d'Uzès", "web": "1", "state": "0", "stocked": "1", "group": "Vaisselle"}
+BOWL = {
+    "rich": RTF % r"Un bol en \b gr\'e8s \'e9maill\'e9\b0 , tourn\'e9 \'e0 la main.",
+    "plain": "Un bol en grès émaillé, tourné à la main.",
+    "rich_en": RTF % r"A bowl of \b glazed stoneware\b0 .",
+    "rich_de": RTF % r"Eine Schale aus \b glasiertem Steinzeug\b0 .",
+}
+CUP = {
+    "family": "TASSES", "family_label": "Tasses", "master": "TASSE", "master_label": "Tasse Garrigue",
+    "plain": "Tasse Garrigue.\r\nPasse au lave-vaisselle.", "net": "12,50", "gross": "15,00", "weight": "0,240",
+}  # fmt: skip
+ARTICLES: list[dict[str, str]] = [
+    {"code": "BOL-GRES", "label": "Bol en grès émaillé", "label_en": "Stoneware bowl", "label_de": "Steinzeugschale"}
+    | BOWL
+    | {"family": "BOLS", "family_label": "Bols", "net": "20,00", "gross": "24,00", "weight": "0,450"}
+    | {"barcode": "3760001000020"},
+    *(
+        {"code": f"TASSE-{colour[:3].upper()}-{size}", "label": f"Tasse Garrigue {colour} {size}"}
+        | {"label_en": f"Garrigue cup {english} {size}", "label_de": f"Tasse Garrigue {german} {size}"}
+        | CUP
+        | {"colour": colour, "size": size, "barcode": f"37600010010{number:02d}"}
+        for number, (colour, english, german, size) in enumerate(
+            [
+                ("Bleu", "blue", "blau", "25 cl"),
+                ("Bleu", "blue", "blau", "40 cl"),
+                ("Ocre", "ochre", "ocker", "25 cl"),
+                ("Ocre", "ochre", "ocker", "40 cl"),
+            ]
+        )
+    ),
+    {"code": "THEIERE", "label": "Théière en fonte", "label_en": "Cast iron teapot", "label_de": "Gusseiserne Teekanne"}
+    | {
+        "rich": RTF
+        % r"Elle garde le th\'e9 chaud :\par{\pntext\f1\'B7\tab}1 litre\par{\pntext\f1\'B7\tab}filtre inclus"
+    }
+    | {"family": "THE", "family_label": "Autour du thé", "net": "41,67", "gross": "50,00", "weight": "1,600"}
+    | {"photos": "theiere-face.png;theiere-dos.png"},
+    {"code": "TISANE-1", "label": "Tisane des Cévennes 100 g", "label_en": "Herbal tea from the Cévennes"}
+    | {"label_de": "Kräutertee aus den Cevennen", "plain": "Thym, verveine & romarin <bio>"}
+    | {"family": "THE", "family_label": "Autour du thé", "vat": "TVA55", "net": "6,36", "gross": "6,71"}
+    | {"weight": "0,100", "brand": "Herbes & Co", "group": "Épicerie"},
+    {"code": "COFFRET-THE", "label": "Coffret du matin", "label_en": "Morning set", "label_de": "Morgenset"}
+    | {"plain": "Une théière, deux tasses, une tisane.", "family": "THE", "family_label": "Autour du thé"}
+    | {"net": "66,67", "gross": "80,00", "weight": "2,300"},
+    {"code": "CARTE-CADEAU", "label": "Carte cadeau 50 €", "label_en": "Gift card 50 €", "label_de": "Gutschein 50 €"}
+    | {"family": "DIVERS", "family_label": "Divers", "vat": "EXO", "net": "50,00", "gross": "50,00", "stocked": "0"},
+    {"code": "VASE-ANCIEN", "label": "Vase ancien", "family": "DIVERS", "family_label": "Divers", "state": "1"},
+    {
+        "code": "PIECE-LAVE-LINGE",
+        "label": "Joint de lave-linge",
+        "family": "DIVERS",
+        "family_label": "Divers",
+        "web": "0",
+    },
+    {"code": "PLAT-DOUBLE", "label": "Plat à gratin", "family": "PLATS", "family_label": "Plats", "net": "25,00"},
+    {
+        "code": "PLAT-DOUBLE",
+        "label": "Plat à gratin (copie)",
+        "family": "PLATS",
+        "family_label": "Plats",
+        "net": "26,00",
+    },
+    {
+        "code": "SALADIER",
+        "label": "Saladier",
+        "family": "PLATS",
+        "family_label": "Plats",
+        "net": "30,00",
+        "gross": "36,00",
+    },
+]
+STOCK = [
+    ("BOL-GRES", "Dépôt principal", "12", "2"),
+    ("BOL-GRES", "Boutique", "3", "0"),
+    ("TASSE-BLE-25 cl", "Dépôt principal", "24", "0"),
+    ("TASSE-BLE-40 cl", "Dépôt principal", "0", "0"),
+    ("TASSE-OCR-25 cl", "Dépôt principal", "18", "4"),
+    ("TASSE-OCR-25 cl", "Boutique", "2", "0"),
+    ("TASSE-OCR-40 cl", "Boutique", "1", "0"),
+    ("THEIERE", "Dépôt principal", "7", "1"),
+    ("TISANE-1", "Boutique", "40", "0"),
+    ("COFFRET-THE", "Dépôt principal", "3", "0"),
+    ("SALADIER", "Dépôt principal", "une dizaine", "0"),
+    ("SALADIER", "Boutique", "2", "0"),
+]
+PICTURES: Mapping[str, tuple[int, int, int]] = {
+    "photos/BOL-GRES/1.png": (150, 110, 80),
+    "photos/BOL-GRES/2.png": (160, 120, 90),
+    "photos/TASSE-BLE-25 cl/1.png": (60, 90, 160),
+    "photos/TASSE-OCR-25 cl/1.png": (200, 140, 60),
+    "ftp/photos/theiere-face.png": (40, 40, 45),
+    "ftp/photos/theiere-dos.png": (55, 55, 60),
+}
+"""In the folder of the profile, and on the FTP server."""
+
+
+def extract(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
+    """Write an extract as EBP's exports are: Windows-1252, ``;``, every cell of the data in quotes."""
+    lines = [";".join(columns), *(";".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows), ""]
+    return "\r\n".join(lines).encode("cp1252")
+
+
+def picture(colour: tuple[int, int, int], width: int = 48, height: int = 36) -> bytes:
+    """Give a PNG of one colour; stored, so that every version of zlib writes the same bytes."""
+    rows = (b"\0" + bytes(colour) * width) * height
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows, 0)),
+        (b"IEND", b""),
+    ]
+    parts = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def mapping_rows() -> dict[str, pd.DataFrame]:
+    """Give the mappings as a bookkeeper filled them."""
+    filled: dict[str, list[tuple[str, ...]]] = {}
+    return {
+        name: pd.DataFrame(rows, columns=MAPPINGS[name].key_names + MAPPINGS[name].value_names, dtype="str")
+        for name, rows in filled.items()
+    }
+
+
+def write(folder: Path) -> None:
+    """Write all files; the workbook, the profile and its formats are left alone when they are there."""
+    articles = extract(COLUMNS.values(), ([(BASE | article).get(name, "") for name in COLUMNS] for article in ARTICLES))
+    _put(folder / "extracts" / "articles.csv", articles)
+    header = ("Code article", "Dépôt", "Stock réel", "Quantité commandée clients")
+    _put(folder / "extracts" / "stocks.csv", extract(header, STOCK))
+    for name, colour in PICTURES.items():
+        _put(folder / name, picture(colour))
+    if not (folder / "mappings.xlsx").exists():
+        create_workbook(folder / "mappings.xlsx", mapping_rows())
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "catalogue")
