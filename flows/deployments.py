@@ -18,6 +18,7 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
 from passerelle.flows.articles import articles, new_articles
+from passerelle.flows.maintenance import purge
 from passerelle.flows.orders import credit_notes, orders, quotes, settlements
 from passerelle.flows.prospects import prospects
 from passerelle.flows.quotes import quotes_to_shop
@@ -34,6 +35,7 @@ TASKS: tuple[Flow[..., Any], ...] = (
     new_articles,
     stocks,
     quotes_to_shop,
+    purge,
 )
 """The flows of all tasks; each has its schedule in the profile's table of its name."""
 ZOMBIE_AUTOMATION = "passerelle: crash zombie runs"

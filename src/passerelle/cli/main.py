@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import demo, ebp, ledger, profile, run, storage, up
+from passerelle.cli import demo, ebp, ledger, profile, purge, run, storage, up
 from passerelle.cli.format import app as format_app
 from passerelle.cli.session import remember
 
@@ -47,6 +47,7 @@ def main(
 app.add_typer(run.app, name="run")
 app.add_typer(profile.app, name="profile")
 run.register(app)
+app.command("purge")(purge.purge)
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
 app.add_typer(format_app, name="format")

@@ -224,6 +224,19 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class OldRun:
+    """A run that may be purged (SEC-5).
+
+    Attributes:
+        delivery_id: what it delivered, or was given up; missing: nothing.
+    """
+
+    number: int
+    run_id: str
+    delivery_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundFile:
     """A file as it was found where files are picked up; all of it together is its identity (STO-6).
 

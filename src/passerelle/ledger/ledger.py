@@ -29,13 +29,14 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from passerelle import outcome
-from passerelle.ledger import pickups, prepare, tables
+from passerelle.ledger import pickups, prepare, purging, tables
 from passerelle.ledger.database import Database, open_database
 from passerelle.ledger.entries import (
     ACCOUNTS,
     AuditEntry,
     Delivery,
     FoundFile,
+    OldRun,
     Pickup,
     PickupState,
     Prepared,
@@ -243,6 +244,34 @@ class Ledger:
             query = query.where(runs.c.profile == profile)
         with self._database.reading() as connection:
             return [_run(row) for row in connection.execute(query)]
+
+    def old_runs(self, profile: str, before: datetime) -> list[OldRun]:
+        """Give the runs of a profile that ended before a moment and have nothing left to deliver, oldest first."""
+        with self._database.reading() as connection:
+            return purging.old_runs(connection, profile, before)
+
+    def forget_said(self, profile: str, of_runs: Sequence[OldRun], *, by: str) -> int:
+        """Forget what old runs said of their records, but that they were exchanged; audited (SEC-5).
+
+        Args:
+            profile: the profile.
+            of_runs: the runs, as ``old_runs`` gives them.
+            by: who wants it: a user or a run.
+
+        Returns:
+            How many outcomes were forgotten.
+        """
+        with self._database.writing() as connection:
+            parts = [list(of_runs[start : start + _KEYS_AT_ONCE]) for start in range(0, len(of_runs), _KEYS_AT_ONCE)]
+            count = sum(purging.forget_said(connection, part) for part in parts)
+            if count:
+                row = {"at": self._clock(), "actor": by, "profile": profile, "action": "purge", "record_type": "run"}
+                last = {
+                    "record": of_runs[-1].run_id,
+                    "detail": f"{count} outcomes of {len(of_runs)} runs up to this one",
+                }
+                connection.execute(sa.insert(audit), {**row, **last})
+            return count
 
     def run_of_plan(self, plan: str) -> Run | None:
         """Give the run that has prepared what a saved plan says, and how far it has come; none: it is still a plan.

@@ -145,6 +145,7 @@ class Schedules(Options):
     stocks: Schedule = Field("", description="The same of `stocks`.")
     settlements: Schedule = Field("", description="The same of `settlements`, which `orders` has too.")
     quotes_to_shop: Schedule = Field("", description="The same of `quotes-to-shop`.")
+    purge: Schedule = Field("", description="The same of `purge`.")
 
 
 class Profile(Options):
@@ -168,6 +169,11 @@ class Profile(Options):
         description="The shops that feed the ERP: one `[[shops]]` each."
     )
     delivery: Delivery
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        90,
+        description="Days for which files of runs, deliveries and plans, and what was said of records, are kept: "
+        "`purge` removes what is older (SEC-5). What was exchanged is remembered for ever.",
+    )
     schedules: Schedules = Schedules()
     mail: Mail | None = Field(None, description="Whom the profile tells by mail what its runs did (JOU-6).")
     orders: OrderOptions = OrderOptions()

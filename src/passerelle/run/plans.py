@@ -12,8 +12,9 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import pandas as pd
 
@@ -34,6 +35,7 @@ ROWS_SHOWN = 20
 """Rows of a plan that a summary shows; the files have all."""
 _RECORDS_NAMED = 10
 _HEAD = ("profile", "task", "only_rejects", "files", "shop", "full")
+_SAVED_AT = "%Y%m%dT%H%M%S"
 _ID = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _WORDS: dict[Language, dict[str, str]] = {
     "fr": {
@@ -137,7 +139,7 @@ def save(installation: Installation, saved: SavedPlan, plan: pd.DataFrame, summa
         OSError: the folder cannot be written.
     """
     text = saved.to_json().encode()
-    plan_id = f"{installation.clock():%Y%m%dT%H%M%S}-{sha256(text).hexdigest()[:8]}"
+    plan_id = f"{installation.clock().astimezone(UTC):{_SAVED_AT}}-{sha256(text).hexdigest()[:8]}"
     home = installation.plan_folder(plan_id)
     home.mkdir(parents=True, exist_ok=True)
     table = _for_people(saved.rows)
@@ -169,6 +171,17 @@ def read(installation: Installation, plan_id: str) -> SavedPlan:
     if not (_ID.fullmatch(plan_id) and path.is_file()):
         raise RunError("run-plan-unknown", is_usage=True, value=plan_id)
     return SavedPlan.from_json(path.read_text(encoding="utf-8"))
+
+
+def older(installation: Installation, profile: str, before: datetime) -> list[Path]:
+    """Give the folders of a profile's plans that were saved before a moment, and of any whose saving was cut then."""
+    homes = sorted(installation.plan_folder("").glob("*"))
+    old = [home for home in homes if _ID.fullmatch(home.name) and _saved_at(home.name) < before]
+    return [home for home in old if not (home / JSON).is_file() or read(installation, home.name).profile == profile]
+
+
+def _saved_at(plan_id: str) -> datetime:
+    return datetime.strptime(plan_id.partition("-")[0], _SAVED_AT).replace(tzinfo=UTC)
 
 
 def to_apply(request: Request, saved: SavedPlan, profile: str, task: str, ledger: Ledger) -> Request:

@@ -14,13 +14,13 @@ import pandas as pd
 from passerelle.exchange.changes import Sent
 from passerelle.model.documents import DOCUMENT_LINES, DOCUMENTS, SETTLEMENTS
 
-_FOLDER = "sent"
+FOLDER = "sent"
 _EMPTY = (DOCUMENTS.empty().assign(order_key=""), DOCUMENT_LINES.empty(), SETTLEMENTS.empty())
 
 
 def keep(run_folder: Path, sent: Sent) -> None:
     """Keep what a run sends, before it is sent."""
-    folder = run_folder / _FOLDER
+    folder = run_folder / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for table in fields(Sent):
         getattr(sent, table.name).to_parquet(folder / f"{table.name}.parquet", index=False)
@@ -32,7 +32,7 @@ def recall(last_sent: Mapping[Path, Iterable[str]]) -> Sent:
     Args:
         last_sent: by the folder of a run, the orders that it was the last to send; one that kept nothing gives nothing.
     """
-    found = [_read(folder / _FOLDER, keys) for folder, keys in last_sent.items() if (folder / _FOLDER).is_dir()]
+    found = [_read(folder / FOLDER, keys) for folder, keys in last_sent.items() if (folder / FOLDER).is_dir()]
     return Sent(
         *(
             pd.concat([empty, *(getattr(one, table.name) for one in found)], ignore_index=True)
