@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passerelle.exchange import rich_text
 from passerelle.exchange.rich_text import SCHEMES, TAGS, chosen_twin, to_html, to_text
 
 RICH_EDIT = (
@@ -90,6 +91,14 @@ def test_cat_10_plain_text_is_escaped_and_keeps_its_line_breaks():
         "d": "",
         "e": "",
     }
+
+
+@given(
+    st.text(alphabet=st.characters(codec="utf-8"), max_size=20)
+    | st.text(alphabet=" \t\r\n\x0b\x85\xa0<>&'\"a", max_size=9)
+)
+def test_cat_10_plain_texts_are_written_at_once_as_each_would_be(text):
+    assert html(text) == rich_text._html(text)
 
 
 def test_cat_10_text_without_styles():

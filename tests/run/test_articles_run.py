@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +13,9 @@ from article_shops import HEADER, extract, options, run, shops, told
 from killed import ARTICLE_STEPS as STEPS
 from killed import run_killed
 from stock_shops import NOW, codes, home, leave
+from typer.testing import CliRunner
 
+from passerelle.cli.main import app
 from passerelle.formats.registry import formats
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.workbook import create_workbook, read_mappings
@@ -292,3 +295,20 @@ def test_cat_2_an_article_that_has_not_changed_is_left_but_not_one_whose_link_wa
     later = replace(at, clock=lambda: NOW + timedelta(hours=1))
     assert codes(run(later)) == {"article-not-changed": 1}
     assert told(at) == {"products_changed": [{"Reference #": "A1", "Acessories  (x,y,z...)": "A2"}]}
+
+
+def test_cat_1_run_5_the_commands_go_through_all_shops(tmp_path):
+    at = shops(tmp_path, *((name, "prestashop", options(tables=UPDATE)) for name in "ab"))
+    (home(at) / "articles.csv").write_bytes(extract(A1, A2))  # now: commands look at the real clock
+    folders = ["--profiles", str(at.profiles), "--state", str(at.state)]
+
+    def command(*arguments):
+        return CliRunner().invoke(app, [*folders, "run", *arguments, "-p", "test"], env={"PASSERELLE_LANG": "en"})
+
+    planned = command("new-articles", "--shop", "a", "--plan", "--json")
+    assert (planned.exit_code, json.loads(planned.stdout)["written"]) == (0, 2)
+    assert command("articles").exit_code == 0
+    assert [[row["Reference #"] for row in told(at, name)["products_new"]] for name in "ab"] == [["A1", "A2"]] * 2
+    again = command("articles", "--shop", "b", "--full")
+    assert (again.exit_code, "# test → b — livré" in again.output) == (0, True)
+    assert [row["Reference #"] for row in told(at, "b")["products_changed"]] == ["A1", "A2"]

@@ -108,6 +108,7 @@ def differing(values: pd.Series, acknowledged: pd.DataFrame, *, full: bool) -> p
     before = pd.Series("", values.index, dtype="str")
     if len(acknowledged):
         told = texts.places(values.index, acknowledged["key"])
-        before = pd.Series(acknowledged["value"].take(told).to_numpy(), values.index, dtype="str").mask(told < 0, "")
-    rows = pd.DataFrame({"key": values.index, "value": values.to_numpy(), "before": before.to_numpy()}).astype("str")
+        before = acknowledged["value"].take(told).set_axis(values.index).mask(told < 0, "")
+    columns = {"key": values.index.array, "value": values.array, "before": before.array}  # as they are, not as objects
+    rows = pd.DataFrame(columns).astype("str")
     return rows if full else rows[rows["value"] != rows["before"]].reset_index(drop=True)

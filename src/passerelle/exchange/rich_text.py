@@ -15,6 +15,8 @@ from typing import Literal
 import nh3
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from passerelle.exchange import rtf
 
@@ -25,6 +27,10 @@ SCHEMES = frozenset(("http", "https", "mailto"))
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _NOT_PRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """What XML has no place for."""
+_NOT_PRINTED_RE2 = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]"
+_WRITTEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\xa0": "&nbsp;", "\r\n": "\n", "\r": "\n", "\n": "<br>"}
+"""How signs of plain text stand in HTML, in this order."""
+_RTF = "{\\rtf"
 
 
 def to_html(texts: pd.Series) -> pd.Series:
@@ -35,7 +41,9 @@ def to_html(texts: pd.Series) -> pd.Series:
     Returns:
         Fragments of HTML of :data:`TAGS` only, sanitised, same index; what is blank is empty.
     """
-    return _each(texts, _html)
+    is_rich = texts.str.contains(_RTF, regex=False, na=False)
+    written = _plain_html(texts)
+    return written.where(~is_rich, _each(texts.where(is_rich, ""), _html)) if is_rich.any() else written
 
 
 def to_text(texts: pd.Series) -> pd.Series:
@@ -72,6 +80,19 @@ def _each(texts: pd.Series, convert: Callable[[str], str]) -> pd.Series:
 @cache
 def _cleaner() -> nh3.Cleaner:
     return nh3.Cleaner(tags=set(TAGS), attributes={"a": {"href"}}, url_schemes=set(SCHEMES), link_rel=None)
+
+
+def _plain_html(texts: pd.Series) -> pd.Series:
+    """Do what ``_html`` does with plain texts, the whole column at once: a catalogue has many descriptions."""
+    cells = pc.fill_null(pa.array(texts, pa.large_string()), "")
+    if pc.any(pc.match_substring_regex(cells, _NOT_PRINTED_RE2)).as_py():
+        cells = pc.replace_substring_regex(cells, _NOT_PRINTED_RE2, "")
+    cells = pc.utf8_trim_whitespace(cells)
+    for text, written in _WRITTEN.items():
+        cells = pc.replace_substring(cells, text, written)
+    begin, end, nothing = (pa.scalar(text, pa.large_string()) for text in ("<p>", "</p>", ""))
+    paragraphs = pc.if_else(pc.equal(cells, ""), nothing, pc.binary_join_element_wise(begin, cells, end, nothing))
+    return pd.Series(paragraphs.to_pandas(), dtype="str").set_axis(texts.index)
 
 
 def _html(text: str) -> str:

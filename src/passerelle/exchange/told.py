@@ -13,9 +13,13 @@ from hashlib import sha256
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from passerelle.exchange import texts
 
+_ESCAPED = r'["\\\x00-\x1f]'
+"""What stands otherwise in JSON."""
 _LONG, _SHOWN = 200, 80
 """Characters from which on a text is kept shortened, and of it."""
 PARTS = ("record", "field", "old", "new")
@@ -77,6 +81,15 @@ def fields_changed(changed: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 def _member(name: str, column: pd.Series) -> pd.Series:
     """Write one field of every record as a member of its JSON, a comma before it; nothing where it is missing."""
-    codes, distinct = pd.factorize(column)
-    written = [f",{json.dumps(name)}:{json.dumps(text, ensure_ascii=False)}" for text in distinct.astype("str")]
-    return pd.Series([*written, ""], dtype="str").take(codes).set_axis(column.index)
+    cells = pa.array(column.astype("str"), pa.large_string(), from_pandas=True)
+    begin, end, nothing = (pa.scalar(text, cells.type) for text in (f',{json.dumps(name)}:"', '"', ""))
+    members = pc.binary_join_element_wise(begin, cells, end, nothing)
+    escaped = pc.match_substring_regex(cells, _ESCAPED)
+    if pc.any(escaped).as_py():
+        written = [
+            begin.as_py()[:-1] + json.dumps(text, ensure_ascii=False) for text in cells.filter(escaped).to_pylist()
+        ]
+        members = pc.replace_with_mask(
+            members, pc.fill_null(escaped, pa.scalar(value=False)), pa.array(written, cells.type)
+        )
+    return pd.Series(pc.fill_null(members, nothing).to_pandas(), dtype="str").set_axis(column.index)
