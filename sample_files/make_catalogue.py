@@ -139,6 +139,7 @@ STOCK = [
     ("SALADIER", "Dépôt principal", "une dizaine", "0"),
     ("SALADIER", "Boutique", "2", "0"),
 ]
+LINKED = [("THEIERE", "TISANE-1"), ("THEIERE", "TASSE-OCR-25 cl"), ("BOL-GRES", "PIECE-LAVE-LINGE")]
 PICTURES: Mapping[str, tuple[int, int, int]] = {
     "photos/BOL-GRES/1.png": (150, 110, 80),
     "photos/BOL-GRES/2.png": (160, 120, 90),
@@ -172,7 +173,9 @@ def picture(colour: tuple[int, int, int], width: int = 48, height: int = 36) -> 
 
 def mapping_rows() -> dict[str, pd.DataFrame]:
     """Give the mappings as a bookkeeper filled them."""
-    filled: dict[str, list[tuple[str, ...]]] = {}
+    filled: dict[str, list[tuple[str, ...]]] = {
+        "tax_rules": [("*", "TVA20", "1"), ("*", "TVA55", "2"), ("*", "EXO", "0")],
+    }
     return {
         name: pd.DataFrame(rows, columns=MAPPINGS[name].key_names + MAPPINGS[name].value_names, dtype="str")
         for name, rows in filled.items()
@@ -185,6 +188,7 @@ def write(folder: Path) -> None:
     _put(folder / "extracts" / "articles.csv", articles)
     header = ("Code article", "Dépôt", "Stock réel", "Quantité commandée clients")
     _put(folder / "extracts" / "stocks.csv", extract(header, STOCK))
+    _put(folder / "extracts" / "articles_lies.csv", extract(("Code article", "Code article lié"), LINKED))
     for name, colour in PICTURES.items():
         _put(folder / name, picture(colour))
     if not (folder / "mappings.xlsx").exists():

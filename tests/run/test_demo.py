@@ -110,7 +110,7 @@ def catalogue(tmp_path_factory) -> tuple[Path, str, str]:
 
 def sent(output: Path, folder: str, name: str) -> list[dict[str, str]]:
     """Give the rows of the one file of a kind on the FTP server."""
-    [file] = (output / "catalogue" / "ftp" / folder).glob(f"{name}-*.csv")
+    [file] = (output / "catalogue" / "ftp" / folder).glob(f"{name}-catalogue-*.csv")
     return list(csv.DictReader(io.StringIO(file.read_text("utf-8-sig")), delimiter=";"))
 
 
@@ -129,14 +129,34 @@ def test_oas_1_stk_1_the_catalogues_demonstration_tells_both_shops_their_stock(c
     assert "« PLAT-DOUBLE »" in first
 
 
+def test_oas_1_cat_10_cat_16_the_catalogues_demonstration_makes_the_products_of_both_shops(catalogue):
+    output, first, _ = catalogue
+    vitrine = {row["Reference #"]: row for row in sent(output, "vitrine/import", "products_new")}
+    oasis = {row["ref"]: row for row in sent(output, "oasis/in", "catalogue_produits_new")}
+    assert vitrine.keys() == oasis.keys()
+    bowl = "<p>Un bol en <strong>grès émaillé</strong>, tourné à la main.</p>"
+    assert (vitrine["BOL-GRES"]["Description"], oasis["BOL-GRES"]["description"]) == (bowl, bowl)
+    assert vitrine["BOL-GRES"]["Categories (x,y,z...)"] == "Vaisselle/Bols"
+    german = {row["ref"]: row["title"] for row in sent(output, "oasis/in", "catalogue_produits_de_new")}
+    assert (german["THEIERE"], len(german)) == ("Gusseiserne Teekanne", 9)
+    categories = {row["ref"]: row["parent_ref"] for row in sent(output, "oasis/in", "categories")}
+    assert (categories["vaisselle"], categories["vaisselle.bols"]) == ("", "vaisselle")
+    of_articles = {row["ref"]: row["category_ref"] for row in sent(output, "oasis/in", "categories_articles")}
+    assert set(of_articles.values()) <= categories.keys()
+    assert of_articles.keys() == oasis.keys()
+    assert "| articles | oasis | 14 | 11 | 2 | 1 |" in first
+
+
 def test_stk_8_the_catalogues_demonstration_run_again_sends_what_was_changed_in_its_extracts(catalogue):
     output, _, second = catalogue
-    assert "stocks | oasis | 14 | 0 |" in second
+    rest = ("articles | oasis", "stocks | vitrine", "stocks | oasis")
+    assert all(f"| {run} | 14 | 0 |" in second for run in rest)
+    assert "| articles | vitrine | 14 | 1 |" in second  # a link that waited until both articles were there
     extract = output / "catalogue" / "extracts" / "stocks.csv"
     extract.write_bytes(extract.read_bytes().replace(b'"Boutique";"40"', b'"Boutique";"39"'))
     third = demo(output, "--catalogue", samples=CATALOGUE)
     assert "| stocks | vitrine | 14 | 1 |" in third
-    assert "| stocks | oasis | 14 | 0 |" in third
+    assert all(f"| {run} | 14 | 0 |" in third for run in ("articles | vitrine", "articles | oasis", "stocks | oasis"))
 
 
 def test_the_command_answers_help_without_its_libraries():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import article_shops
 import pytest
 from builders import delivered, installed
 from erp import amount, documents, total, unzipped
@@ -65,3 +68,80 @@ def test_oas_1_orders_of_out_become_documents(tmp_path):
     assert [(row["Ligne - Quantité"], amount(row["Ligne - PV HT"])) for row in rows] == [("1", 30), ("2", 5)]
     assert total(rows, includes_tax=False) == 54  # its shipping of 5.00 too
     assert run_task(ORDERS, Request("test"), at).written == 0
+
+
+COMPARED = ("products", "product_categories", "product_brands", "product_features")
+CATEGORIES = "ref;lang;title;parent_ref;order;online;purchases_accounting_code;sales_accounting_code;delete"
+
+
+def catalogue(tmp_path, more: str = ""):
+    """A shop whose integrator has compared all formats, and left their columns as they are."""
+    own = article_shops.options(more, tables="[shops.articles.update]\ncategories = true\nprice = true\nbrand = false")
+    at = article_shops.shops(tmp_path, ("a", "oasis", own))
+    (home(at) / "formats" / "oasis").mkdir(parents=True)
+    for name in COMPARED:
+        declared = f"name: oasis/{name}\npasserelle: {{extends: oasis/{name}, assumed: false}}\n"
+        (home(at) / "formats" / "oasis" / f"{name}.yaml").write_text(declared)
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text() + '\n[erp]\nformats_folder = "formats"\n')
+    leave(at, "linked.csv", b"Code article;Code article li\xe9\r\n")
+    return at
+
+
+def test_oas_1_cat_16_one_delivery_has_products_categories_and_what_they_belong_to(tmp_path):
+    at = catalogue(tmp_path)
+    rows = (
+        "A1;Bol;1;TVA20;12,00;Gres;Vaisselle;gr\xe8s;;",
+        "A2;Tasse;1;TVA20;8,00;;Vaisselle;;;",
+        "A3;Th\xe9;1;TVA55;5,00;Kyusu;\xc9picerie;;;",
+    )
+    leave(at, "articles.csv", article_shops.extract(*rows))
+    assert article_shops.run(at).written == 3
+    [manifest] = (home(at) / "out-a").glob("*.manifest.json")
+    assert len(json.loads(manifest.read_text())["files"]) == 5
+    [categories] = (home(at) / "out-a").glob("categories-*.csv")
+    assert categories.read_text("utf-8").splitlines() == [
+        CATEGORIES, "vaisselle;FR;Vaisselle;;;1;;;0", "epicerie;FR;Épicerie;;;1;;;0"
+    ]  # fmt: skip
+    files = article_shops.told(at)
+    assert [(row["ref"], row["title"], row["price"]) for row in files["catalogue_produits_new"]] == [
+        ("A1", "Bol", "12"), ("A2", "Tasse", "8"), ("A3", "Thé", "5")
+    ]  # fmt: skip
+    assert [tuple(row.values()) for row in files["categories_articles"]] == [
+        ("A1", "vaisselle", "1", "0"), ("A2", "vaisselle", "1", "0"), ("A3", "epicerie", "1", "0")
+    ]  # fmt: skip
+    assert [tuple(row.values()) for row in files["marques_articles"]] == [("A1", "Gres", "0"), ("A3", "Kyusu", "0")]
+    assert [tuple(row.values()) for row in files["caracteristiques_articles"]] == [("A1", "Matière", "grès", "0")]
+    assert article_shops.run(at).state == "nothing-to-do"
+
+
+def test_oas_1_stk_8_an_article_that_moves_leaves_its_category_and_what_is_the_shops_own_stays(tmp_path):
+    at = catalogue(tmp_path)
+    row = "A1;Bol;1;TVA20;12,00;{};{};{};;"
+    leave(at, "articles.csv", article_shops.extract(row.format("Gres", "Vaisselle", "gr\xe8s")))
+    article_shops.run(at)
+    article_shops.told(at)
+    leave(at, "articles.csv", article_shops.extract(row.format("Kyusu", "Cuisine", "fonte")))
+    second = article_shops.run(at)
+    assert second.written == 1
+    files = article_shops.told(at)
+    assert [row["ref"] for row in files["categories"]] == ["cuisine"]
+    assert [tuple(row.values()) for row in files["categories_articles"]] == [
+        ("A1", "cuisine", "1", "0"), ("A1", "vaisselle", "0", "1")
+    ]  # fmt: skip
+    assert not {"marques_articles", "caracteristiques_articles"} & files.keys()
+    assert article_shops.run(at).state == "nothing-to-do"
+    leave(at, "articles.csv", article_shops.extract(row.format("Kyusu", "Vaisselle", "fonte")))
+    assert article_shops.run(at).written == 1
+    assert [tuple(row.values()) for row in article_shops.told(at)["categories_articles"]] == [
+        ("A1", "vaisselle", "1", "0"), ("A1", "cuisine", "0", "1")
+    ]  # fmt: skip
+
+
+def test_oas_1_pre_1_the_plan_tells_a_product_s_associations(tmp_path):
+    at = catalogue(tmp_path)
+    leave(at, "articles.csv", article_shops.extract("A1;Bol;1;TVA20;12,00;Gres;Vaisselle;;;"))
+    summary = article_shops.run(at, plan=True)
+    assert summary.written == 1
+    assert {row.record for row in summary.plan_rows} >= {"A1", "vaisselle", "A1 → vaisselle", "A1 → Gres"}
+    assert list((home(at) / "out-a").iterdir()) == []

@@ -84,6 +84,7 @@ NOTATIONS: Mapping[str, Notation] = {
     "wix": Notation(
         {SIMPLE: "Product", VARIABLE: "Product", VARIANT: "Variant", PACK: "Product"}, between=";", key="shop_handle"
     ),
+    "oasis": Notation(below="/", feature=":", by_id="too", languages=True),
 }
 """Of each platform."""
 

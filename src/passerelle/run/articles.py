@@ -30,6 +30,7 @@ from passerelle.model.products import SHOP_PRODUCTS
 from passerelle.profile.loader import ProfileError
 from passerelle.profile.shop_settings import ShopArticles
 from passerelle.profile.workbook import read_mappings
+from passerelle.run.beside import columns_beside, files_beside
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
 from passerelle.run.fates import Fates
@@ -112,15 +113,18 @@ class ArticlesTask:
             packages += _package(target.descriptor, rows[going], columns, part, fates)
         changed = changed[texts.among(changed["key"], fates.references[fates.go])].reset_index(drop=True)
         further, more = _languages(desk, options, content, target, rows.loc[is_new, "article"], fates)
+        going = rows.loc[texts.among(rows["article"], changed["key"]), "article"]
+        created = texts.among(going, rows.loc[is_new, "article"])
+        beside = files_beside(desk, content, going[created], going[~created], target.permitted)
         erp.transferred(articles.extract.made_at)
         return Told(
             desk,
             read=articles.extract.read.rows,
             fates=fates,
-            outcomes=outcome.together([articles.outcomes, said, _said(fates, changed["key"])]),
-            changed={ARTICLE: changed, TEXTS: further},
+            outcomes=outcome.together([articles.outcomes, said, _said(fates, changed["key"]), *beside.outcomes]),
+            changed={ARTICLE: changed, TEXTS: further, **beside.changed},
             labels=articles.table.set_index("article")["label"],
-            packages=(*packages, *more),
+            packages=(*packages, *more, *beside.packages),
             marks=erp.marks,
             created=set(rows.loc[is_new, "article"]),
             unread=len(outcome.refused(listed.outcomes)) if listed else 0,
@@ -161,22 +165,24 @@ class _Target:
         notation: the platform's.
         columns: what new products are told.
         permitted: what of products that the shop has may be changed.
+        beside: what is told in files beside this one.
     """
 
     descriptor: Descriptor
     notation: Notation
     columns: set[str]
     permitted: set[str]
+    beside: set[str]
 
     @classmethod
     def of(cls, desk: Desk, options: ShopArticles) -> _Target:
         """Put together what the profile says of it."""
         platform = desk.shop.platform
-        descriptor = desk.formats.get(options.format or f"{platform}/products", options.format_settings)
+        descriptor = desk.shop_format("products", options.format, options.format_settings)
         chosen = rules.columns_filled(options)
         linked = {"cross-sell": {"cross_sells"}, "up-sell": {"up_sells"}}.get(options.links, set())
         permitted = (rules.permitted(options.update) & chosen) | linked
-        return cls(descriptor, NOTATIONS[platform], {*chosen, *linked}, permitted)
+        return cls(descriptor, NOTATIONS[platform], {*chosen, *linked}, permitted, columns_beside(desk))
 
     @property
     def row(self) -> set[str]:
@@ -185,8 +191,8 @@ class _Target:
 
     @property
     def offered(self) -> set[str]:
-        """What the file can hold."""
-        return {one.source for one in self.descriptor.fields if one.constant is None}
+        """What the shop can be told."""
+        return {one.source for one in self.descriptor.fields if one.constant is None} | self.beside
 
     @property
     def kept(self) -> set[str]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from passerelle.run.articles import ARTICLES
 from passerelle.run.erp_files import ZIP_NAME
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
@@ -21,7 +22,7 @@ from passerelle.run.to_shops import requests
 
 PROFILE, CATALOGUE = "demo", "catalogue"
 """The sample profiles: what comes from shops, and what goes to them."""
-CATALOGUE_TASKS: tuple[tuple[Task, str], ...] = ((STOCKS, "stock"),)
+CATALOGUE_TASKS: tuple[tuple[Task, str], ...] = ((ARTICLES, "articles"), (STOCKS, "stock"))
 """The tasks that tell shops the catalogue, in the order of a night, and the table of a shop that asks for each."""
 _USER = "demo"
 _FTP_VARIABLE = "PASSERELLE_DEMO_FTP"
