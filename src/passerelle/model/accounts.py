@@ -121,6 +121,7 @@ ACCOUNT_ADDRESSES = Table(
         Column("vat_number", "text", "VAT number"),
         Column("location", "text", "the shop's own name of the site that the account is of"),
         *(Column(name, "text", meaning) for name, meaning in _SHORT_ADDRESS),
+        Column("street", "text", "both lines of the street, a line break between"),
     ),
 )
 
