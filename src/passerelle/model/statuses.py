@@ -7,6 +7,23 @@ from __future__ import annotations
 
 from passerelle.model.table import Column, Table
 
+ERP_DOCUMENTS = Table(
+    "erp_documents",
+    "sales document of the ERP, or a row of one, from its extract",
+    (
+        Column("document_number", "text", "its number"),
+        Column("document_type", "text", "its type, as SQL or its label has it"),
+        Column("document_date", "date", "its date"),
+        Column("reference", "text", "its reference; EBP writes there the number of the file that it was imported from"),
+        Column("shop_order", "text", "the shop's order, in the custom field"),
+        Column("state", "text", "its state, in the ERP's words"),
+        Column("origin_number", "text", "number of the document that it was made from"),
+        Column("delivery_date", "date", "its delivery date"),
+        Column("tracking", "text", "what stands in the column of tracking numbers"),
+        Column("carrier", "text", "what stands in the column of carriers"),
+    ),
+)
+
 SHOP_STATUSES = Table(
     "shop_statuses",
     "order of a shop whose status, tracking or documents have changed in the ERP",

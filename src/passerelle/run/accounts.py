@@ -7,7 +7,6 @@ Source: spec CLI-1 to CLI-5; design.md decision 5.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from passerelle.exchange import accounts, texts
 from passerelle.exchange.accounts import ALWAYS, CUSTOMER, FIELDS, Known
 from passerelle.exchange.catalogue import filtered
 from passerelle.exchange.shop_options.accounts import GroupOptions
-from passerelle.exchange.told import as_json
+from passerelle.exchange.told import as_json, as_table
 from passerelle.formats.descriptor import Descriptor
 from passerelle.formats.writer import write
 from passerelle.messages import Language
@@ -219,7 +218,7 @@ class _Target:
         return as_json(accounts.as_text(people[["account", *sorted(told)]]), "account")
 
     def written(self, people: pd.DataFrame, fates: Fates) -> tuple[Package, ...]:
-        """Write the accounts that go, those that are new and those that have changed apart, and the new ones' addresses.
+        """Write the accounts that go, new ones and changed ones apart, and the new ones' addresses.
 
         What a file cannot take is refused in all of them.
         """
@@ -239,7 +238,7 @@ class _Target:
 
     def _package(self, rows: pd.DataFrame, suffix: str, fates: Fates) -> Package:
         required = any(one.source == "password" and one.required for one in self.accounts.fields)
-        with_password = required or (self.options.password == "always" and not suffix)
+        with_password = required or (self.options.password == "always" and not suffix)  # noqa: S105 - a way
         if suffix:
             permitted = [name for key in self.options.update for name in FIELDS[key]]
             kept = {*_KEYS, "password", *permitted}
@@ -303,7 +302,7 @@ def _known(desk: Desk, options: ShopAccounts) -> Known:
         StorageError: it cannot be fetched.
     """
     sent = desk.ledger.sent_values(desk.profile.name, desk.shop.name, CUSTOMER)
-    told = pd.DataFrame([json.loads(text) for text in sent["value"]], index=pd.Index(sent["key"]), dtype="str")
+    told = as_table(sent)
     if options.listing is None:
         return Known(told)
     source = Source(place=options.listing.place, files=options.listing.files)
