@@ -37,9 +37,10 @@ place = "erp"
 """
 CUSTOMERS = (
     "Code (tiers);Nom;E-mail (facturation);Statut;Personne physique;Civilité;Nom (contact) (facturation);"
-    "Prénom (facturation);Adresse 1 (facturation);Code postal (facturation);Ville (facturation);Code Pays (facturation);"
-    "Code de la catégorie tarifaire;Libellé de la catégorie tarifaire;Numéro de TVA intracommunautaire;xx_vip"
+    "Prénom (facturation);Adresse 1 (facturation);Code postal (facturation);Ville (facturation);"
+    "Code Pays (facturation);Code de la catégorie tarifaire;Libellé de la catégorie tarifaire;Numéro de TVA intracommunautaire;xx_vip"
 )
+CONTACTS = "AssociatedCustomerId;Contact.Id;Name;FirstName;Email"
 
 
 def customer(code, name, email, *, state="0", person="1", title="Madame", last="", first="", street="1 rue A", **more):
@@ -67,21 +68,10 @@ def leave(at: Installation, name: str, data: bytes, made_at: datetime = NOW) -> 
     os.utime(path, (made_at.timestamp(),) * 2)
 
 
-def has(at: Installation, **emails: str) -> None:
-    """Leave the shop's own customers, as PrestaShop's webservice gives them: id by e-mail."""
-    found = [
-        {
-            "id": number,
-            "email": email,
-            "firstname": "A",
-            "lastname": "B",
-            "active": "1",
-            "deleted": "0",
-            "is_guest": "0",
-        }
-        for number, email in emails.items()
-    ]
-    text = json.dumps({"customers": [{**one, "id": int(one["id"].lstrip("n"))} for one in found], "addresses": []})
+def has(at: Installation, emails: dict[int, str]) -> None:
+    """Leave the shop's own customers, as PrestaShop's webservice gives them: e-mail by id."""
+    found = [{"id": number, "email": email, "firstname": "A", "lastname": "B"} for number, email in emails.items()]
+    text = json.dumps({"customers": found, "addresses": []})
     (home(at) / "listing" / "customers.json").write_text(text, encoding="utf-8")
 
 

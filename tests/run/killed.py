@@ -45,9 +45,7 @@ STOCK_STEPS = (
     "passerelle.storage.local:LocalStorage.rename",
     "passerelle.ledger.ledger:Ledger.delivered",
 )
-<<<<<<< HEAD
 ARTICLE_STEPS = tuple(step.replace("run.stocks:write", "run.articles:write") for step in STOCK_STEPS)
-=======
 _TO_SHOP = (
     "passerelle.ledger.outbox:store",
     "passerelle.ledger.ledger:Ledger.prepare",
@@ -56,7 +54,6 @@ _TO_SHOP = (
 )
 STATUS_STEPS = ("passerelle.run.statuses:write", *_TO_SHOP)
 ACCOUNT_STEPS = ("passerelle.run.accounts:write", *_TO_SHOP)
->>>>>>> 2ff4bc4 (Statuses of the ERP to shops, thin (STA-1 to STA-5))
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["killed"])
 

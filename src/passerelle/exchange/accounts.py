@@ -5,7 +5,7 @@ Source: spec CLI-1, CLI-2, CLI-3, CLI-5; facts ebp.md §2.1, §2.2.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -43,8 +43,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "b2b": ("company", "siret", "activity", "vat_number"),
 }
 """The columns of ``SHOP_ACCOUNTS`` that each permission to update is about (CLI-5)."""
-ALWAYS = ("customer_code", "is_active")
-"""What the ERP says of every account, permission or not."""
+ALWAYS = ("customer_code", "email", "is_active")
+"""What a shop is told of every account, permission or not; the e-mail is that which it logs in with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,37 +145,33 @@ def same_login(people: pd.DataFrame) -> Mask:
     return same
 
 
-def existing(people: pd.DataFrame, known: Known, update: Collection[str], *, by_id: bool) -> pd.DataFrame:
-    """Tell which logins the shop has, and keep what the ERP must not change of them (CLI-5).
+def existing(people: pd.DataFrame, known: Known, *, changes_email: bool) -> pd.DataFrame:
+    """Tell which logins the shop has, and by which e-mail and id.
 
     Args:
         people: as ``logins`` gives them.
         known: what the shop has.
-        update: permissions, keys of ``FIELDS``.
-        by_id: the shop's import knows accounts by their id: only then can an e-mail be changed.
+        changes_email: an account that the shop has gets the ERP's e-mail; else it keeps the one it was told (CLI-5).
 
     Returns:
-        The people with ``exists`` and ``shop_id``; in columns that must not change stands what the shop was told, empty
-        where that is not known.
+        The people with ``exists`` and ``shop_id``, and the e-mail that each logs in with.
     """
+    was_told = texts.among(people["account"], known.told.index)
     told = known.told.reindex(people["account"]).set_axis(people.index)
-    was_told = people["account"].isin(known.told.index)
-    email = told["email"].fillna("") if "email" in told else pd.Series("", people.index, dtype="str")
-    email = email.where(was_told & (email != ""), people["email"])
+    email = told["email"].fillna(people["email"]) if "email" in told else people["email"]
     exists = was_told & ~(known.is_full and known.ids is not None)
     shop_id = pd.Series("", people.index, dtype="str")
     if known.ids is not None:
         by_told = _looked_up(known.ids, email)
         shop_id = by_told.where(by_told != "", _looked_up(known.ids, people["email"]))
         exists = exists | (shop_id != "")
-    found = people.assign(exists=exists, shop_id=shop_id)
-    for permission, columns in FIELDS.items():
-        if permission in update and (permission != "email" or by_id):
-            continue
-        for column in columns:
-            before = email if column == "email" else _told(told, column)
-            found[column] = found[column].where(~exists, before)
-    return found
+    login = people["email"] if changes_email else people["email"].where(~exists, email)
+    return people.assign(exists=exists, shop_id=shop_id, email=login)
+
+
+def permitted(update: Iterable[str]) -> set[str]:
+    """Give the columns of ``SHOP_ACCOUNTS`` that the ERP may change of accounts that the shop has (CLI-5)."""
+    return {name for permission in update for name in FIELDS[permission]}
 
 
 def addresses(people: pd.DataFrame, aliases: Mapping[str, str]) -> pd.DataFrame:
@@ -223,10 +219,6 @@ def _said(code: str, logins: Iterable[str], **params: Iterable[str]) -> pd.DataF
 
 def _looked_up(ids: pd.Series, emails_: pd.Series) -> pd.Series:
     return ids.reindex(emails_.str.casefold()).fillna("").astype("str").set_axis(emails_.index)
-
-
-def _told(told: pd.DataFrame, column: str) -> pd.Series:
-    return told[column].fillna("").astype("str") if column in told else pd.Series("", told.index, dtype="str")
 
 
 def _of_customers(customers: pd.DataFrame, options: AccountOptions, of_groups: GroupOptions | None) -> pd.DataFrame:

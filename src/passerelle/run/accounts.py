@@ -16,7 +16,7 @@ import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import accounts, texts
-from passerelle.exchange.accounts import ALWAYS, CUSTOMER, FIELDS, Known
+from passerelle.exchange.accounts import ALWAYS, CUSTOMER, Known
 from passerelle.exchange.catalogue import filtered
 from passerelle.exchange.shop_options.accounts import GroupOptions
 from passerelle.exchange.told import as_json, as_table
@@ -118,7 +118,7 @@ class CustomersTask:
         erp.transferred(min(extract.made_at for extract in (customers.extract, contacts) if extract))
         known = _known(desk, options)
         people = accounts.logins(customers.table, contacts.table if contacts else None, options, of_groups)
-        people = accounts.existing(people, known, options.update, by_id=target.by_id)
+        people = accounts.existing(people, known, changes_email=target.by_id and "email" in options.update)
         fates = Fates(people["account"], CUSTOMER)
         since = erp.since() if options.changed_only else None
         of_customer = texts.places(people["customer_code"], customers.table["customer_code"])
@@ -213,8 +213,8 @@ class _Target:
         return {one.source for one in self.accounts.fields}
 
     def values(self, people: pd.DataFrame) -> pd.Series:
-        """Give what the shop is told of each login as one text."""
-        told = {*ALWAYS, *(name for names in FIELDS.values() for name in names)} & self._sources
+        """Give what the shop is told of each login as one text: what may be changed of it."""
+        told = {*ALWAYS, *accounts.permitted(self.options.update)} & self._sources
         return as_json(accounts.as_text(people[["account", *sorted(told)]]), "account")
 
     def written(self, people: pd.DataFrame, fates: Fates) -> tuple[Package, ...]:
@@ -240,8 +240,7 @@ class _Target:
         required = any(one.source == "password" and one.required for one in self.accounts.fields)
         with_password = required or (self.options.password == "always" and not suffix)  # noqa: S105 - a way
         if suffix:
-            permitted = [name for key in self.options.update for name in FIELDS[key]]
-            kept = {*_KEYS, "password", *permitted}
+            kept = {*_KEYS, "password", *accounts.permitted(self.options.update)}
         else:
             kept = {*rows.columns} - {"shop_id"}
         kept -= set() if with_password else {"password"}
@@ -269,7 +268,8 @@ def _leave(
     is_contact = people["is_contact"].to_numpy()
     fates.leave("contact-without-email", no_email & is_contact)
     fates.leave("customer-without-email", no_email)
-    fates.leave("customer-dormant", ~is_active & ~(exists & target.tells_activity))
+    is_dormant = ~is_active & people["has_customer"].to_numpy()
+    fates.leave("customer-dormant", is_dormant & ~(exists & target.tells_activity))
     fates.leave("contact-is-customer", accounts.same_login(people))
     fates.refuse(accounts.refused(people, fates.go.copy()))
     if options.new_only:
