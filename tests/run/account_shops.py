@@ -38,7 +38,8 @@ place = "erp"
 CUSTOMERS = (
     "Code (tiers);Nom;E-mail (facturation);Statut;Personne physique;Civilité;Nom (contact) (facturation);"
     "Prénom (facturation);Adresse 1 (facturation);Code postal (facturation);Ville (facturation);"
-    "Code Pays (facturation);Code de la catégorie tarifaire;Libellé de la catégorie tarifaire;Numéro de TVA intracommunautaire;xx_vip"
+    "Code Pays (facturation);Code de la catégorie tarifaire;Libellé de la catégorie tarifaire;"
+    "Numéro de TVA intracommunautaire;xx_vip"
 )
 CONTACTS = "AssociatedCustomerId;Contact.Id;Name;FirstName;Email"
 

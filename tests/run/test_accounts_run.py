@@ -149,7 +149,9 @@ def test_cli_5_only_what_is_permitted_is_changed_and_a_plan_says_old_and_new(tmp
 
 
 def test_cli_2_contacts_are_further_logins_of_their_customer(tmp_path):
-    at = shop(tmp_path, "woocommerce", '[shops.accounts]\nformat = "shop/accounts"\ncontacts = true\ncopy_addresses = true\n')
+    at = shop(
+        tmp_path, "woocommerce", '[shops.accounts]\nformat = "shop/accounts"\ncontacts = true\ncopy_addresses = true\n'
+    )
     leave(
         at,
         "clients.csv",
@@ -214,7 +216,11 @@ def test_cli_3_a_customer_waits_for_his_group_and_ids_of_the_profile_are_taken(t
 def test_cli_4_a_criterion_and_the_last_transfer_choose_customers(tmp_path):
     at = shop(tmp_path, "shopify", SHOPIFY + "criterion = \"ID LIKE 'C%' AND xx_vip = 'oui'\"\nchanged_only = true\n")
     header = "Code (tiers);Nom;E-mail (facturation);Statut;xx_vip;sysModifiedDate"
-    rows = ["C1;Un;un@example.com;0;oui;{day}", "C2;Deux;deux@example.com;0;non;{day}", "D1;T;t@example.com;0;oui;{day}"]
+    rows = [
+        "C1;Un;un@example.com;0;oui;{day}",
+        "C2;Deux;deux@example.com;0;non;{day}",
+        "D1;T;t@example.com;0;oui;{day}",
+    ]
     old, new = "19/11/2026 10:00:00", "22/11/2026 01:00:00"
     leave(at, "clients.csv", lines(header, *(row.format(day=old) for row in rows)))
     assert codes(run(at, CUSTOMERS)) == {"customer-criterion": 2}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import signal
 
@@ -57,7 +56,9 @@ def at(tmp_path, samples):
     at = installed(tmp_path, ("s", "woocommerce", place, "*.json"), mapped={**ALL_MAPPED, "shop_statuses": MAPPING})
     profile = at.profiles / "test" / "profile.toml"
     text = profile.read_text().replace("[delivery]\n", f"{TABLES}\n[delivery]\n", 1)
-    profile.write_text(text.replace('articles = "articles.csv"', 'articles = "articles.csv"\ndocuments = "documents.csv"'))
+    profile.write_text(
+        text.replace('articles = "articles.csv"', 'articles = "articles.csv"\ndocuments = "documents.csv"')
+    )
     (at.profiles / "test" / "out").mkdir()
     leave(at, document("CM9", "8"))
     assert run_task(ORDERS, Request("test"), at).written == 2
@@ -185,11 +186,8 @@ def test_sta_5_rel_1_killed_anywhere_and_run_again_tells_each_order_once(at, ste
     leave(at, document("CM1", "8", reference=IMPORTED), document("CM2", "8", order="38"))
     assert run_killed(at, step, "after", STATUSES_TO_SHOP, "s") == -signal.SIGKILL
     run(at)
-    files = [file for file in (at.profiles / "test" / "out").glob("statuses-*.csv")]
-    assert [json.dumps(told(at), sort_keys=True)] == [
-        json.dumps({"37": {"document_number": "CM1", "status": "processing"}, "38": {"document_number": "CM2"}})
-    ]
-    assert len(files) == 1
+    assert len(list((at.profiles / "test" / "out").glob("statuses-*.csv"))) == 1
+    assert told(at) == {"37": {"document_number": "CM1", "status": "processing"}, "38": {"document_number": "CM2"}}
     assert run(at).state == "nothing-to-do"
     with Ledger.open(at.ledger_url) as ledger:
         assert ledger.unfinished("test") == []

@@ -151,7 +151,9 @@ def states(
         tracking=texts.replaced(documents["tracking"].str.strip(), _BETWEEN, ""),
     )
     ranked = ranked.sort_values(["document_date", "document_number"], kind="stable")
-    first = ranked.replace({"tracking": {"": None}, "carrier": {"": None}}).groupby("order_key")[["tracking", "carrier"]]
+    first = ranked.replace({"tracking": {"": None}, "carrier": {"": None}}).groupby("order_key")[
+        ["tracking", "carrier"]
+    ]
     parcels = first.first().fillna("").astype("str")
     last = ranked.sort_values(["place", "age"], kind="stable").groupby("order_key")
     told = last[["status", "document_number", "delivery_date"]].last()  # of the delivery date the last that is known

@@ -17,7 +17,7 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange import reference, statuses, texts
 from passerelle.exchange.mappings import SHOP_STATUSES as MAPPING
-from passerelle.exchange.statuses import FIELDS, ORDER, Orders
+from passerelle.exchange.statuses import ORDER, Orders
 from passerelle.exchange.told import as_json, as_table
 from passerelle.formats.writer import Written, write
 from passerelle.ledger.entries import VALUES
@@ -144,7 +144,9 @@ class _Invoices:
         rows = rows[is_pdf].reset_index(drop=True)
         ends = {name: f"-{sha256(data).hexdigest()[:8]}.pdf" for name, data in files.items()}
         # A number may have signs that no file has; a content of another kind has another name.
-        rows["file"] = texts.replaced(rows["document_number"], r"[^\pL\pN_-]+", "_") + rows["name"].map(ends).astype("str")
+        rows["file"] = texts.replaced(rows["document_number"], r"[^\pL\pN_-]+", "_") + rows["name"].map(ends).astype(
+            "str"
+        )
         sent = rows.drop_duplicates("file")
         packages = tuple(
             Package(row.file, files[row.name_], 1, keeps_name=True)
