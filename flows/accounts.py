@@ -20,7 +20,7 @@ from passerelle.run.to_shops import requests
 def customer_groups(
     profile: str, shop: str = "", full: bool = False, plan: bool = False, apply: str = ""
 ) -> State[Any]:
-    """Groupes de clients de l'ERP vers les boutiques, une exécution par boutique.
+    """Familles ou catégories tarifaires de l'ERP vers les boutiques, une exécution par boutique.
 
     Args:
         profile: nom du profil.

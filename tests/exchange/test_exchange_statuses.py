@@ -36,7 +36,8 @@ def exported(*orders):
     table = pd.DataFrame(
         [{"order_key": f"a/{number}", "order_id": number, "status": status} for number, status in orders]
     )
-    return table.reindex(columns=["order_key", "status", "shop", *names]).fillna("").astype("str").assign(shop="a")
+    table = table.reindex(columns=["order_key", "status", *names]).astype("object")
+    return table.fillna("").astype("str").assign(shop="a")
 
 
 def found(known, *given_):

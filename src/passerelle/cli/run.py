@@ -162,7 +162,7 @@ _EACH_SHOP = """
     A run per shop; what stops one does not stop the others, and the worst exit code counts."""
 app.command(
     "customer-groups",
-    help=f"The ERP's customer groups to the shops, before the customers. Groupes de clients vers les boutiques.{_EACH_SHOP}",
+    help=f"The ERP's customer groups to the shops, first. Familles et catégories vers les boutiques.{_EACH_SHOP}",
 )(_shop_command("accounts", "CUSTOMER_GROUPS", "groups"))
 app.command("customers", help=f"The ERP's customers to the shops. Clients de l'ERP vers les boutiques.{_EACH_SHOP}")(
     _shop_command("accounts", "CUSTOMERS", "accounts")

@@ -225,7 +225,7 @@ def _of_customers(customers: pd.DataFrame, options: AccountOptions, of_groups: G
     is_person = customers["is_person"].to_numpy()
     last_name = customers["billing_contact_name"].where(customers["billing_contact_name"] != "", customers["name"])
     siren = texts.replaced(customers["siren"], r"\s", "")
-    establishment = customers["establishment"].where(siren.str.len() == 9, "")  # noqa: PLR2004 - digits of a SIREN
+    establishment = customers["establishment"].where(siren.str.len() == 9, "")
     people = pd.DataFrame(
         {
             "account": customers["customer_code"],
