@@ -338,7 +338,7 @@ def _of_contacts(contacts: pd.DataFrame, customers: pd.DataFrame, options: Accou
 
 
 def _completed(people: pd.DataFrame, options: AccountOptions) -> pd.DataFrame:
-    """Give the columns of ``SHOP_ACCOUNTS``, with what stands for a missing first name, and the shop's ids and names."""
+    """Give the columns of ``SHOP_ACCOUNTS``: what stands for a missing first name, the shop's ids and names."""
     names = [name for name in people if name.endswith("first_name")]
     people = people.assign(
         **{name: people[name].fillna("").replace("", options.missing_name) for name in names},

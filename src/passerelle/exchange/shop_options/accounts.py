@@ -20,8 +20,8 @@ class GroupOptions(Options):
 
     kinds: tuple[GroupKind, ...] = Field(
         ("price-category",),
-        description="What groups are made of: customer families, price categories, or both; of several groups the first "
-        "is the customer's default group (CLI-3).",
+        description="What groups are made of: customer families, price categories, or both; of several groups the "
+        "first is the customer's default group (CLI-3).",
     )
     named_by: Literal["label", "code"] = Field(
         "label", description="Name of a group in the shop: its caption in the ERP, else its code; or always its code."
