@@ -232,6 +232,16 @@ def test_cli_4_a_criterion_and_the_last_transfer_choose_customers(tmp_path):
     assert run(at, CUSTOMERS).written == 1
 
 
+def test_cli_3_and_4_who_waits_for_his_group_goes_afterwards_though_the_erp_has_not_changed_him(tmp_path):
+    at = shop(tmp_path, "shopify", SHOPIFY + "changed_only = true\n\n[shops.groups]\n")
+    header = "Code (tiers);Nom;E-mail (facturation);Statut;Code de la catégorie tarifaire;sysModifiedDate"
+    leave(at, "clients.csv", lines(header, "C1;Un;un@example.com;0;PRO;19/11/2026 10:00:00"))
+    assert codes(run(at, CUSTOMERS)) == {"customer-group-not-there": 1}
+    run(at, CUSTOMER_GROUPS)
+    assert run(at, CUSTOMERS).written == 1
+    assert codes(run(at, CUSTOMERS)) == {"customer-not-changed": 1}
+
+
 @pytest.mark.parametrize(
     ("platform", "tables", "code"),
     [
@@ -239,7 +249,7 @@ def test_cli_4_a_criterion_and_the_last_transfer_choose_customers(tmp_path):
         ("wix", SHOPIFY, "run-no-accounts-import"),
         ("prestashop", SHOPIFY, "run-accounts-listing-not-set"),
         ("magento", SHOPIFY, "run-accounts-location-not-set"),
-        ("shopify", SHOPIFY + 'password = "always"\n', "run-accounts-no-password"),
+        ("shopify", SHOPIFY + "always_password = true\n", "run-accounts-no-password"),
     ],
 )
 def test_cli_1_what_a_shop_cannot_be_told_is_said_before_anything_is_read(tmp_path, platform, tables, code):

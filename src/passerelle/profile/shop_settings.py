@@ -127,8 +127,8 @@ class ShopAccounts(AccountOptions):
 
     listing: Listing | None = Field(
         None,
-        description="The shop's own customers, as its platform exports them (the files of `[shops.customers]`): who has "
-        "an account is not created again, and its id is known. PrestaShop needs it.",
+        description="The shop's own customers, as its platform exports them (the files of `[shops.customers]`): who "
+        "has an account is not created again, and its id is known. PrestaShop needs it.",
     )
     format: str = Field("", description="Format of the file; empty: `<platform>/accounts`.")
     format_settings: dict[str, Setting] = Field(

@@ -46,6 +46,7 @@ _ALIASES: dict[Language, dict[str, str]] = {
     "en": {"billing": "Billing", "delivery": "Delivery"},
 }
 _PASSWORD_BYTES = 15
+_WAITING = {"customer-group-not-there", "customer-not-in-listing", "customer-country-unnamed"}
 _KEYS = ("account", "customer_code", "shop_id", "email", "location", "is_active")
 """What the file of changed accounts has, permission or not."""
 
@@ -115,7 +116,6 @@ class CustomersTask:
         customers = read_customers(erp, needed, options.criterion)
         contacts = read_contacts(erp) if options.contacts else None
         read = customers.extract.read.rows + (contacts.read.rows if contacts else 0)
-        erp.transferred(min(extract.made_at for extract in (customers.extract, contacts) if extract))
         known = _known(desk, options)
         people = accounts.logins(customers.table, contacts.table if contacts else None, options, of_groups)
         people = accounts.existing(people, known, changes_email=target.by_id and "email" in options.update)
@@ -135,6 +135,9 @@ class CustomersTask:
             if not options.accept_password_loss:
                 fates.leave("customer-update-loses-password", exists)
         packages = target.written(people, fates)
+        # Who waits for the shop or the profile has to be looked at again, though the ERP does not change him.
+        if not _WAITING & {*fates.left, *outcome.together(fates.said)["code"]}:
+            erp.transferred(min(extract.made_at for extract in (customers.extract, contacts) if extract))
         changed = changed[texts.among(changed["key"], fates.references[fates.go])].reset_index(drop=True)
         said = [customers.outcomes, *([contacts.read.outcomes] if contacts else []), *fates.said]
         return Told(
@@ -190,7 +193,7 @@ class _Target:
             raise RunError("run-accounts-listing-not-set", is_usage=True, format=descriptor.name)
         if "location" in sources and not options.location:
             raise RunError("run-accounts-location-not-set", is_usage=True, format=descriptor.name)
-        if options.password == "always" and "password" not in sources:
+        if options.always_password and "password" not in sources:
             raise RunError("run-accounts-no-password", is_usage=True, format=descriptor.name)
         own = options.addresses_format or f"{platform}/account_addresses"
         is_apart = options.addresses and options.format != _NEUTRAL and "billing_line_1" not in sources
@@ -238,7 +241,7 @@ class _Target:
 
     def _package(self, rows: pd.DataFrame, suffix: str, fates: Fates) -> Package:
         required = any(one.source == "password" and one.required for one in self.accounts.fields)
-        with_password = required or (self.options.password == "always" and not suffix)  # noqa: S105 - a way
+        with_password = required or (self.options.always_password and not suffix)
         if suffix:
             kept = {*_KEYS, "password", *accounts.permitted(self.options.update)}
         else:

@@ -73,9 +73,9 @@ class AccountOptions(Options):
         description="PrestaShop's import gives every account that it changes another password. Without this, accounts "
         "that a PrestaShop has are left as they are; with it, their customers have to ask for a new password.",
     )
-    password: Literal["if-required", "always"] = Field(
-        "if-required",
-        description="New accounts get a random password only where the import demands one (PrestaShop), or always. It "
+    always_password: bool = Field(
+        default=False,
+        description="New accounts get a random password even where the import demands none; PrestaShop's does. It "
         "stands in the delivered file and nowhere else: customers choose their own by “forgotten password” (CLI-5).",
     )
     newsletter: bool = Field(default=False, description="New accounts get the newsletter (CLI-5).")
