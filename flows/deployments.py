@@ -17,11 +17,13 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
+from passerelle.flows.accounts import customer_groups, customers
 from passerelle.flows.articles import articles, new_articles
 from passerelle.flows.maintenance import purge
 from passerelle.flows.orders import credit_notes, orders, quotes, settlements
 from passerelle.flows.prospects import prospects
 from passerelle.flows.quotes import quotes_to_shop
+from passerelle.flows.statuses import statuses
 from passerelle.flows.stocks import stocks
 from passerelle.profile.loader import LoadedProfile
 
@@ -34,6 +36,9 @@ TASKS: tuple[Flow[..., Any], ...] = (
     articles,
     new_articles,
     stocks,
+    customer_groups,
+    customers,
+    statuses,
     quotes_to_shop,
     purge,
 )

@@ -68,7 +68,7 @@ def test_cat_5_references_are_exact_and_near_misses_are_named():
 
 
 def test_cat_5_a_reference_that_stands_twice_is_refused():
-    said = twice(CATALOGUE.of({"article": name} for name in ("A", "B", "A", "a", "A")))
+    said = twice(CATALOGUE.of({"article": name} for name in ("A", "B", "A", "a", "A"))["article"])
     assert said["record"].tolist() == ["A"]
 
 

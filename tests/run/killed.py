@@ -46,6 +46,14 @@ STOCK_STEPS = (
     "passerelle.ledger.ledger:Ledger.delivered",
 )
 ARTICLE_STEPS = tuple(step.replace("run.stocks:write", "run.articles:write") for step in STOCK_STEPS)
+_TO_SHOP = (
+    "passerelle.ledger.outbox:store",
+    "passerelle.ledger.ledger:Ledger.prepare",
+    "passerelle.run.job:publish",
+    "passerelle.ledger.ledger:Ledger.delivered",
+)
+STATUS_STEPS = ("passerelle.run.statuses:write", *_TO_SHOP)
+ACCOUNT_STEPS = ("passerelle.run.accounts:write", *_TO_SHOP)
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["killed"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -133,6 +134,43 @@ app.command(
 app.command("new-articles", help="New articles alone to the shops. Nouveaux articles vers les boutiques, seuls.")(
     _articles_command("NEW_ARTICLES")
 )
+
+
+def _shop_command(module: str, task: str, table: str) -> Callable[..., None]:
+    """Make the command of a task that tells shops something: its module of ``passerelle.run`` and its shops' table."""
+
+    def command(
+        profile: ProfileOption,
+        shop: ShopOption = "",
+        full: FullOption = False,
+        plan: PlanOption = False,
+        apply: ApplyOption = "",
+        json: JsonOption = False,
+    ) -> None:
+        with failing():
+            from passerelle.run.to_shops import requests  # noqa: PLC0415
+
+            done = getattr(import_module(f"passerelle.run.{module}"), task)
+            asked = requests(installation(), profile, table, shop, full=full, plan=plan, apply=apply)
+        _run_each(done, asked, json=json)
+
+    return command
+
+
+_EACH_SHOP = """
+
+    A run per shop; what stops one does not stop the others, and the worst exit code counts."""
+app.command(
+    "customer-groups",
+    help=f"The ERP's customer groups to the shops, first. Familles et catégories vers les boutiques.{_EACH_SHOP}",
+)(_shop_command("accounts", "CUSTOMER_GROUPS", "groups"))
+app.command("customers", help=f"The ERP's customers to the shops. Clients de l'ERP vers les boutiques.{_EACH_SHOP}")(
+    _shop_command("accounts", "CUSTOMERS", "accounts")
+)
+app.command(
+    "statuses",
+    help=f"What became of orders in the ERP to the shops. Statuts des commandes vers les boutiques.{_EACH_SHOP}",
+)(_shop_command("statuses", "STATUSES_TO_SHOP", "statuses"))
 
 
 @app.command("stocks")

@@ -12,7 +12,7 @@ from passerelle.exchange import reference, texts
 from passerelle.exchange.options import OrderOptions
 from passerelle.model.documents import QUOTE
 
-_IMPORTED = "Document importé n° "
+IMPORTED = "Document importé n° "
 """What EBP writes in the reference of a document to which it gave a number of its own (facts §2.3)."""
 _INVOICES = ("2", "facture")
 """Type of an invoice, as SQL has it and as its label."""
@@ -38,7 +38,7 @@ def linked(
         return outcome.none()
     named = [
         (documents["shop_order"], reference.fill(options.shop_order, people)),
-        (documents["reference"], _IMPORTED + reference.fill(options.number, people)),
+        (documents["reference"], IMPORTED + reference.fill(options.number, people)),
     ]
     found = pd.concat([_met(documents, told, people["order_key"], asked) for told, asked in named])
     found = found.drop_duplicates(["order_key", "document_number"]).sort_values(["order_key", "document_number"])

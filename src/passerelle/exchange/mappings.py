@@ -218,6 +218,18 @@ VAT_ZONES = MappingTable(
     ),
     "unmapped-territory",
 )
+SHOP_STATUSES = MappingTable(
+    "shop_statuses",
+    "Statuts ERP vers boutique",
+    "Kind and state of the ERP's document to the status of the shop's order, in the order of an order's life (STA-1)",
+    (
+        _column("shop", "Boutique", "Shop"),
+        _column("erp_document", "Document ERP", "ERP document"),
+        _column("erp_state", "État dans l'ERP", "State in the ERP"),
+    ),
+    (_column("status", "Statut à mettre (#ignore : laisser)", "Status to set (#ignore: leave)", required=True),),
+    "unmapped-status",
+)
 MAPPINGS: dict[str, MappingTable] = {
     mapping.name: mapping
     for mapping in (
@@ -233,6 +245,7 @@ MAPPINGS: dict[str, MappingTable] = {
         SPECIAL_ARTICLES,
         VAT_RATES,
         VAT_ZONES,
+        SHOP_STATUSES,
     )
 }
 

@@ -50,6 +50,19 @@ def shortened(column: pd.Series) -> pd.Series:
     return told
 
 
+def as_table(values: pd.DataFrame) -> pd.DataFrame:
+    """Give the fields that records were told, one column each; missing where a record was not told one.
+
+    Args:
+        values: ``key``, ``value``: texts that ``as_json`` wrote.
+
+    Returns:
+        The fields as text by key.
+    """
+    fields = [json.loads(text) for text in values["value"]]
+    return pd.DataFrame(fields, index=pd.Index(values["key"]), dtype="str")
+
+
 def fields_changed(changed: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Take apart what records are told, and were told before: one row per field that differs.
 

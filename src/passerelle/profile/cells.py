@@ -22,11 +22,16 @@ _DOCUMENT_KINDS: Mapping[str, tuple[str, ...]] = {
     "delivery_note": ("bon de livraison", "delivery note", "BL"),
     "invoice": ("facture", "invoice"),
 }
+_ERP_DOCUMENTS: Mapping[str, tuple[str, ...]] = {
+    **_DOCUMENT_KINDS,
+    "preparation": ("préparation de livraison", "preparation", "préparation", "bon de préparation"),
+}
 CHOICES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "selected": _YES_NO,
     "create_settlement": _YES_NO,
     "document_kind": _DOCUMENT_KINDS,
     "special_article": SPECIAL_NAMES,
+    "erp_document": _ERP_DOCUMENTS,
 }
 """By column of a mapping: what may stand there, and how people write it, in French first, then in English."""
 

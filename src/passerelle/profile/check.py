@@ -24,6 +24,7 @@ from passerelle.messages import system
 from passerelle.profile.loader import LoadedProfile, dotted, hint
 from passerelle.profile.positions import Key
 from passerelle.profile.settings import Profile
+from passerelle.profile.shop_settings import Shop
 from passerelle.profile.workbook import Mappings, read_mappings, shown_keys
 from passerelle.storage import secrets
 from passerelle.storage.errors import BadPlace
@@ -333,14 +334,20 @@ def _named_places(profile: Profile) -> Iterator[tuple[Key, Place]]:
 def _criteria(loaded: LoadedProfile) -> Outcomes:
     """Say which conditions are none; whether the extract has their columns, the run tells."""
     for number, shop in enumerate(loaded.profile.shops):
-        if shop.stock and shop.stock.criterion:
+        for table, condition in _conditions(shop).items():
             from passerelle.formats.criterion import Criterion  # noqa: PLC0415 - slow to load, and rarely there
 
             try:
-                Criterion.read(shop.stock.criterion)
+                Criterion.read(condition)
             except CriterionError as error:
-                key = ("shops", number, "stock", "criterion")
-                yield _said(loaded, "check-criterion", key, shop.stock.criterion, **_texts(error))
+                key = ("shops", number, table, "criterion")
+                yield _said(loaded, "check-criterion", key, condition, **_texts(error))
+
+
+def _conditions(shop: Shop) -> dict[str, str]:
+    """Give the conditions of a shop, by its table that has one."""
+    tables = {name: getattr(shop, name) for name in type(shop).model_fields}
+    return {name: table.criterion for name, table in tables.items() if getattr(table, "criterion", "")}
 
 
 def _texts(error: FormatError | CriterionError | BadPlace | OSError) -> dict[str, str]:

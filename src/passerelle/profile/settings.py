@@ -47,8 +47,11 @@ class Extracts(Options):
     )
     customers: ProfilePath | None = Field(
         None,
-        description="Customer extract, of the format `ebp/customers_extract`. Without it, customers that the ERP "
-        "has are only found when the ledger knows them.",
+        description="Customer extract, of the format `ebp/customers_extract`; for what goes to shops it is "
+        "`ebp/accounts`. Without it, customers that the ERP has are only found when the ledger knows them.",
+    )
+    contacts: ProfilePath | None = Field(
+        None, description="Extract of the customers' contacts, of the format `ebp/contacts`, for `customers`."
     )
     documents: ProfilePath | None = Field(
         None,
@@ -143,6 +146,9 @@ class Schedules(Options):
     articles: Schedule = Field("", description="The same of `articles`.")
     new_articles: Schedule = Field("", description="The same of `new-articles`.")
     stocks: Schedule = Field("", description="The same of `stocks`.")
+    customer_groups: Schedule = Field("", description="The same of `customer-groups`.")
+    customers: Schedule = Field("", description="The same of `customers`.")
+    statuses: Schedule = Field("", description="The same of `statuses`.")
     settlements: Schedule = Field("", description="The same of `settlements`, which `orders` has too.")
     quotes_to_shop: Schedule = Field("", description="The same of `quotes-to-shop`.")
     purge: Schedule = Field("", description="The same of `purge`.")

@@ -11,7 +11,9 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from passerelle.exchange.options import Currency, Options
+from passerelle.exchange.shop_options.accounts import AccountOptions, GroupOptions
 from passerelle.exchange.shop_options.articles import ArticleOptions
+from passerelle.exchange.shop_options.statuses import StatusOptions
 from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
 from passerelle.storage.publish import Collision
@@ -120,6 +122,44 @@ class ShopStock(StockOptions):
     )
 
 
+class ShopAccounts(AccountOptions):
+    """Which customers a shop gets, and in which words."""
+
+    listing: Listing | None = Field(
+        None,
+        description="The shop's own customers, as its platform exports them (the files of `[shops.customers]`): who "
+        "has an account is not created again, and its id is known. PrestaShop needs it.",
+    )
+    format: str = Field("", description="Format of the file; empty: `<platform>/accounts`.")
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
+    )
+    addresses_format: str = Field(
+        "", description="Format of a file of addresses of their own; empty: `<platform>/account_addresses`, if any."
+    )
+
+
+class InvoiceFiles(Options):
+    """Where the ERP prints invoices as PDF files (STA-4)."""
+
+    place: Place = Field(description="The place, as a URL or as a table.")
+    file_name: str = Field(
+        "{number}.pdf", description="Name of an invoice's file, without regard to case; `{number}` is its number."
+    )
+
+
+class ShopStatuses(StatusOptions):
+    """What a shop is told of its orders, and in which words."""
+
+    invoices: InvoiceFiles | None = Field(
+        None, description="The PDF files of the invoices go to the shop too: all invoices of an order (STA-4)."
+    )
+    format: str = Field("shop/statuses", description="Format of the file.")
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
+    )
+
+
 class ShopQuotes(Options):
     """Which quotes of the ERP the shop gets (ORD-60): `Quotes.csv`, of the format `shop/quotes`."""
 
@@ -157,11 +197,15 @@ class Shop(Options):
         None, description="What it is told of the articles themselves (`articles`, `new-articles`)."
     )
     stock: ShopStock | None = Field(None, description="What the shop is told of the stock (`stocks`).")
+    accounts: ShopAccounts | None = Field(None, description="Which customers of the ERP it gets (`customers`).")
+    groups: GroupOptions | None = Field(None, description="Which customer groups it gets (`customer-groups`).")
+    statuses: ShopStatuses | None = Field(None, description="What it is told of its orders (`statuses`).")
     quotes: ShopQuotes | None = Field(None, description="Which quotes of the ERP it gets (`quotes-to-shop`).")
 
     @model_validator(mode="after")
     def _delivered(self) -> Self:
-        if (self.articles or self.stock or self.quotes) and not self.delivery:
+        told = (self.articles, self.stock, self.accounts, self.groups, self.statuses, self.quotes)
+        if any(told) and not self.delivery:
             shown = {"at": ("delivery",), "example": 'delivery = { place = "…" }'}
             raise PydanticCustomError("profile-shop-without-place", "no place", shown)
         return self

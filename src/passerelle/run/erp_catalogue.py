@@ -99,31 +99,55 @@ class ErpCatalogue:
             CriterionError: the shop's criterion cannot be used.
             FormatError: the file is not of the format.
         """
-        descriptor = self._format(ARTICLES).also(dict.fromkeys(numbers, "number")).also(dict.fromkeys(plain, "string"))
+        descriptor = self.format(ARTICLES).also(dict.fromkeys(numbers, "number")).also(dict.fromkeys(plain, "string"))
         further = {label: descriptor.labelled(label).source for label in (*numbers, *plain)}
         wanted = {*needed, *further.values()} | ({"is_on_web"} if options.published_only else set())
         sources = {"article", "label", "is_on_web", "active_state", "is_stocked", "modified", *wanted}
-        criterion = None
-        if options.criterion:
-            # sqlglot and DuckDB take half a second to load: only those pay who have a criterion.
-            from passerelle.formats.criterion import Criterion  # noqa: PLC0415
-
-            criterion = Criterion.read(options.criterion)
-            descriptor = criterion.extended(descriptor)
-            sources |= criterion.sources(descriptor)
         path = self.desk.profile.erp.extracts.articles
-        extract = self._extract("articles", path, descriptor.only(sources), CATALOGUE, wanted)
+        extract, holds = self.filtered("articles", path, descriptor, sources, CATALOGUE, wanted, options.criterion)
         for label, source in further.items():
             extract.table[label] = extract.read.table[source]
-        holds = None
-        if criterion:
-            self._check_columns(options.criterion, criterion.columns(), descriptor, extract)
-            holds = criterion.holds(descriptor, extract.read.table)
-        doubled = twice(extract.table)
+        doubled = twice(extract.table["article"])
         once = ~texts.among(extract.table["article"], doubled["record"]).to_numpy()
         outcomes = outcome.together([extract.read.outcomes, doubled])
         table = extract.table[once].reset_index(drop=True)
         return Articles(extract, table, None if holds is None else holds[once], outcomes)
+
+    def filtered(
+        self,
+        kind: str,
+        path: Path,
+        descriptor: Descriptor,
+        sources: Collection[str],
+        model: Table,
+        wanted: Collection[str],
+        condition: str,
+    ) -> tuple[Extract, Mask | None]:
+        """Read an extract, and tell for which of its rows the shop's criterion is true (CAT-2).
+
+        Args:
+            kind: its name among the extracts.
+            path: the file.
+            descriptor: its format.
+            sources: columns of ``model`` that the task needs.
+            model: what it is read as.
+            wanted: those of them that the task cannot do without.
+            condition: the criterion; empty: there is none, and the mask is ``None``.
+
+        Raises:
+            RunError, CriterionError, FormatError: as ``articles``.
+        """
+        if not condition:
+            return self.extract(kind, path, descriptor.only(sources), model, wanted), None
+        # sqlglot and DuckDB take half a second to load: only those pay who have a criterion.
+        from passerelle.formats.criterion import Criterion  # noqa: PLC0415
+
+        criterion = Criterion.read(condition)
+        descriptor = criterion.extended(descriptor)
+        only = descriptor.only({*sources, *criterion.sources(descriptor)})
+        extract = self.extract(kind, path, only, model, wanted)
+        self._check_columns(condition, criterion.columns(), descriptor, extract)
+        return extract, criterion.holds(descriptor, extract.read.table)
 
     def stock(self, articles: Articles, needed: Collection[str]) -> tuple[Extract, pd.DataFrame]:
         """Read the stock by depot; without such an extract it is the articles' own, in no depot.
@@ -138,8 +162,8 @@ class ErpCatalogue:
         path = self.desk.profile.erp.extracts.stock
         if path is None:
             return replace(articles.extract, table=DEPOT_STOCK.conform(articles.table)), outcome.none()
-        descriptor = self._format(STOCK).only({"modified", *needed})
-        extract = self._extract("stock", path, descriptor, DEPOT_STOCK, needed)
+        descriptor = self.format(STOCK).only({"modified", *needed})
+        extract = self.extract("stock", path, descriptor, DEPOT_STOCK, needed)
         return extract, self._doubtful(extract, descriptor, path)
 
     def linked(self) -> pd.DataFrame:
@@ -155,14 +179,15 @@ class ErpCatalogue:
         path = self.desk.profile.erp.extracts.linked_articles
         if path is None:
             raise RunError("run-linked-not-set", is_usage=True)
-        return self._extract("linked_articles", path, self._format(LINKED), LINKED_ARTICLES, ()).table
+        return self.extract("linked_articles", path, self.format(LINKED), LINKED_ARTICLES, ()).table
 
     def transferred(self, made_at: datetime) -> None:
         """Have the ledger know how far this task has transferred: to what the extracts knew."""
         local = made_at.astimezone(ZoneInfo(self.desk.profile.time_zone)).replace(tzinfo=None)
         self.marks[last_transfer(self.task, self.desk.request.shop)] = local.isoformat(timespec="seconds")
 
-    def _format(self, name: str) -> Descriptor:
+    def format(self, name: str) -> Descriptor:
+        """Give a format of the ERP as the profile sets it."""
         return self.desk.formats.get(name, self.desk.profile.erp.format_settings.get(name))
 
     def since(self) -> datetime | None:
@@ -171,7 +196,20 @@ class ErpCatalogue:
         mark = None if self.desk.request.full else self.desk.ledger.mark(self.desk.profile.name, name)
         return datetime.fromisoformat(mark) if mark else None
 
-    def _extract(self, kind: str, path: Path, descriptor: Descriptor, model: Table, wanted: Collection[str]) -> Extract:
+    def extract(self, kind: str, path: Path, descriptor: Descriptor, model: Table, wanted: Collection[str]) -> Extract:
+        """Read an extract that may be believed.
+
+        Args:
+            kind: its name among the extracts.
+            path: the file.
+            descriptor: its format, with the columns that are read.
+            model: what it is read as.
+            wanted: columns of ``model`` that the task cannot do without.
+
+        Raises:
+            RunError: it is missing, empty, stale or shrunken, or lacks a column.
+            FormatError: it is not of the format.
+        """
         try:
             made_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
             data = path.read_bytes()
@@ -186,8 +224,8 @@ class ErpCatalogue:
         lacking = [one.title for one in descriptor.fields if one.source in {*wanted} & {*found.absent}]
         if lacking:
             raise RunError("run-extract-lacks-column", is_usage=True, file=path, columns=", ".join(lacking))
-        # Nothing said of it, an article is kept in stock, and not published.
-        flags = {"is_stocked": True, "is_on_web": False}
+        # Nothing said of it, an article is kept in stock, and not published; a customer is a person.
+        flags = {"is_stocked": True, "is_on_web": False, "is_person": True}
         table = found.table.assign(
             **{name: found.table[name].fillna(flags[name]) for name in flags if name in found.table}
         )

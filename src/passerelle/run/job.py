@@ -129,11 +129,15 @@ class Package:
         name: its name among the run's files, such as ``erpFiles.zip``.
         data: its bytes.
         record_count: records it carries.
+        compared: what a plan compares instead of its bytes, where these are never the same twice: random passwords.
+        keeps_name: it is delivered under this very name, which other files tell of.
     """
 
     name: str
     data: bytes
     record_count: int
+    compared: bytes = b""
+    keeps_name: bool = False
 
 
 class Made(Protocol):
@@ -376,7 +380,7 @@ class Job:
             task=self._task.name,
             days=made.days,
             only_rejects=self._request.only_rejects,
-            files={package.name: sha256(package.data).hexdigest() for package in made.packages},
+            files={package.name: sha256(package.compared or package.data).hexdigest() for package in made.packages},
             rows=plans.as_text(plan),
             shop=self._request.shop,
             full=self._request.full,
@@ -406,6 +410,8 @@ class Job:
         A shop may be told the same twice a day, with something else between: its files are named after their run too,
         and in the order of time.
         """
+        if package.keeps_name:
+            return package.name
         kind, shop = PurePath(package.name), self._request.shop
         when = f"{self._installation.clock().astimezone(UTC):%Y%m%dT%H%M%S}" if shop else f"{desk.today:%Y%m%d}"
         digest = sha256((desk.run_id.encode() if shop else b"") + package.data).hexdigest()[:8]

@@ -1,0 +1,234 @@
+"""The task that tells a shop what became of its orders in the ERP: only what differs from what it was told.
+
+A run is of one shop: what stops one does not stop the others.
+
+Source: spec STA-1 to STA-5; design.md decision 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import PurePath
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import reference, statuses, texts
+from passerelle.exchange.mappings import SHOP_STATUSES as MAPPING
+from passerelle.exchange.statuses import ORDER, Orders
+from passerelle.exchange.told import as_json, as_table
+from passerelle.formats.writer import Written, write
+from passerelle.ledger.entries import VALUES
+from passerelle.model.statuses import ERP_DOCUMENTS, SHOP_STATUSES
+from passerelle.profile.loader import ProfileError
+from passerelle.profile.shop_settings import InvoiceFiles, ShopStatuses
+from passerelle.profile.workbook import read_mappings
+from passerelle.run.erp_catalogue import ErpCatalogue, Extract
+from passerelle.run.errors import RunError
+from passerelle.run.exports import ORDERS
+from passerelle.run.fates import Fates
+from passerelle.run.job import Desk, Package
+from passerelle.run.to_shops import shops_with
+from passerelle.run.told import Told, differing
+from passerelle.storage.places import open_place
+
+STATUSES = "statuses"
+"""The shop's table in the profile."""
+STATUS, INVOICE = "status", "invoice"
+"""The kinds of values that the ledger keeps of what a shop was told."""
+_DOCUMENTS = "ebp/sales_documents"
+_PDF = b"%PDF-"
+_NOTHING = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusesTask:
+    """What became of a shop's orders in the ERP, to the shop."""
+
+    name: str = "statuses"
+
+    def make(self, desk: Desk) -> Told:
+        """Read the ERP's documents and the shop's orders, write what differs, and take the files of the invoices.
+
+        Raises:
+            RunError: the shop is told nothing of its orders, or the extract cannot be believed.
+            ProfileError: the mapping cannot be used.
+            StorageError: the shop's exports or the files of the invoices could not be fetched.
+            FormatError: a file is not of its format.
+        """
+        shops_with(desk.loaded, STATUSES, desk.shop.name)
+        options = desk.shop.statuses or ShopStatuses()
+        erp = ErpCatalogue(desk, self.name)
+        extract = _read(erp, options)
+        rows, wrong = read_mappings(desk.profile.mappings)
+        if (wrong["state"] == "failed").any():
+            raise ProfileError(wrong, desk.profile.language)
+        known, mapping = _orders(desk, options), rows[MAPPING.name]
+        documents = statuses.documents_of(extract.table, known)
+        life = statuses.life(mapping, desk.shop.name, options)
+        wanted = statuses.states(documents, desk.shop.name, mapping, options, life)
+        sent = desk.ledger.sent_values(desk.profile.name, desk.shop.name, STATUS)
+        before = as_table(sent)
+        found, is_further = statuses.settled(wanted, before, known.statuses, life, options)
+        values = _values(found)
+        invoices = _Invoices.of(desk, options.invoices, documents)
+        changed = _changed(desk, values, sent, invoices.changed["order_key"])
+
+        fates = Fates(known.keys, ORDER)
+        fates.leave("order-not-in-erp", ~texts.among(known.keys, wanted.index).to_numpy())
+        goes = texts.among(known.keys, changed["key"]).to_numpy()
+        fates.leave("status-later-in-shop", texts.among(known.keys, wanted.index[is_further]).to_numpy() & ~goes)
+        fates.leave("status-unchanged", ~goes)
+        package, written = _written(desk, options, found.reindex(changed["key"]), before, invoices)
+        fates.refuse(written.outcomes)
+        return Told(
+            desk,
+            read=len(known.keys),
+            fates=fates,
+            outcomes=outcome.together([extract.read.outcomes, invoices.outcomes, *fates.said]),
+            changed={
+                STATUS: changed[texts.among(changed["key"], known.keys[fates.go])].reset_index(drop=True),
+                INVOICE: VALUES.conform(invoices.changed)[["key", "value", "before"]],
+            },
+            labels=pd.Series(dtype="str"),
+            packages=(package, *invoices.packages) if written.rows else (),
+            marks=erp.marks,
+            unread=len(invoices.outcomes) + extract.read.rows - len(extract.table),
+        ).checked()
+
+
+STATUSES_TO_SHOP = StatusesTask()
+
+
+@dataclass(frozen=True, slots=True)
+class _Invoices:
+    """The files of invoices that a shop does not have yet.
+
+    Attributes:
+        changed: ``key``, ``value``, ``before`` of each invoice of an order, with ``order_key``, ``document_number`` and
+            ``file``, its name where it is delivered.
+        packages: the files.
+        outcomes: invoices whose file is not there, or is none.
+    """
+
+    changed: pd.DataFrame
+    packages: tuple[Package, ...] = ()
+    outcomes: pd.DataFrame = field(default_factory=outcome.none)
+
+    @classmethod
+    def of(cls, desk: Desk, settings: InvoiceFiles | None, documents: pd.DataFrame) -> _Invoices:
+        """Find the files of all invoices of the orders, and read those that are new or were printed again (STA-4).
+
+        Raises:
+            StorageError: the place cannot be listed, or a file not be read.
+        """
+        due = statuses.invoices_of(documents)
+        if settings is None:
+            return cls(due.iloc[:0].assign(key="", value="", before="", file=""))
+        names = due["document_number"].map(lambda number: settings.file_name.replace("{number}", number).casefold())
+        with open_place(settings.place, base_folder=desk.loaded.folder) as storage:
+            there = {PurePath(entry.path).name.casefold(): entry for entry in storage.list()}
+            is_there = names.isin(list(there))
+            found, missing = due[is_there], due.loc[~is_there, "document_number"].drop_duplicates()
+            said = [_said("invoice-file-missing", missing, value=names.reindex(missing.index))]
+            version = [f"{there[name].size} {there[name].modified_utc}" for name in names[is_there]]
+            keys = pd.Index(found["order_key"] + "/" + found["document_number"])
+            changed = differing(desk, INVOICE, pd.Series(version, keys, dtype="str"))
+            rows = found.assign(key=keys, name=names[is_there]).merge(changed, on="key")
+            files = {name: storage.read(there[name].path) for name in rows["name"].unique()}
+        is_pdf = rows["name"].map({name: data.startswith(_PDF) for name, data in files.items()}).astype("bool")
+        wrong = rows[~is_pdf].drop_duplicates("document_number")
+        said.append(_said("invoice-file-invalid", wrong["document_number"], value=wrong["name"]))
+        rows = rows[is_pdf].reset_index(drop=True)
+        ends = {name: f"-{sha256(data).hexdigest()[:8]}.pdf" for name, data in files.items()}
+        # A number may have signs that no file has; a content of another kind has another name.
+        rows["file"] = texts.replaced(rows["document_number"], r"[^\pL\pN_-]+", "_") + rows["name"].map(ends).astype(
+            "str"
+        )
+        sent = rows.drop_duplicates("file")
+        packages = tuple(
+            Package(row.file, files[row.name_], 1, keeps_name=True)
+            for row in sent.rename(columns={"name": "name_"}).itertuples()
+        )
+        return cls(rows.drop(columns="name"), packages, outcome.together(said))
+
+
+def _said(code: str, numbers: pd.Series, *, value: pd.Series) -> pd.DataFrame:
+    return outcome.said(code, numbers, record_type=INVOICE, stage="read", value=value)
+
+
+def _read(erp: ErpCatalogue, options: ShopStatuses) -> Extract:
+    """Read the ERP's documents, with the columns that the profile names.
+
+    Raises:
+        RunError: the profile names no extract; or it is missing, empty, stale or shrunken, or lacks a column.
+        FormatError: the file is not of the format.
+    """
+    path = erp.desk.profile.erp.extracts.documents
+    if path is None:
+        raise RunError("run-extract-not-set", is_usage=True, setting="erp.extracts.documents")
+    named = {"tracking": options.tracking_column, "carrier": options.carrier_column}
+    labels = [label for label in named.values() if label]
+    descriptor = erp.format(_DOCUMENTS).also(dict.fromkeys(labels, "string"))
+    sources = {name: descriptor.labelled(label).source for name, label in named.items() if label}
+    wanted = {"document_type", *sources.values(), *(["delivery_date"] if options.send_delivery_date else [])}
+    only = descriptor.only({*ERP_DOCUMENTS.names, *wanted})
+    extract = erp.extract("documents", path, only, ERP_DOCUMENTS, wanted)
+    told = {name: extract.read.table[source] for name, source in sources.items()}
+    return replace(extract, table=extract.table.assign(**told))
+
+
+def _orders(desk: Desk, options: ShopStatuses) -> Orders:
+    """Give the shop's orders, as the ledger and the shop's exports know them.
+
+    Raises:
+        StorageError: the exports cannot be fetched.
+    """
+    shop, profile = desk.shop, desk.profile
+    exported = SHOP_STATUSES.empty().assign(order_key="", status="")
+    sales = ORDERS.read_all(shop, shop.source, desk.loaded) if options.look_at_exports else None
+    if sales is not None:
+        buyers = sales.parties.drop_duplicates("customer_key").set_index("customer_key")
+        exported = reference.named(sales.orders, buyers, sales.addresses)
+    return statuses.orders(shop.name, desk.ledger.exchanged(profile.name, ORDER), exported, profile.orders)
+
+
+def _values(found: pd.DataFrame) -> pd.Series:
+    """Give what the shop is told of each order as one text; what is not known is not told."""
+    fields = found.replace("", None)
+    return as_json(fields.reset_index(names="key"), "key")
+
+
+def _changed(desk: Desk, values: pd.Series, sent: pd.DataFrame, with_invoices: pd.Series) -> pd.DataFrame:
+    """Give the orders of which something differs from what the shop was told, or that have new invoices."""
+    changed = differing(desk, STATUS, values)
+    changed = changed[(changed["value"] != _NOTHING) | (changed["before"] != "")]
+    more = values[texts.among(values.index.to_series(), with_invoices).to_numpy() & ~values.index.isin(changed["key"])]
+    told = sent.set_index("key")["value"].reindex(more.index).fillna("")
+    also = pd.DataFrame({"key": more.index, "value": more.to_numpy(), "before": told.to_numpy()})
+    return pd.concat([changed, also], ignore_index=True).astype("str")
+
+
+def _written(
+    desk: Desk, options: ShopStatuses, rows: pd.DataFrame, before: pd.DataFrame, invoices: _Invoices
+) -> tuple[Package, Written]:
+    """Write the file; a status is only set where it is another than the shop was told, or all is to be told."""
+    descriptor = desk.formats.get(options.format, options.format_settings)
+    told = before.reindex(rows.index).get("status", pd.Series("", rows.index)).fillna("")
+    is_set = (rows["status"] != told) | desk.request.full
+    files: Mapping[str, pd.Series] = {
+        column: texts.by_group(invoices.changed[source], invoices.changed["order_key"], ",").reindex(rows.index)
+        for column, source in {"invoice_numbers": "document_number", "invoice_files": "file"}.items()
+    }
+    table = rows.assign(
+        order_key=rows.index,
+        order_id=texts.replaced(rows.index.to_series(), "^[^/]*/", ""),
+        status=rows["status"].where(is_set, ""),
+        delivery_date=pd.to_datetime(rows["delivery_date"], format="%Y-%m-%d", errors="coerce"),
+        **{column: texts_.fillna("") for column, texts_ in files.items()},
+    )
+    table = SHOP_STATUSES.conform(table.reset_index(drop=True))
+    written = write(descriptor, table, record_column="order_key", record_type=ORDER)
+    return Package(descriptor.path, written.data, written.rows), written
