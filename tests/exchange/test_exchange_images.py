@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from passerelle.exchange.catalogue import differing
 from passerelle.exchange.file_names import escaped
-from passerelle.exchange.images import by_article, matched, shop_files, told_names, told_texts, too_long
+from passerelle.exchange.images import by_article, matched, named, shop_files, told_names, told_texts, too_long
 from passerelle.exchange.shop_options.images import ImageOptions
 
 SUFFIXES = (".jpg", ".png")
@@ -20,13 +20,13 @@ def texts(*given: str) -> pd.Series:
     return pd.Series(given, dtype="str")
 
 
-def found(references, paths, named=None, **options):
+def found(references, paths, cells=None, **options):
     return matched(
         texts(*references),
         texts(*paths),
         ImageOptions(base_url=URL, **options),
         suffixes=SUFFIXES,
-        named=None if named is None else texts(*named),
+        cells=None if cells is None else texts(*cells),
     )
 
 
@@ -38,7 +38,8 @@ def lists(matches) -> dict[str, list[str]]:
 
 
 def codes(matches) -> list[tuple[str, str, str]]:
-    return list(matches.outcomes[["code", "record", "value"]].itertuples(index=False, name=None))
+    said = pd.concat([matches.near, matches.said])
+    return list(said[["code", "record", "value"]].itertuples(index=False, name=None))
 
 
 def test_img_2_a_sub_folder_has_the_images_of_its_reference_in_natural_order():
@@ -101,19 +102,22 @@ def test_img_2_law_whatever_the_references_each_finds_what_is_escaped_for_it(ref
 def test_img_1_files_named_in_the_extract_come_first_and_none_is_looked_for_elsewhere():
     matches = found(
         ["A", "B", "C"],
-        ["A/1.jpg", "A/2.jpg", "shared/label.png", "B/1.jpg"],
-        ["A\\2.jpg; shared/label.png ;;", "../../etc/passwd", ""],
+        ["A/1.jpg", "A/2.jpg", "shared/label.png", "B/1.jpg", "B/run.exe"],
+        ["A\\2.jpg; shared/label.png ;;", "../../etc/passwd; B/run.exe", ""],
     )
     assert lists(matches) == {"A": ["A/2.jpg", "shared/label.png", "A/1.jpg"], "B": ["B/1.jpg"]}
-    assert codes(matches) == [("article-file-named-not-there", "../../etc/passwd", "")]
+    assert codes(matches) == [
+        ("article-file-named-not-there", "../../etc/passwd", ""),
+        ("article-file-other-kind", "B/run.exe", ""),
+    ]
 
 
 def test_img_3_a_shop_is_told_of_articles_whose_files_have_changed():
     files = found(["A", "B", "C"], ["A/1.jpg", "A/2.jpg", "B/1.jpg", "C/1.jpg"]).files
-    names = {"A/1.jpg": "a-1.jpg", "A/2.jpg": "a-2.jpg", "B/1.jpg": "b-1.jpg"}
-    told = told_texts(files, names)
-    assert told.to_dict() == {"A": '["a-1.jpg", "a-2.jpg"]', "B": '["b-1.jpg"]'}
-    before = pd.DataFrame({"key": ["A", "B"], "value": ['["a-0.jpg", "a-2.jpg"]', '["b-1.jpg"]']}, dtype="str")
+    contents = {"A/1.jpg": "1.jpg", "A/2.jpg": "2.jpg", "B/1.jpg": "3.jpg"}
+    told = told_texts(named(files, contents))
+    assert told.to_dict() == {"A": '{"1": "a-1.jpg", "2": "a-2.jpg"}', "B": '{"1": "b-3.jpg"}'}
+    before = pd.DataFrame({"key": ["A", "B"], "value": ['{"1": "a-0.jpg", "2": "a-2.jpg"}', told["B"]]}, dtype="str")
     changed = differing(told, before, full=False)
     assert changed["key"].tolist() == ["A"]
     assert told_names(changed["before"][0]) == ["a-0.jpg", "a-2.jpg"]

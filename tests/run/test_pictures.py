@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from passerelle.exchange.shop_options.images import ImageOptions
-from passerelle.run.pictures import MadeFile, RefusedFile, picture
+from passerelle.run.made_files import MadeFile, RefusedFile
+from passerelle.run.pictures import picture
 
 RED = (200, 30, 30)
 

@@ -45,14 +45,18 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if number % 2 else part for number, part in enumerate(parts)), name
 
 
-def public_name(reference: str, sha256: str, suffix: str) -> str:
+def public_name(reference: str, content: str) -> str:
     """Name a content where a shop fetches it: of one name there is only ever one content.
 
     Small letters, digits, ``.``, ``_`` and ``-``, so that its URL is the same everywhere.
+
+    Args:
+        reference: of the article, for people and search engines.
+        content: the beginning of its SHA-256, and its suffix.
     """
     plain = unicodedata.normalize("NFKD", reference).encode("ascii", "ignore").decode().lower()
     stem = _UNSAFE.sub("-", plain)[:_LONGEST_STEM].strip("-._")
-    return f"{stem}-{sha256[:16]}{suffix}" if stem else f"{sha256[:16]}{suffix}"
+    return f"{stem}-{content}" if stem else content
 
 
 def _is_forbidden(character: str) -> bool:

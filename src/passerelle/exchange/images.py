@@ -19,7 +19,7 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange import texts
 from passerelle.exchange.catalogue import Mask
-from passerelle.exchange.file_names import escaped, natural_key, unescaped
+from passerelle.exchange.file_names import escaped, natural_key, public_name, unescaped
 from passerelle.exchange.shop_options.images import FileOptions
 from passerelle.model.images import ARTICLE_FILE, SHOP_FILE, SHOP_FILES
 from passerelle.money import Ints
@@ -37,17 +37,19 @@ class Matches:
 
     Attributes:
         files: ``model.images.ARTICLE_FILE``, article by article, the cover first.
-        outcomes: articles refused for a near miss, files that were named and are not there, files that are nobody's.
+        near: articles that are refused for a near miss.
+        said: files that were named and are not there, or are of another kind; names that are nobody's.
         unused: ``path``, ``why`` (a code): files that are not taken.
     """
 
     files: pd.DataFrame
-    outcomes: pd.DataFrame
+    near: pd.DataFrame
+    said: pd.DataFrame
     unused: pd.DataFrame
 
 
 def matched(
-    references: pd.Series, paths: pd.Series, options: FileOptions, *, suffixes: Collection[str], named: pd.Series | None
+    references: pd.Series, paths: pd.Series, options: FileOptions, *, suffixes: Collection[str], cells: pd.Series | None
 ) -> Matches:
     """Find the files of each article, by its reference or because its extract names them (IMG-1, IMG-2).
 
@@ -60,14 +62,14 @@ def matched(
         paths: of all files in the folder and below, relative to it, each once.
         options: the shop's.
         suffixes: of the names that are taken, in small letters with the dot.
-        named: by article, in the order of the references, the names that the extract gives; ``None``: it has none.
+        cells: of each reference, the names that the extract gives; ``None``: it gives none.
     """
     found = _Found.of(paths, suffixes, by_folder=options.by_folder)
     owners = found.owners(references)
     own = _sorted(references, found, owners)
     said = []
-    if named is not None:
-        given, missing = _named(references, paths, named, options.separator)
+    if cells is not None:
+        given, missing = _named(references, found, cells, options.separator)
         own = pd.concat([given, own], ignore_index=True).drop_duplicates(["article", "path"])
         own = own.iloc[np.argsort(texts.places(own["article"], references), kind="stable")]
         said.append(missing)
@@ -76,10 +78,9 @@ def matched(
     stray = pd.Series(found.keys[found.taken & (owners < 0) & ~texts.among(paths, files["path"]).to_numpy()].unique())
     near = _near_misses(bare, stray, by_folder=options.by_folder)
     nobody = stray[~texts.among(stray, near["value"])]
-    said += [near, outcome.said("article-file-without-article", nobody, record_type="file", stage="select")]
-    return Matches(
-        ARTICLE_FILE.conform(files), outcome.together(said), found.unused(owners, texts.among(paths, files["path"]))
-    )
+    said.append(outcome.said("article-file-without-article", nobody, record_type="file", stage="select"))
+    unused = found.unused(owners, texts.among(paths, files["path"]))
+    return Matches(ARTICLE_FILE.conform(files), near, outcome.together(said), unused)
 
 
 def too_long(references: pd.Series) -> Mask:
@@ -102,6 +103,7 @@ class _Found:
         keys: what each is named after: its folder, or its own name without suffix.
         taken: which may belong to an article.
         why: code of why the others are not.
+        is_other: which are of another kind.
         by_folder: files are found by their folders.
     """
 
@@ -110,6 +112,7 @@ class _Found:
     keys: pd.Series
     taken: Mask
     why: pd.Series
+    is_other: pd.Series
     by_folder: bool
 
     @classmethod
@@ -121,14 +124,14 @@ class _Found:
         keys = texts.replaced(paths, r"/.*$", "") if by_folder else stems
         kinds = pd.Series([name[len(stem) :].lower() for name, stem in zip(names, stems, strict=True)], dtype="str")
         clutter = names.str.contains(_CLUTTER, regex=True).to_numpy(dtype=bool)
-        other = ~texts.among(kinds, list(suffixes)).to_numpy()
+        other = ~texts.among(kinds, list(suffixes))
         reasons = {
             "article-file-clutter": clutter,
             "article-file-other-kind": other,
             "article-file-elsewhere": depth != int(by_folder),
         }
         why = np.select(list(reasons.values()), list(reasons), "")
-        return cls(paths, names, keys, why == "", pd.Series(why, dtype="str"), by_folder)
+        return cls(paths, names, keys, why == "", pd.Series(why, dtype="str"), other, by_folder)
 
     def owners(self, references: pd.Series) -> Ints:
         """Give the place of each file's article among the references; -1: none."""
@@ -166,24 +169,25 @@ def _numbers(references: pd.Series, found: _Found) -> Ints:
     return np.where(texts.among(meant, references), -1, numbers)
 
 
-def _named(
-    references: pd.Series, paths: pd.Series, named: pd.Series, separator: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _named(references: pd.Series, found: _Found, cells: pd.Series, separator: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Take the files that the extract names; what is not among those listed is said, never looked for."""
-    cells = pd.Series(named.fillna("").to_numpy(), references.to_numpy(), dtype="str")
-    each = cells.str.split(separator, regex=False).explode().str.strip().str.replace("\\", "/", regex=False)
+    given = pd.Series(cells.fillna("").to_numpy(), references.to_numpy(), dtype="str")
+    each = given.str.split(separator, regex=False).explode().str.strip().str.replace("\\", "/", regex=False)
     each = each[each != ""].str.removeprefix("./")
     rows = pd.DataFrame({"article": each.index, "path": each.to_numpy()}).astype("str")
-    there = texts.among(rows["path"], paths).to_numpy()
-    lost = rows[~there]
-    said = outcome.said(
-        "article-file-named-not-there",
-        lost["path"],
-        record_type="file",
-        stage="select",
-        field=lost["article"].to_list(),
-    )
-    return rows[there], said
+    there = texts.among(rows["path"], found.paths).to_numpy()
+    other = texts.among(rows["path"], found.paths[found.is_other.to_numpy()]).to_numpy()
+    said = [
+        outcome.said(
+            code,
+            rows.loc[which, "path"],
+            record_type="file",
+            stage="select",
+            field=rows.loc[which, "article"].to_list(),
+        )
+        for code, which in (("article-file-named-not-there", ~there), ("article-file-other-kind", other))
+    ]
+    return rows[there & ~other], outcome.together(said)
 
 
 def _near_misses(bare: pd.Series, stray: pd.Series, *, by_folder: bool) -> pd.DataFrame:
@@ -217,21 +221,36 @@ def _without_number(keys: pd.Series) -> pd.Series:
     return texts.replaced(keys, _NUMBERED, r"\1")
 
 
-def told_texts(files: pd.DataFrame, names: Mapping[str, str]) -> pd.Series:
-    """Write of each article the names of its files as one text, in their order: what the shop is told.
+def named(files: pd.DataFrame, contents: Mapping[str, str]) -> pd.DataFrame:
+    """Give the good files of articles, and the name of each where the shop fetches it.
 
     Args:
         files: ``ARTICLE_FILE``.
-        names: public name of each file by its path; those that are refused are not among them.
+        contents: what tells each content from others (see ``public_name``), by path; that of good ones.
+
+    Returns:
+        ``article``, ``path``, ``name``; a content that an article has twice, once.
     """
-    good = files.assign(name=files["path"].map(names)).dropna(subset="name").drop_duplicates(["article", "name"])
-    lists = good.groupby("article", sort=False)["name"].agg(list)
-    return pd.Series([json.dumps(one) for one in lists], lists.index, dtype="str")
+    good = files[texts.among(files["path"], contents)]
+    names = [public_name(row.article, contents[row.path]) for row in good.itertuples()]
+    rows = good[["article", "path"]].assign(name=pd.Series(names, good.index, dtype="str"))
+    return rows.drop_duplicates(["article", "name"]).reset_index(drop=True)
+
+
+def told_texts(names: pd.DataFrame) -> pd.Series:
+    """Write the files of each article as one text, in their order: what the shop is told.
+
+    Args:
+        names: see ``named``.
+    """
+    lists = names.groupby("article", sort=False)["name"].agg(list)
+    written = [json.dumps({str(place): name for place, name in enumerate(one, 1)}) for one in lists]
+    return pd.Series(written, lists.index, dtype="str")
 
 
 def told_names(text: str) -> list[str]:
     """Read the names back of what a shop was told; none: it was told nothing."""
-    return json.loads(text) if text else []
+    return list(json.loads(text).values()) if text else []
 
 
 def shop_files(changed: pd.DataFrame, labels: pd.Series, base_url: str, *, known: bool, delete: bool) -> pd.DataFrame:
@@ -280,3 +299,12 @@ def by_article(rows: pd.DataFrame, separator: str) -> pd.DataFrame:
 def _further(rows: pd.DataFrame, separator: str) -> pd.Series:
     others = rows[~rows["is_cover"].to_numpy()]
     return texts.by_group(others["url"], others["article"], separator) if len(others) else pd.Series(dtype="str")
+
+
+def with_product_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Put a row for the product before those of its images, as some imports want it; ``shop_row`` tells them apart."""
+    products = rows.drop_duplicates("article").assign(shop_row="Product", url="", label="", is_cover=False)
+    products["position"] = pd.array([pd.NA] * len(products), dtype="Int64")
+    images = rows.assign(shop_row="Image", shop_id="", shop_name="")
+    order = np.argsort(np.concatenate([products.index.to_numpy() * 2, rows.index.to_numpy() * 2 + 1]), kind="stable")
+    return pd.concat([products, images], ignore_index=True).take(order).reset_index(drop=True)

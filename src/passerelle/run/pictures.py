@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.Image import DecompressionBombError, Resampling
 
 from passerelle.exchange.shop_options.images import ImageOptions
+from passerelle.run.made_files import MadeFile, RefusedFile
 
 SUFFIXES = (
     ".jpg",
@@ -42,34 +42,6 @@ _ORIENTATION = 0x0112
 _PLAIN_MODES = frozenset(["1", "L", "LA", "P", "RGB", "RGBA"])
 _SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<!--|<!doctype svg|<svg)", re.IGNORECASE)
 _HEAD = 1024
-
-
-class RefusedFile(Exception):  # noqa: N818 - it says what becomes of the file
-    """A file that does not go to a shop.
-
-    Attributes:
-        code: of ``passerelle.messages``.
-        value: what is wrong with it.
-    """
-
-    def __init__(self, code: str, value: str = "") -> None:
-        super().__init__(code, value)
-        self.code, self.value = code, value
-
-
-@dataclass(frozen=True, slots=True)
-class MadeFile:
-    """A file as the shop gets it.
-
-    Attributes:
-        local: where it lies.
-        suffix: of its name, with the dot.
-        remark: code of what was done to it that people should know; empty: nothing.
-    """
-
-    local: Path
-    suffix: str
-    remark: str = ""
 
 
 def picture(source: Path, target: Path, options: ImageOptions) -> MadeFile:
