@@ -18,6 +18,7 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
 from passerelle.flows.articles import articles, new_articles
+from passerelle.flows.images import documents, images
 from passerelle.flows.orders import credit_notes, orders, quotes, settlements
 from passerelle.flows.prospects import prospects
 from passerelle.flows.quotes import quotes_to_shop
@@ -33,6 +34,8 @@ TASKS: tuple[Flow[..., Any], ...] = (
     articles,
     new_articles,
     stocks,
+    images,
+    documents,
     quotes_to_shop,
 )
 """The flows of all tasks; each has its schedule in the profile's table of its name."""

@@ -46,6 +46,18 @@ STOCK_STEPS = (
     "passerelle.ledger.ledger:Ledger.delivered",
 )
 ARTICLE_STEPS = tuple(step.replace("run.stocks:write", "run.articles:write") for step in STOCK_STEPS)
+IMAGE_STEPS = (
+    "passerelle.run.erp_catalogue:read",
+    "passerelle.run.images:listed",
+    "passerelle.run.images:collect",
+    "passerelle.run.images:write",
+    "passerelle.ledger.outbox:take",
+    "passerelle.ledger.outbox:bring_to_disk",
+    "passerelle.ledger.ledger:Ledger.prepare",
+    "passerelle.run.job:publish",
+    "passerelle.storage.local:LocalStorage.rename",
+    "passerelle.ledger.ledger:Ledger.delivered",
+)
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["killed"])
 

@@ -146,7 +146,7 @@ class _Found:
         """Tell which files are not taken, and why."""
         why = self.why.mask((self.why == "") & (owners < 0), "article-file-without-article")
         rows = pd.DataFrame({"path": self.paths, "why": why})
-        return rows[(why != "").to_numpy() & ~used.to_numpy()].reset_index(drop=True)
+        return rows[(why != "").to_numpy() & ~used.to_numpy()].sort_values("path", ignore_index=True)
 
 
 def _sorted(references: pd.Series, found: _Found, owners: Ints) -> pd.DataFrame:

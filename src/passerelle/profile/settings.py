@@ -143,6 +143,8 @@ class Schedules(Options):
     articles: Schedule = Field("", description="The same of `articles`.")
     new_articles: Schedule = Field("", description="The same of `new-articles`.")
     stocks: Schedule = Field("", description="The same of `stocks`.")
+    images: Schedule = Field("", description="The same of `images`.")
+    documents: Schedule = Field("", description="The same of `documents`.")
     settlements: Schedule = Field("", description="The same of `settlements`, which `orders` has too.")
     quotes_to_shop: Schedule = Field("", description="The same of `quotes-to-shop`.")
 

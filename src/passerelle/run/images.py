@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import pandas as pd
@@ -215,11 +215,13 @@ class _Work:
             raise RunError("run-listing-not-set", is_usage=True, format=self.descriptor.name)
 
     def listing(self) -> Listed | None:
-        """Read what the shop has: in the layout of its stock, with the reference and the shop's own ids."""
+        """Read which products the shop has: in the layout of its stock, with the reference and the shop's own ids."""
         if self.options.listing is None:
             return None
         form = self._desk.formats.get(f"{self._desk.shop.platform}/stock")
-        return read_listing(self._desk, self.options.listing, form, "")
+        has = read_listing(self._desk, self.options.listing, form, "")
+        variants = has.rows.get("shop_row", pd.Series("", has.rows.index)) == "Variant"
+        return replace(has, rows=has.rows[~variants].reset_index(drop=True))
 
     def collected(self, articles: Articles, fates: Fates) -> _Found:
         """List the place, and fetch what is not known of the files of articles that go; leave those without files.
