@@ -30,7 +30,7 @@ class Known:
     """What is known of a file.
 
     Attributes:
-        seen: what the storage told of it then: it is the same file while it tells the same. Empty: it tells nothing.
+        seen: what the storage told of it then: it is the same file while it tells the same.
         content: the beginning of the SHA-256 of what was made of it, and its suffix; empty: it was refused.
         code: why it was refused, or what was done to it.
         value: what is wrong with it.
@@ -64,10 +64,12 @@ Make = Callable[[Path, Path], MadeFile]
 
 
 def seen(entry: Entry) -> str:
-    """Give what changes when a file does; empty: nothing that the storage tells is sure to."""
-    if entry.checksum or entry.version:
-        return f"{entry.size} {entry.checksum or entry.version}"
-    return f"{entry.size} {entry.modified_utc.isoformat()}" if entry.modified_utc else ""
+    """Give what changes when a file does: the storage's own checksum or version, else its time.
+
+    Of an FTP server that tells no times it is the size alone: two photos hardly ever have the same.
+    """
+    time = entry.modified_utc.isoformat() if entry.modified_utc else ""
+    return f"{entry.size} {entry.checksum or entry.version or time}"
 
 
 def collect(storage: Storage, entries: Iterable[Entry], into: Path, make: Make) -> dict[str, Known]:

@@ -184,7 +184,7 @@ class _Found:
 
     def learned(self, kind: str) -> pd.DataFrame:
         """Give what the ledger is to remember of files that were fetched."""
-        new = {path: one.to_text() for path, one in self.known.items() if one.is_new and one.seen}
+        new = {path: one.to_text() for path, one in self.known.items() if one.is_new}
         rows = pd.DataFrame({"key": list(new), "value": list(new.values())}, dtype="str")
         return VALUES.conform(rows.assign(kind=kind, before=""))
 
