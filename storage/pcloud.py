@@ -58,6 +58,8 @@ HOSTS: dict[str, str] = {"us": "api.pcloud.com", "eu": "eapi.pcloud.com"}
 
 _log = logging.getLogger(__name__)
 _BLOCK = 256 * 1024
+_FEW_FOLDERS = 10
+"""Up to so many folders are listed one by one."""
 _LOCK_OUT_SECONDS = 300
 _Given = dict[str, str | int]
 """Parameters of a call; among them a folder, by path or by id."""
@@ -431,8 +433,7 @@ class PcloudStorage:
         self, files: Sequence[LocalFile], *, resume: bool = False, moved: Moved = unwatched
     ) -> Iterator[LocalFile]:
         """See ``base.Storage.get_files``; a file that was resumed is compared by its checksum."""
-        folders = self._each_folder((file.path for file in files), self._listed_or_empty)
-        found = {file.path: folders[parent(file.path)].called(_name(file.path)) for file in files}
+        found = self._found([file.path for file in files])
 
         def get(file: LocalFile) -> LocalFile | None:
             item = found[file.path]
@@ -510,6 +511,14 @@ class PcloudStorage:
             return pair[0], look(*pair)
 
         return dict(in_parallel(looked, wanted.items(), self._connections))
+
+    def _found(self, paths: Sequence[str]) -> dict[str, _Item | None]:
+        """Look for many files: where they lie in many folders, by one listing of all instead of one for each."""
+        if len({parent(clean_path(path, storage=self.name)) for path in paths}) > _FEW_FOLDERS:
+            tree = self._tree("")
+            return {path: _inside(tree, path) for path in paths}
+        folders = self._each_folder(paths, self._listed_or_empty)
+        return {path: folders[parent(path)].called(_name(path)) for path in paths}
 
     def _file(self, path: str) -> _Item:
         return self._file_in(self._listed(parent(clean_path(path, storage=self.name)), path), path)
@@ -781,6 +790,14 @@ def _no_login(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _name(path: str) -> str:
     return path.rpartition("/")[2]
+
+
+def _inside(folder: _Item, path: str) -> _Item | None:
+    """Give what lies under a path in a folder that was listed with all below it."""
+    item: _Item | None = folder
+    for name in path.split("/"):
+        item = item.called(name) if item else None
+    return item
 
 
 def _entry(path: str, file: _Item, sha1: str = "") -> Entry:

@@ -27,7 +27,7 @@ from typing import Literal
 from passerelle.storage import checksums
 from passerelle.storage.base import Entry, LocalFile, Moved, Storage, unwatched
 from passerelle.storage.errors import AlreadyThere, BadPath, Damaged, NotFound, StorageError, Transient, Unexpected
-from passerelle.storage.paths import clean_folder, clean_path, is_good_name, join, twin_key
+from passerelle.storage.paths import clean_folder, clean_path, join, parent, twin_key
 from passerelle.storage.progress import Progress
 
 Collision = Literal["replace", "keep", "fail", "rename"]
@@ -41,7 +41,8 @@ class OutFile:
     """A file to send, as it was recorded when it was prepared.
 
     Attributes:
-        name: final name in the folder.
+        name: final name in the folder; one in a folder below it (``images/x.jpg``) is what others refer to: it is there
+            before those beside the manifest are.
         local_path: where it lies.
         size: in bytes.
         sha256: hex digits.
@@ -142,10 +143,11 @@ class _Delivery:
         self._storage = storage
         self._folder = folder
         self._workspace = workspace
+        self._folders: list[str] = []
         self._there: dict[str, Entry] = {}
 
     def publish(self, files: Sequence[OutFile], manifest_name: str, delivery_id: str) -> Published:
-        self._check_names([*(file.name for file in files), manifest_name])
+        self._check_names([file.name for file in files], manifest_name)
         self._there = self._listed()
         as_meant = tuple(PublishedFile(file.name, file.size, file.sha256, "skipped") for file in files)
         manifest = self._written(manifest_name, delivery_id, as_meant)
@@ -164,21 +166,32 @@ class _Delivery:
             self._send(sending, manifest)
         return Published(delivery_id, tuple(plan), manifest_plan)
 
-    def _check_names(self, names: list[str]) -> None:
+    def _check_names(self, names: list[str], manifest_name: str) -> None:
+        if "/" in manifest_name:
+            raise BadPath(self._storage.name, manifest_name)
+        names = [*names, manifest_name]
         for name in names:
-            if not is_good_name(name):
-                clean_path(name, storage=self._storage.name)
-                raise BadPath(self._storage.name, name)
+            clean_path(name, storage=self._storage.name)
+        self._folders = sorted({parent(self._path(name)) for name in names})
         if len({twin_key(name) for name in names}) < len(names):
             raise ValueError(f"two files of a delivery have the same name: {sorted(names)}")
 
     def _listed(self) -> dict[str, Entry]:
-        try:
-            entries = self._storage.list(self._folder)
-        except NotFound:
-            self._storage.list()  # the storage's own folder must be there
-            return {}
-        return {self._key(entry.path.rpartition("/")[2]): entry for entry in entries}
+        return {self._key(self._name(entry)): entry for entry in self._entries()}
+
+    def _entries(self) -> list[Entry]:
+        """List the folders that the files go to; one that is not there yet is empty."""
+        found = []
+        for folder in self._folders:
+            try:
+                found += self._storage.list(folder)
+            except NotFound:
+                self._storage.list()  # the storage's own folder must be there
+        return found
+
+    def _name(self, entry: Entry) -> str:
+        """Give the name of a file in the folder, or below it."""
+        return entry.path.removeprefix(f"{self._folder}/") if self._folder else entry.path
 
     def _key(self, name: str) -> str:
         return name if self._storage.features.case_sensitive else name.casefold()
@@ -209,8 +222,9 @@ class _Delivery:
     def _renamed(self, file: OutFile) -> PublishedFile:
         """Give a file the first name that is free, or that it was given by an earlier try."""
         stem, dot, suffix = file.name.rpartition(".")
+        has_suffix = bool(stem.rpartition("/")[2]) and "/" not in suffix
         for number in itertools.count(2):
-            other = replace(file, name=f"{stem}-{number}{dot}{suffix}" if stem else f"{file.name}-{number}")
+            other = replace(file, name=f"{stem}-{number}{dot}{suffix}" if has_suffix else f"{file.name}-{number}")
             if self._entry(other.name) is None or self._lacks_done_file(other.name):
                 return _as_published(other, "sent")
             if self._same([other]):
@@ -255,9 +269,9 @@ class _Delivery:
         stems = {_stem(file.name) for file in [*files, *sending]}
         useful = {_temporary(file) for file in sending} if self._renames else set()
         for entry in list(self._there.values()):
-            name = entry.path.rpartition("/")[2]
-            temporary = _TEMPORARY.fullmatch(name)
-            if temporary and temporary["stem"] in stems and name not in useful:
+            name = self._name(entry)
+            temporary = _TEMPORARY.fullmatch(name.rpartition("/")[2])
+            if temporary and join(parent(name), temporary["stem"]) in stems and name not in useful:
                 self._storage.delete(entry.path)
                 del self._there[self._key(name)]
 
@@ -272,29 +286,31 @@ class _Delivery:
         return self._storage.features.partial_uploads and not self.done_suffix
 
     def _send(self, files: Sequence[OutFile], manifest: OutFile) -> None:
+        below = [file for file in files if "/" in file.name]
+        beside = [file for file in files if "/" not in file.name]
         if not self._renames:
-            self._upload(files, {file.name: file.name for file in files})
+            for group in filter(None, (below, beside)):
+                self._upload(group, {file.name: file.name for file in group})
             for name, content in self._done_files(files).items():
                 self._storage.put(self._path(name), content)
             self._upload([manifest], {manifest.name: manifest.name})
             return
         temporary = {file.name: _temporary(file) for file in [*files, manifest]}
         if self._is_complete(manifest, temporary[manifest.name]):
-            files = [file for file in files if self._entry(temporary[file.name])]  # the others have their names
+            # The others have their names.
+            below, beside = ([file for file in group if self._entry(temporary[file.name])] for group in (below, beside))
         else:
             self._upload(files, temporary)
             self._upload([manifest], temporary)
-        self._give_names([*files, manifest], temporary)
+        for group in (below, beside, [manifest]):
+            self._give_names(group, temporary)
 
     def _is_complete(self, manifest: OutFile, temporary: str) -> bool:
         """Tell whether an earlier try brought all files there: only then does it send the manifest."""
         return bool(self._same([replace(manifest, name=temporary)]))
 
     def _give_names(self, files: Sequence[OutFile], temporary: dict[str, str]) -> None:
-        """Give all files their names, the manifest last."""
-        pairs = [(self._path(temporary[file.name]), self._path(file.name)) for file in files]
-        self._rename(pairs[:-1])
-        self._rename(pairs[-1:])
+        self._rename([(self._path(temporary[file.name]), self._path(file.name)) for file in files])
 
     def _rename(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Rename, also while a server still does what it was told before a connection was cut."""
@@ -302,7 +318,7 @@ class _Delivery:
             try:
                 self._storage.rename_files(pairs, overwrite=self.collision == "replace")
             except NotFound:
-                there = {entry.path for entry in self._storage.list(self._folder)}
+                there = {entry.path for entry in self._entries()}
                 left = [pair for pair in pairs if pair[0] in there]
                 if len(left) == len(pairs):
                     raise
@@ -376,7 +392,7 @@ class _Delivery:
     def _take_away(self, paths: AbstractSet[str]) -> None:
         """Leave nothing that the next try cannot use."""
         with contextlib.suppress(StorageError):
-            there = {entry.path for entry in self._storage.list(self._folder)}
+            there = {entry.path for entry in self._entries()}
             for path in paths & there if self._renames else ():
                 self._storage.delete(path)
 
@@ -398,11 +414,13 @@ class _Delivery:
 def _temporary(file: OutFile) -> str:
     """Name a file while it is not whole: the same for the same name and content, so that it can be gone on with."""
     identity = hashlib.sha256(f"{file.name}\n{file.sha256}".encode()).hexdigest()
-    return f".{_stem(file.name)}.{identity[:8]}.part"
+    stem = _stem(file.name)
+    return join(parent(stem), f".{stem.rpartition('/')[2]}.{identity[:8]}.part")
 
 
-def _stem(name: str) -> str:
-    return name.encode()[:_LONGEST_STEM].decode(errors="ignore")
+def _stem(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}{name.encode()[:_LONGEST_STEM].decode(errors='ignore')}"
 
 
 def _checksum(file: OutFile, like: str | None) -> str:

@@ -54,6 +54,18 @@ _TO_SHOP = (
 )
 STATUS_STEPS = ("passerelle.run.statuses:write", *_TO_SHOP)
 ACCOUNT_STEPS = ("passerelle.run.accounts:write", *_TO_SHOP)
+IMAGE_STEPS = (
+    "passerelle.run.erp_catalogue:read",
+    "passerelle.run.images:listed",
+    "passerelle.run.images:collect",
+    "passerelle.run.images:write",
+    "passerelle.ledger.outbox:take",
+    "passerelle.ledger.outbox:bring_to_disk",
+    "passerelle.ledger.ledger:Ledger.prepare",
+    "passerelle.run.job:publish",
+    "passerelle.storage.local:LocalStorage.rename",
+    "passerelle.ledger.ledger:Ledger.delivered",
+)
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["killed"])
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 from standins.dropbox_api import APP_KEY, DropboxApi
 from typer.testing import CliRunner
 
 from passerelle.cli.main import app
-from passerelle.storage.cursors import changed
+from passerelle.storage.cursors import changed, listed
 from passerelle.storage.dropbox import DropboxPlace, DropboxStorage
-from passerelle.storage.errors import Unexpected
+from passerelle.storage.errors import NotFound, Unexpected
 from passerelle.storage.local import LocalStorage
 from passerelle.storage.memory import MemoryStorage
 from passerelle.storage.place import cloud_folder
@@ -84,6 +88,28 @@ def test_sto_13_cursors_are_kept(tmp_path: Path) -> None:
     with LocalStorage(tmp_path) as local, pytest.raises(Unexpected) as found:
         changed(local, "", tmp_path / "kept")
     assert found.value.code == "storage-no-cursors"
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["put", "delete", "look"]), st.sampled_from(["in/a", "in/b/c", "in/b/d", "x"])),
+        max_size=25,
+    )
+)
+def test_img_5_law_what_is_remembered_and_what_changed_are_what_is_there(steps: list[tuple[str, str]]) -> None:
+    storage = MemoryStorage()
+    storage.put("in/first", b"1")
+    with TemporaryDirectory() as folder:
+        for number, (step, path) in enumerate([*steps, ("look", "")]):
+            if step == "put":
+                storage.put(path, str(number).encode())
+            elif step == "delete":
+                with contextlib.suppress(NotFound):
+                    storage.delete(path)
+            else:
+                found = listed(storage, "in", Path(folder) / "kept")
+                assert sorted(found, key=str) == sorted(storage.list("in", recursive=True), key=str)
+        assert listed(storage, "in", Path(folder) / "kept", anew=True) == storage.list("in", recursive=True)
 
 
 def test_sto_13_the_command_lists_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -327,14 +327,36 @@ def test_sto_5_a_prepared_file_that_changed_is_not_sent(files: list[OutFile]) ->
         publish(storage, files, "manifest.json")
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "", "CON", "x\n"])
-def test_sto_12_a_name_is_one_good_name(files: list[OutFile], name: str) -> None:
+@pytest.mark.parametrize("name", ["../x", "a//b", "/b", "", "CON", "x\n"])
+def test_sto_12_a_name_is_a_good_one(files: list[OutFile], name: str) -> None:
     storage = _Parts()
     with pytest.raises(BadPath):
         publish(storage, [OutFile(name, files[0].local_path, files[0].size, files[0].sha256)], "manifest.json")
     with pytest.raises(BadPath):
         publish(storage, files, name)
     assert everything(storage) == {}
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["parts are seen", "only whole files are seen"])
+def test_img_3_what_others_refer_to_lies_below_and_is_there_before_them(tmp_path: Path, whole: bool) -> None:
+    """Whenever the table can be seen, all its images can; a delivery that was cut is completed."""
+    storage = _Watched(whole=whole)
+    files = out_files(tmp_path, {"table.csv": b"a.jpg,b.jpg", "a.jpg": b"a", "b.jpg": b"bb"})
+    files = [files[0], *(dataclasses.replace(file, name=f"images/{file.name}") for file in files[1:])]
+    with pytest.raises(BadPath):
+        publish(storage, files, "images/manifest.json")
+    storage.left = 2
+    with pytest.raises(Unreachable):
+        publish(storage, files, "manifest.json", folder="in")
+    assert "in/table.csv" not in everything(storage)
+    storage.left = 99
+    assert states(publish(storage, files, "manifest.json", folder="in"))[0] == "sent"
+    stored = everything(storage)
+    assert json.loads(stored.pop("in/manifest.json"))["files"][1]["name"] == "images/a.jpg"
+    assert stored == {"in/table.csv": b"a.jpg,b.jpg", "in/images/a.jpg": b"a", "in/images/b.jpg": b"bb"}
+    seen = storage.seen.index("in/table.csv")
+    assert {*storage.seen[:seen]} >= {"in/images/a.jpg", "in/images/b.jpg"}
+    assert states(publish(storage, files, "manifest.json", folder="in")) == ["skipped"] * 4
 
 
 def test_sto_5_two_files_of_one_name_are_refused(files: list[OutFile]) -> None:
@@ -413,6 +435,23 @@ class _Parts(MemoryStorage):
                 yield self._entry(file.path)
             else:
                 yield from super().put_files([file], resume=resume, **options)
+
+
+class _Watched(MemoryStorage):
+    """Notes the order in which files get their names; the connection is lost after so many writes."""
+
+    def __init__(self, *, whole: bool) -> None:
+        super().__init__()
+        self.features = dataclasses.replace(MemoryStorage.features, partial_uploads=not whole)
+        self.left = 99
+        self.seen: list[str] = []
+
+    def _keep(self, path: str, file: object) -> None:
+        if not self.left:
+            raise Unreachable(self.name, path)
+        self.left -= 1
+        super()._keep(path, file)
+        self.seen.append(path)
 
 
 class _Counting(_Parts):

@@ -194,6 +194,39 @@ def stocks(
     _run_each(STOCKS, asked, json=json)
 
 
+def _files_command(task: str) -> Callable[..., None]:
+    """Make the command of a task of ``passerelle.run.images``."""
+
+    def command(
+        profile: ProfileOption,
+        shop: ShopOption = "",
+        full: FullOption = False,
+        plan: PlanOption = False,
+        apply: ApplyOption = "",
+        json: JsonOption = False,
+    ) -> None:
+        with failing():
+            from passerelle.run import images as tasks  # noqa: PLC0415
+            from passerelle.run.to_shops import requests  # noqa: PLC0415
+
+            done = getattr(tasks, task)
+            asked = requests(installation(), profile, done.name, shop, full=full, plan=plan, apply=apply)
+        _run_each(done, asked, json=json)
+
+    return command
+
+
+app.command(
+    "images",
+    help="""New and changed images of the articles to the shops. Images des articles vers les boutiques.
+
+    A run per shop; what stops one does not stop the others, and the worst exit code counts.""",
+)(_files_command("IMAGES"))
+app.command("documents", help="Documents of the articles likewise. Documents des articles vers les boutiques.")(
+    _files_command("DOCUMENTS")
+)
+
+
 @app.command("quotes-to-shop")
 def quotes_to_shop(
     profile: ProfileOption,

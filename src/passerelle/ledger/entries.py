@@ -128,6 +128,7 @@ class Prepared:
         accounts: accounts given, or whose particulars changed (``ACCOUNTS``).
         effects: what is to be done in the shop afterwards (``EFFECTS``).
         values: what the parcel tells its shop (``VALUES``).
+        learned: what was found out of files, told to no shop (``VALUES``): true whatever becomes of the parcel.
         origins: where the records came from that were read of files which are put away (``ORIGINS``).
         taken: numbers of the files that the run claimed and has read, and whether each could not be read.
         released: numbers of those that it claimed and leaves for another time.
@@ -140,6 +141,7 @@ class Prepared:
     accounts: pd.DataFrame = field(default_factory=ACCOUNTS.empty)
     effects: pd.DataFrame = field(default_factory=EFFECTS.empty)
     values: pd.DataFrame = field(default_factory=VALUES.empty)
+    learned: pd.DataFrame = field(default_factory=VALUES.empty)
     origins: pd.DataFrame = field(default_factory=ORIGINS.empty)
     taken: Mapping[int, bool] = field(default_factory=dict)
     released: frozenset[int] = frozenset()
@@ -157,6 +159,7 @@ class Prepared:
         ACCOUNTS.check(self.accounts)
         EFFECTS.check(self.effects)
         VALUES.check(self.values)
+        VALUES.check(self.learned)
         ORIGINS.check(self.origins)
         if tuple(self.outcomes.columns) != outcome.COLUMNS:
             raise TypeError(f"outcomes have the columns {outcome.COLUMNS}, not {tuple(self.outcomes.columns)}")

@@ -8,12 +8,15 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from passerelle.ledger.entries import StoredFile
 from passerelle.ledger.errors import NoSpaceError, StoredFileChangedError, StoredFileMissingError
+
+_SYNCS_AT_ONCE = 16
 
 
 def delivery_id(run_id: str, contents: Mapping[str, bytes]) -> str:
@@ -47,9 +50,7 @@ def store(folder: Path, delivery_id: str, name: str, data: bytes, *, record_coun
         StoredFileChangedError: other bytes stand under this name.
         NoSpaceError: the disk is full; nothing is left under this name.
     """
-    if any(part in {"", ".", ".."} or set(part) & {"/", "\\", "\0"} for part in (delivery_id, name)):
-        raise ValueError(f"a stored file needs plain names, not {delivery_id!r} and {name!r}")
-    home = folder.resolve() / delivery_id
+    home = _home(folder, delivery_id, name)
     stored = StoredFile(name, home / name, len(data), hashlib.sha256(data).hexdigest(), record_count)
     with _naming_a_full_disk(stored.path):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -60,6 +61,38 @@ def store(folder: Path, delivery_id: str, name: str, data: bytes, *, record_coun
         for parent in (home, home.parent, home.parent.parent):
             _sync(parent)
     return stored
+
+
+def take(folder: Path, delivery_id: str, name: str, local: Path, sha256: str) -> StoredFile:
+    """Move a file that others of a delivery refer to into the outbox; ``bring_to_disk`` makes it outlive a power cut.
+
+    Args:
+        folder: the outbox; made when it is not there.
+        delivery_id: the delivery.
+        name: path where it is delivered; its last part is a name of its own.
+        local: where it lies, on the outbox's own disk.
+        sha256: of its bytes, in hexadecimal.
+
+    Raises:
+        ValueError: ``delivery_id`` or the last part of ``name`` is no plain file name.
+    """
+    plain = name.rpartition("/")[2]
+    home = _home(folder, delivery_id, plain)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stored = StoredFile(name, home / plain, local.stat().st_size, sha256)
+    local.chmod(0o600)
+    local.replace(stored.path)
+    return stored
+
+
+def bring_to_disk(files: Sequence[StoredFile]) -> None:
+    """Make files that were taken outlive a power cut; several at once, as a disk does them together."""
+    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
+        for _ in pool.map(lambda file: _sync(file.path), files):
+            pass
+    for home in {file.path.parent for file in files}:
+        for parent in (home, home.parent, home.parent.parent):
+            _sync(parent)
 
 
 def read(file: StoredFile) -> bytes:
@@ -79,6 +112,12 @@ def read(file: StoredFile) -> bytes:
     return data
 
 
+def _home(folder: Path, delivery_id: str, name: str) -> Path:
+    if any(part in {"", ".", ".."} or set(part) & {"/", "\\", "\0"} for part in (delivery_id, name)):
+        raise ValueError(f"a stored file needs plain names, not {delivery_id!r} and {name!r}")
+    return folder.resolve() / delivery_id
+
+
 def _write(path: Path, data: bytes) -> None:
     """Write a file so that under its name there is all of it, on the disk, or nothing."""
     unfinished = path.with_name(f".{path.name}.part")
@@ -93,9 +132,9 @@ def _write(path: Path, data: bytes) -> None:
         raise
 
 
-def _sync(folder: Path) -> None:
-    """Make the names in a folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Make the names in a folder, or the content of a file, outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

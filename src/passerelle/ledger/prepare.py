@@ -42,6 +42,7 @@ def write(connection: sa.Connection, run_number: int, profile: str, prepared: Pr
         _write_records(connection, profile, prepared.records, delivery_number)
         say_of_records(connection, run_number, delivery_number, "exchanged")
         _write_values(connection, profile, prepared.parcel.shop, prepared.values, delivery_number)
+    _write_values(connection, profile, "", prepared.learned, None)
     _write_accounts(connection, run_number, profile, prepared.accounts)
     bound = {"run_number": run_number, "delivery_number": delivery_number, "state": "recorded"}
     tables.insert(connection, effects, prepared.effects, **bound)
@@ -142,8 +143,12 @@ def _write_records(connection: sa.Connection, profile: str, sent: pd.DataFrame, 
     tables.insert(connection, records, rows, profile=profile, delivery_number=delivery_number)
 
 
-def _write_values(connection: sa.Connection, profile: str, shop: str, sent: pd.DataFrame, delivery_number: int) -> None:
-    """Remember what a shop is told, in the place of what it was told before."""
+def _write_values(
+    connection: sa.Connection, profile: str, shop: str, sent: pd.DataFrame, delivery_number: int | None
+) -> None:
+    """Remember what a shop is told, in the place of what it was told before; without a shop, what was learned."""
+    if sent.empty:
+        return
     of_shop = (sent_values.c.profile == profile) & (sent_values.c.shop == shop)
     this = of_shop & (sent_values.c.kind == sa.bindparam("old_kind")) & (sent_values.c.key == sa.bindparam("old_key"))
     if connection.scalar(sa.select(sa.exists().where(of_shop))):

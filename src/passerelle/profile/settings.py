@@ -149,6 +149,8 @@ class Schedules(Options):
     customer_groups: Schedule = Field("", description="The same of `customer-groups`.")
     customers: Schedule = Field("", description="The same of `customers`.")
     statuses: Schedule = Field("", description="The same of `statuses`.")
+    images: Schedule = Field("", description="The same of `images`.")
+    documents: Schedule = Field("", description="The same of `documents`.")
     settlements: Schedule = Field("", description="The same of `settlements`, which `orders` has too.")
     quotes_to_shop: Schedule = Field("", description="The same of `quotes-to-shop`.")
     purge: Schedule = Field("", description="The same of `purge`.")

@@ -14,6 +14,7 @@ from passerelle.exchange.options import Currency, Options
 from passerelle.exchange.shop_options.accounts import AccountOptions, GroupOptions
 from passerelle.exchange.shop_options.articles import ArticleOptions
 from passerelle.exchange.shop_options.statuses import StatusOptions
+from passerelle.exchange.shop_options.images import DocumentOptions, FileOptions, ImageOptions
 from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
 from passerelle.storage.publish import Collision
@@ -160,6 +161,33 @@ class ShopStatuses(StatusOptions):
     )
 
 
+class ShopFiles(FileOptions):
+    """Where files of articles are collected, and in which words a shop is told of them."""
+
+    place: Place = Field(description="The place where the files are collected, as a URL or as a table.")
+    listing: Listing | None = Field(
+        None,
+        description="The shop's export of its own articles, the same as of `[shops.stock]`, by which references are "
+        "compared. Shopify, BigCommerce and Wix need it for images.",
+    )
+    format: str = Field("", description="Format of the file.")
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
+    )
+
+
+class ShopImages(ShopFiles, ImageOptions):
+    """The images of articles that a shop gets."""
+
+    format: str = Field("", description="Format of the file; empty: `<platform>/images`.")
+
+
+class ShopDocuments(ShopFiles, DocumentOptions):
+    """The documents of articles that a shop gets."""
+
+    format: str = Field("shop/documents", description="Format of the file.")
+
+
 class ShopQuotes(Options):
     """Which quotes of the ERP the shop gets (ORD-60): `Quotes.csv`, of the format `shop/quotes`."""
 
@@ -200,11 +228,16 @@ class Shop(Options):
     accounts: ShopAccounts | None = Field(None, description="Which customers of the ERP it gets (`customers`).")
     groups: GroupOptions | None = Field(None, description="Which customer groups it gets (`customer-groups`).")
     statuses: ShopStatuses | None = Field(None, description="What it is told of its orders (`statuses`).")
+    images: ShopImages | None = Field(None, description="Which images of articles it gets (`images`).")
+    documents: ShopDocuments | None = Field(None, description="Which documents of articles it gets (`documents`).")
     quotes: ShopQuotes | None = Field(None, description="Which quotes of the ERP it gets (`quotes-to-shop`).")
 
     @model_validator(mode="after")
     def _delivered(self) -> Self:
-        told = (self.articles, self.stock, self.accounts, self.groups, self.statuses, self.quotes)
+        told = (
+            *(self.articles, self.stock, self.images, self.documents),
+            *(self.accounts, self.groups, self.statuses, self.quotes),
+        )
         if any(told) and not self.delivery:
             shown = {"at": ("delivery",), "example": 'delivery = { place = "…" }'}
             raise PydanticCustomError("profile-shop-without-place", "no place", shown)

@@ -6,11 +6,17 @@ Source: design.md decisions 7 and 11.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
+
+_LEFT_SECONDS = 24 * 3600
 
 
 def _now() -> datetime:
@@ -45,6 +51,25 @@ class Installation:
     def outbox(self) -> Path:
         """Files that wait for their delivery, kept afterwards."""
         return self.state / "outbox"
+
+    @contextmanager
+    def workshop(self) -> Iterator[Path]:
+        """Give a folder for what a run fetches and makes, on the outbox's own disk; it is gone afterwards.
+
+        What a killed run left is removed by another one, a day later.
+        """
+        home = self.state / "workshop"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in home.iterdir():
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        with TemporaryDirectory(dir=home, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+
+    @property
+    def listings(self) -> Path:
+        """What places had when they were last listed."""
+        return self.state / "listings"
 
     def inbox(self, profile: str) -> Path:
         """Give the folder of what was picked up for a profile."""

@@ -60,6 +60,7 @@ class Desk:
         ledger: open.
         run_id: the run; empty: a plan, which claims and records nothing.
         today: the day of the run in the profile's time zone.
+        workshop: folder for files that the task fetches and makes, gone when the job is over.
     """
 
     request: Request
@@ -68,6 +69,7 @@ class Desk:
     ledger: Ledger
     run_id: str
     today: date
+    workshop: Path
 
     @property
     def profile(self) -> Profile:
@@ -122,6 +124,21 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that a package refers to, such as an image; it is delivered before it.
+
+    Attributes:
+        name: path where it is delivered; it tells one content from any other.
+        local: where it lies, in ``Desk.workshop``.
+        sha256: of its bytes, in hexadecimal.
+    """
+
+    name: str
+    local: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Package:
     """A file to deliver.
 
@@ -131,6 +148,7 @@ class Package:
         record_count: records it carries.
         compared: what a plan compares instead of its bytes, where these are never the same twice: random passwords.
         keeps_name: it is delivered under this very name, which other files tell of.
+        attached: what it refers to.
     """
 
     name: str
@@ -138,6 +156,7 @@ class Package:
     record_count: int
     compared: bytes = b""
     keeps_name: bool = False
+    attached: tuple[Attached, ...] = ()
 
 
 class Made(Protocol):
@@ -232,7 +251,8 @@ def open_job(
             said = plans.read(installation, request.apply) if request.apply else None
             if said:
                 request = plans.to_apply(request, said, profile.name, task.name, ledger)
-            yield Job(task, request, installation, loaded, ledger, progress, said)
+            with installation.workshop() as workshop:
+                yield Job(task, request, installation, loaded, ledger, workshop, progress, said)
 
 
 def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
@@ -250,6 +270,7 @@ class Job:
         installation: Installation,
         loaded: LoadedProfile,
         ledger: Ledger,
+        workshop: Path,
         progress: Progress | None = None,
         said: plans.SavedPlan | None = None,
     ) -> None:
@@ -262,6 +283,7 @@ class Job:
         self._loaded = loaded
         self._profile = loaded.profile
         self._ledger = ledger
+        self._workshop = workshop
 
     @property
     def works(self) -> bool:
@@ -339,7 +361,7 @@ class Job:
 
     def _desk(self, run_id: str) -> Desk:
         today = self._installation.today(self._profile.time_zone)
-        return Desk(self._request, self._installation, self._loaded, self._ledger, run_id, today)
+        return Desk(self._request, self._installation, self._loaded, self._ledger, run_id, today, self._workshop)
 
     def _prepared(self, desk: Desk) -> Summary:
         """Put the files and reports on disk, then write the ledger."""
@@ -357,7 +379,7 @@ class Job:
         paths = {name: str(path) for name, path in reports.items()}
         if parcel:
             summary = replace(summary, delivery=parcel.files[0].name, place=parcel.place)
-            stored = zip(packages, parcel.files, strict=True)
+            stored = zip(packages, parcel.files, strict=False)  # what is attached comes after them
             paths |= {package.name: str(file.path) for package, file in stored}
         if self._request.apply:
             paths |= plans.files(self._installation, self._request.apply)
@@ -399,10 +421,16 @@ class Job:
             outbox.store(self._installation.outbox, delivery_id, name, package.data, record_count=package.record_count)
             for name, package in zip(names, packages, strict=True)
         )
+        taken = tuple(
+            outbox.take(self._installation.outbox, delivery_id, one.name, one.local, one.sha256)
+            for package in packages
+            for one in package.attached
+        )
+        outbox.bring_to_disk(taken)
         manifest = f"{PurePath(names[0]).stem}.manifest.json"
         shop = self._request.shop
         place = self._destination(shop).place.name
-        return Parcel(delivery_id, place, manifest_name=manifest, files=stored, shop=shop)
+        return Parcel(delivery_id, place, manifest_name=manifest, files=stored + taken, shop=shop)
 
     def _name_there(self, package: Package, desk: Desk) -> str:
         """Name a file where it is delivered.
@@ -451,6 +479,9 @@ class Job:
             self._ledger.fail_run(delivery.run_id, str(error))
             raise
         self._ledger.delivered(delivery.delivery_id)
+        for file in delivery.files:
+            if "/" in file.name:  # what others refer to can be fetched again; it would fill the disk
+                file.path.unlink(missing_ok=True)
 
 
 def _shop(profile: Profile, name: str) -> Shop:

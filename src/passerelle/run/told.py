@@ -43,6 +43,8 @@ class Told:
         created: records that the shop does not have yet.
         unread: rows of the shop's own listing that could not be read.
         new_values: by mapping, values that it has no row for.
+        more_reports: further tables for the run's folder, by file name.
+        learned: what was found out of files (``VALUES``), which the shop is not told.
     """
 
     desk: Desk
@@ -57,6 +59,7 @@ class Told:
     unread: int = 0
     more_reports: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     new_values: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    learned: pd.DataFrame = field(default_factory=VALUES.empty)
 
     def checked(self) -> Self:
         """Give itself back when every record read goes, was left on purpose, or has an outcome.
@@ -138,7 +141,7 @@ class Told:
     def entries(self) -> Prepared:
         """Give the values that the shop is told."""
         values = pd.concat([rows.assign(kind=kind) for kind, rows in self.changed.items()], ignore_index=True)
-        return Prepared(values=VALUES.conform(values))
+        return Prepared(values=VALUES.conform(values), learned=self.learned)
 
 
 def differing(desk: Desk, kind: str, values: pd.Series) -> pd.DataFrame:
