@@ -19,8 +19,8 @@ from prefect.types.entrypoint import EntrypointType
 
 from passerelle.flows.accounts import customer_groups, customers
 from passerelle.flows.articles import articles, new_articles
-from passerelle.flows.maintenance import purge
 from passerelle.flows.images import documents, images
+from passerelle.flows.maintenance import purge
 from passerelle.flows.orders import credit_notes, orders, quotes, settlements
 from passerelle.flows.prospects import prospects
 from passerelle.flows.quotes import quotes_to_shop

@@ -13,8 +13,8 @@ from pydantic_core import PydanticCustomError
 from passerelle.exchange.options import Currency, Options
 from passerelle.exchange.shop_options.accounts import AccountOptions, GroupOptions
 from passerelle.exchange.shop_options.articles import ArticleOptions
-from passerelle.exchange.shop_options.statuses import StatusOptions
 from passerelle.exchange.shop_options.images import DocumentOptions, FileOptions, ImageOptions
+from passerelle.exchange.shop_options.statuses import StatusOptions
 from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
 from passerelle.storage.publish import Collision
