@@ -21,7 +21,7 @@ from passerelle.exchange.articles import (
     slug,
 )
 from passerelle.exchange.categories import product_categories
-from passerelle.exchange.product_cells import NOTATIONS, lacking, shop_rows
+from passerelle.exchange.product_cells import NOTATIONS, lacking, shop_rows, texts_as_taken
 from passerelle.exchange.shop_options.articles import ArticleOptions, CategoryOptions, UpdateFields
 from passerelle.exchange.told import shortened
 from passerelle.model.catalogue import CATALOGUE
@@ -214,15 +214,30 @@ def test_cat_16_a_sign_that_would_split_a_category_is_escaped_or_replaced_and_re
         cells[platform] = rows["categories"][0]
         codes[platform] = said["field"].tolist()
     assert cells == {
-        "prestashop": "Verre grès/Bols Tasses > 1 l",
+        "prestashop": "Verre grès/Bols Tasses 1 l",
         "woocommerce": "Verre\\, grès > Bols/Tasses 1 l",
         "shopify": "Bols/Tasses > 1 l",
         "magento": "Default Category/Verre grès/Bols Tasses > 1 l",
         "bigcommerce": "Bols/Tasses > 1 l",
         "wix": "Bols/Tasses > 1 l",
     }
-    assert codes["prestashop"] == ["categories", "features"]
+    assert codes["prestashop"] == ["categories", "features", "categories"]
     assert (codes["woocommerce"], codes["wix"]) == (["categories"], [])
+
+
+def test_shp_1_signs_that_prestashop_refuses_are_replaced_before_it_refuses_the_product():
+    table = articles("A", "B", Nom=["Bol #3 = {rouge}", "Bol"], En=["a<b", "c"], Mots=["été 100 %", "a, b"])
+    found = made(table, fields={"name": "Nom", "tags": "Mots"}, languages={"en": {"name": "En"}})
+    rows, said = shop_rows(found, NOTATIONS["prestashop"])
+    assert rows["name"].tolist() == ["Bol 3 rouge", "Bol"]
+    assert rows["tags"].tolist() == ["été 100", "a, b"]
+    assert said[["record", "field", "code"]].to_numpy().tolist() == [
+        ["A", "name", "product-mark-replaced"],
+        ["A", "tags", "product-mark-replaced"],
+    ]
+    further, said = texts_as_taken(found.texts, NOTATIONS["prestashop"])
+    assert (further["name"].tolist(), len(said)) == (["a b", "c"], 1)
+    assert shop_rows(found, NOTATIONS["woocommerce"])[0]["name"][0] == "Bol #3 = {rouge}"
 
 
 def test_cat_14_columns_become_features_in_the_profiles_order():
@@ -259,6 +274,7 @@ def test_shp_1_what_a_file_has_no_way_of_telling_is_named():
     features = {"features", "feature_1_name", "feature_1_value"}
     assert lacking({"name", "brand", *features}, {"name", "features"}) == ["brand"]
     assert lacking({"name", *features}, {"shop_name", "feature_1_name", "feature_1_value"}) == []
+    assert lacking({"name", *features}, {"name", "feature_1_value"}) == []
     assert lacking({"name", *features}, {"name"}) == ["feature_1_name", "feature_1_value", "features"]
     assert lacking({"categories", "category_name"}, {"category_name"}) == []
 

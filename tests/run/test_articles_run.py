@@ -312,3 +312,96 @@ def test_cat_1_run_5_the_commands_go_through_all_shops(tmp_path):
     again = command("articles", "--shop", "b", "--full")
     assert (again.exit_code, "# test → b — livré" in again.output) == (0, True)
     assert [row["Reference #"] for row in told(at, "b")["products_changed"]] == ["A1", "A2"]
+
+
+PLAIN = 'default_tax_rule = "x"\n{more}\n[shops.articles.fields]\nprice = "PV HT"\n{fields}\n{tables}' + UPDATE
+LISTED = 'listing = { place = "exports" }'
+OTHERS = {
+    "woocommerce": (
+        PLAIN.format(
+            more="", fields='brand = "Marque"', tables='[shops.articles.features]\n"Matière" = "xx_matiere"\n'
+        ),
+        "",
+        {
+            "Type": "simple",
+            "SKU": "A1",
+            "Name": "Bol",
+            "Published": "1",
+            "Tax class": "x",
+            "Regular price": "12.5",
+            "Brands": "Kyusu",
+            "Attribute 6 name": "Matière",
+            "Attribute 6 value(s)": "Fonte",
+        },
+        {"SKU": "A2", "Name": "Tasse", "Regular price": "3"},
+    ),
+    "magento": (
+        PLAIN.format(
+            more='format_settings = { attribute_set_code = "Default" }',
+            fields="",
+            tables='[shops.articles.categories]\nlevels = ["Famille"]\n',
+        ),
+        "",
+        {
+            "sku": "A1",
+            "attribute_set_code": "Default",
+            "product_type": "simple",
+            "categories": "Default Category/Maison",
+            "name": "Bol",
+            "product_online": "1",
+            "tax_class_name": "x",
+            "price": "12.5",
+        },
+        {"sku": "A2", "name": "Tasse", "price": "3"},
+    ),
+    "bigcommerce": (
+        PLAIN.format(
+            more=LISTED,
+            fields="",
+            tables='[shops.articles.categories]\nsupplementary = "xx_verrou"\nsupplementary_by = "id"\n',
+        ),
+        "Item,ID,SKU\nProduct,112,A2\n",
+        {
+            "Item": "Product",
+            "ID": "",
+            "Name": "Bol",
+            "Type": "Physical",
+            "SKU": "A1",
+            "Price": "12.5",
+            "Categories": "0",
+            "Is Visible": "TRUE",
+            "Tax Class": "x",
+        },
+        {"Item": "Product", "ID": "112", "Name": "Tasse", "SKU": "A2", "Price": "3"},
+    ),
+    "wix": (
+        PLAIN.format(more=LISTED, fields="", tables='[shops.articles.categories]\nlevels = ["Famille"]\n'),
+        "handleId,fieldType,name,sku\nproduct_7,Product,Tasse de Wix,A2\n",
+        {
+            "handleId": "a1",
+            "fieldType": "Product",
+            "name": "Bol",
+            "collection": "Maison",
+            "sku": "A1",
+            "price": "12.5",
+            "visible": "true",
+        },
+        {"handleId": "product_7", "fieldType": "Product", "name": "Tasse", "sku": "A2", "price": "3"},
+    ),
+}
+
+
+@pytest.mark.parametrize("platform", OTHERS)
+def test_shp_1_each_platform_has_its_file_of_new_and_of_changed_products(tmp_path, platform):
+    own, listing, new, changed = OTHERS[platform]
+    at = shops(tmp_path, ("a", platform, own))
+    (home(at) / "exports" / "products.csv").write_text(listing, encoding="utf-8")
+    if not listing:  # what was told is what the shop has
+        leave(at, "articles.csv", extract(A2.replace("Tasse", "Verre")))
+        run(at)
+        told(at)
+    leave(at, "articles.csv", extract(A1, A2))
+    assert run(at).written == 2
+    [[name, rows], [other, others]] = sorted(told(at).items())
+    assert (name.rpartition("_")[2], rows) == ("changed", [changed])
+    assert (other.rpartition("_")[2], others) == ("new", [new])

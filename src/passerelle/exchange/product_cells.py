@@ -42,6 +42,7 @@ class Notation:
         positions: a feature's place stands behind its value.
         escape: stands before a mark that is part of a name; empty: there is none.
         by_id: whether categories are known by id too, or only.
+        refused: signs that the import does not take in some columns; a blank stands for them.
         languages: texts in further languages can be told.
         key: column by which the shop knows a product, and which only the shop's own export has; empty: its reference.
     """
@@ -55,12 +56,27 @@ class Notation:
     positions: bool = False
     escape: str = ""
     by_id: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
     languages: bool = False
     key: str = ""
 
 
+_CATALOGUE_NAME, _GENERIC_NAME = "<>;=#{}", "<>={}"
+"""What PrestaShop's own checks refuse in names of the catalogue, and in other short texts."""
 NOTATIONS: Mapping[str, Notation] = {
-    "prestashop": Notation(below="/", feature=":", positions=True, by_id="too", languages=True),
+    "prestashop": Notation(
+        below="/",
+        feature=":",
+        positions=True,
+        by_id="too",
+        refused={
+            **dict.fromkeys(("name", "brand", "supplier", "categories"), _CATALOGUE_NAME),
+            **dict.fromkeys(("meta_title", "meta_description", "meta_keywords", "features"), _GENERIC_NAME),
+            "supplier_reference": "<>;={}",
+            "tags": '!<>;?=+#"°{}_$%',
+        },
+        languages=True,
+    ),
     "woocommerce": Notation(
         {SIMPLE: "simple", VARIABLE: "variable", VARIANT: "variation", PACK: "grouped"},
         between=", ",
@@ -117,16 +133,31 @@ def shop_rows(content: Content, notation: Notation) -> tuple[pd.DataFrame, pd.Da
         "cover": texts.replaced(products["images"], " .*", ""),
     }
     columns |= _feature_columns(content.features, keys)
-    return products.assign(**columns), outcome.together(said)
+    rows = products.assign(**columns)
+    for column, signs in notation.refused.items():
+        rows[column], wrong = _without(rows[column], keys, signs, column)
+        said.append(wrong)
+    return rows, outcome.together(said)
+
+
+def texts_as_taken(rows: pd.DataFrame, notation: Notation) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give ``model.products.PRODUCT_TEXTS`` without signs that the import does not take, and what was changed."""
+    said = []
+    written = {}
+    for column in notation.refused.keys() & {*rows}:
+        written[column], wrong = _without(rows[column], rows["article"], notation.refused[column], column)
+        said.append(wrong)
+    return rows.assign(**written), outcome.together(said)
 
 
 def lacking(columns: Collection[str], offered: Collection[str]) -> list[str]:
     """Give the columns that are to be told and that a file has no way of telling."""
     instead = {"name": "shop_name", "categories": "category_name", "category_name": "categories"}
+    values = {name for name in columns if name.startswith("feature_") and name.endswith("_value")}
     if "features" in offered:
         instead |= {name: "features" for name in columns if name.startswith("feature_")}
-    elif all(name in offered for name in columns if name.startswith("feature_")):
-        instead["features"] = "feature_1_value"
+    elif values <= {*offered}:  # a column of one feature need not tell its name
+        instead |= {"features": "feature_1_value"} | {name.replace("_value", "_name"): name for name in values}
     return sorted(name for name in columns if name not in offered and instead.get(name) not in offered)
 
 
@@ -185,15 +216,21 @@ def _held(
     if notation.escape:
         names = texts.replaced(names, f"({re.escape(between)})", re.escape(notation.escape) + r"\1")
         marks = {*marks} - {between}
-    written = texts.replaced(names, " *[" + "".join(re.escape(mark) for mark in sorted(marks)) + "] *", " ")
-    changed = (written != names).to_numpy()
+    return _without(names, articles, "".join(sorted(marks)), column)
+
+
+def _without(column: pd.Series, articles: pd.Series, signs: str, name: str) -> tuple[pd.Series, pd.DataFrame]:
+    """Write texts with a blank for some signs, and remark those that had one."""
+    pattern = "[" + "".join(map(re.escape, signs)) + "]"
+    written = texts.replaced(texts.replaced(column, f" *(?:{pattern} *)+", " "), r"^ | $", "")
+    changed = (written != column).to_numpy()
     said = outcome.said(
         "product-mark-replaced",
         articles[changed],
         record_type="article",
         stage="write",
-        field=column,
-        value=texts.replaced(names[changed], BETWEEN, " > "),
-        marks=" ".join(sorted(marks)),
+        field=name,
+        value=texts.replaced(column[changed], BETWEEN, " > "),
+        marks=" ".join(signs),
     )
     return written, said

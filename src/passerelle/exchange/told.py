@@ -16,8 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from passerelle.exchange import texts
-
+_TEXT = pa.large_string()
 _ESCAPED = r'["\\\x00-\x1f]'
 """What stands otherwise in JSON."""
 _LONG, _SHOWN = 200, 80
@@ -32,11 +31,13 @@ def as_json(table: pd.DataFrame, key: str) -> pd.Series:
         table: text columns; a missing value is a field that the record is not told.
         key: the column whose texts tell the records apart; it is no field.
     """
-    parts = pd.DataFrame(
-        {name: _member(name, table[name]) for name in sorted(table.columns.difference([key]))}, index=table.index
-    )
-    joined = texts.replaced(texts.side_by_side(parts, ""), "^,", "")
-    return ("{" + joined + "}").set_axis(pd.Index(table[key]))
+    members = [_member(name, table[name]) for name in sorted(table.columns.difference([key]))]
+    begin, end, nothing = (pa.scalar(text, _TEXT) for text in ("{", "}", ""))
+    if not members:
+        return pd.Series("{}", pd.Index(table[key]), dtype="str")
+    joined = pc.binary_join_element_wise(begin, *members, end, nothing)
+    told = pc.replace_substring(joined, "{,", "{", max_replacements=1)
+    return pd.Series(told.to_pandas(), dtype="str").set_axis(pd.Index(table[key]))
 
 
 def shortened(column: pd.Series) -> pd.Series:
@@ -92,17 +93,14 @@ def fields_changed(changed: pd.DataFrame, kind: str) -> pd.DataFrame:
     return rows.astype("str")
 
 
-def _member(name: str, column: pd.Series) -> pd.Series:
+def _member(name: str, column: pd.Series) -> pa.Array:
     """Write one field of every record as a member of its JSON, a comma before it; nothing where it is missing."""
-    cells = pa.array(column.astype("str"), pa.large_string(), from_pandas=True)
-    begin, end, nothing = (pa.scalar(text, cells.type) for text in (f',{json.dumps(name)}:"', '"', ""))
+    cells = pa.array(column.astype("str"), _TEXT, from_pandas=True)
+    begin, end, nothing = (pa.scalar(text, _TEXT) for text in (f',{json.dumps(name)}:"', '"', ""))
     members = pc.binary_join_element_wise(begin, cells, end, nothing)
-    escaped = pc.match_substring_regex(cells, _ESCAPED)
+    escaped = pc.fill_null(pc.match_substring_regex(cells, _ESCAPED), pa.scalar(value=False))
     if pc.any(escaped).as_py():
-        written = [
-            begin.as_py()[:-1] + json.dumps(text, ensure_ascii=False) for text in cells.filter(escaped).to_pylist()
-        ]
-        members = pc.replace_with_mask(
-            members, pc.fill_null(escaped, pa.scalar(value=False)), pa.array(written, cells.type)
-        )
-    return pd.Series(pc.fill_null(members, nothing).to_pandas(), dtype="str").set_axis(column.index)
+        texts = cells.filter(escaped).to_pylist()
+        written = [f",{json.dumps(name)}:{json.dumps(text, ensure_ascii=False)}" for text in texts]
+        members = pc.replace_with_mask(members, escaped, pa.array(written, _TEXT))
+    return pc.fill_null(members, nothing)

@@ -20,7 +20,6 @@ from __future__ import annotations
 from passerelle.model.table import Column, Table
 
 SIMPLE, VARIABLE, VARIANT, PACK = "simple", "variable", "variant", "pack"
-KINDS = (SIMPLE, VARIABLE, VARIANT, PACK)
 """Kinds of products: sold as it is; sold as one of its variants; one of these; several articles sold together."""
 CROSS_SELL, UP_SELL = "cross-sell", "up-sell"
 ATTRIBUTES = 5
@@ -81,17 +80,6 @@ PRODUCT_TEXTS = Table(
         Column("article", "text", "article of the product"),
         Column("language", "text", "language, as the shop names it: en, or a store view"),
         *TEXT_COLUMNS,
-    ),
-)
-
-CATEGORIES = Table(
-    "categories",
-    "category of a shop, each once, those above before those below",
-    (
-        Column("category", "text", "its key: names from the root down, BETWEEN between them; or the shop's id"),
-        Column("parent", "text", "key of the category above it; empty: none"),
-        Column("name", "text", "its own name; empty: known by the shop's id"),
-        Column("level", "integer", "from 1, the root, down"),
     ),
 )
 

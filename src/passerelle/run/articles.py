@@ -21,7 +21,7 @@ from passerelle.exchange import texts
 from passerelle.exchange.articles import Content
 from passerelle.exchange.catalogue import Mask, near_misses
 from passerelle.exchange.catalogue import left_out as not_taken
-from passerelle.exchange.product_cells import NOTATIONS, Notation, lacking, shop_rows
+from passerelle.exchange.product_cells import NOTATIONS, Notation, lacking, shop_rows, texts_as_taken
 from passerelle.exchange.told import as_json, shortened
 from passerelle.formats.descriptor import Descriptor
 from passerelle.formats.writer import write
@@ -332,7 +332,8 @@ def _languages(
     if not options.languages:
         return VALUES.empty(), []
     permitted = target.kept & {*rules.TEXTS} if options.update.languages else set()
-    rows = content.texts
+    rows, wrong = texts_as_taken(content.texts, target.notation)
+    fates.refuse(wrong)
     is_new = texts.among(rows["article"], created)
     refused = texts.among(rows["article"], outcome.refused(outcome.together(fates.said)))
     rows = rows[(is_new | bool(permitted)) & ~refused].reset_index(drop=True)
