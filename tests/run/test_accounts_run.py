@@ -8,8 +8,12 @@ from datetime import timedelta
 import pytest
 from account_shops import CONTACTS, NOW, codes, customer, customers, has, home, leave, lines, run, shop, told
 from killed import ACCOUNT_STEPS, run_killed
+from typer.testing import CliRunner
 
+from passerelle.cli.main import app
 from passerelle.ledger.ledger import Ledger
+from passerelle.profile.check import check
+from passerelle.profile.loader import load
 from passerelle.run.accounts import CUSTOMER_GROUPS, CUSTOMERS
 from passerelle.run.errors import RunError
 
@@ -307,3 +311,25 @@ def test_cli_1_rel_1_killed_anywhere_and_run_again_creates_each_customer_once(tm
     run(at, CUSTOMERS)
     assert [row["Email *"] for row in told(at, "customers")] == ["un@example.com"]
     assert run(at, CUSTOMERS).state == "nothing-to-do"
+
+
+def test_cli_1_run_5_the_commands_tell_groups_customers_and_statuses(tmp_path):
+    at = shop(tmp_path, "shopify", SHOPIFY + "criterion = \"xx_vip = 'oui'\"\n\n[shops.groups]\n\n[shops.statuses]\n")
+    rows = customer("C1", "Un", "un@example.com", group="PRO", vip="oui"), customer("C2", "Deux", "faux", vip="oui")
+    (home(at) / "clients.csv").write_bytes(customers(*rows))  # written now: commands look at the real clock
+    (home(at) / "documents.csv").write_bytes(lines("Numéro;Type de document", "CM1;8"))
+    folders = ["--profiles", str(at.profiles), "--state", str(at.state), "run"]
+
+    def command(*arguments):
+        return CliRunner().invoke(app, [*folders, *arguments], env={"PASSERELLE_LANG": "en"})
+
+    assert command("customers", "-p", "test", "--plan").exit_code == 3
+    assert command("customer-groups", "-p", "test").exit_code == 0
+    assert command("customers", "-p", "test", "--shop", "a").exit_code == 3
+    assert [row["Email"] for row in told(at, "customers")] == ["un@example.com"]
+    assert command("statuses", "-p", "test").exit_code == 0
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text().replace("xx_vip = 'oui'", "xx_vip = ("))
+    assert command("customers", "-p", "test").exit_code == 2
+    wrong = check(load("test", profiles_folder=at.profiles))
+    assert "check-criterion" in set(wrong["code"])

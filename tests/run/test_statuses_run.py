@@ -7,6 +7,7 @@ import io
 import os
 import signal
 
+import account_shops
 import pytest
 from builders import ALL_MAPPED, NOW, installed
 from exports import orders
@@ -191,3 +192,11 @@ def test_sta_5_rel_1_killed_anywhere_and_run_again_tells_each_order_once(at, ste
     assert run(at).state == "nothing-to-do"
     with Ledger.open(at.ledger_url) as ledger:
         assert ledger.unfinished("test") == []
+
+
+def test_sta_1_and_4_a_shop_without_exports_or_exchanged_orders_is_told_nothing(tmp_path):
+    tables = '[shops.statuses]\n[shops.statuses.invoices]\nplace = "listing"\n'
+    at = account_shops.shop(tmp_path, "woocommerce", tables)
+    account_shops.leave(at, "documents.csv", "\r\n".join([HEADER, document("CM1", "8"), ""]).encode("cp1252"))
+    summary = account_shops.run(at, STATUSES_TO_SHOP)
+    assert (summary.state, summary.read, summary.reasons) == ("nothing-to-do", 0, ())

@@ -44,7 +44,7 @@ LISTS: Mapping[str, Listed] = {
     "documents": Listed("ebp/sales_documents", "document_number", ("sales documents", "ventes")),
 }
 """The lists whose codes the files name. Their extracts may be called by these names, or as their format's file."""
-_UNNEEDED = ("ebp/article_families", "ebp/depots", "ebp/quotes_extract")
+_UNNEEDED = ("ebp/article_families", "ebp/depots", "ebp/quotes_extract", "ebp/contacts")
 _SUFFIXES = {".csv", ".txt", ".xlsx", ".xlsm"}
 
 

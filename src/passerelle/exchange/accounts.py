@@ -221,6 +221,11 @@ def _looked_up(ids: pd.Series, emails_: pd.Series) -> pd.Series:
     return ids.reindex(emails_.str.casefold()).fillna("").astype("str").set_axis(emails_.index)
 
 
+def _given(texts_: pd.Series, names: Mapping[str, str]) -> pd.Series:
+    """Give what the profile says of each text; empty where it says nothing."""
+    return pd.Series([names.get(text, "") for text in texts_], texts_.index, dtype="str")
+
+
 def _of_customers(customers: pd.DataFrame, options: AccountOptions, of_groups: GroupOptions | None) -> pd.DataFrame:
     is_person = customers["is_person"].to_numpy()
     last_name = customers["billing_contact_name"].where(customers["billing_contact_name"] != "", customers["name"])
@@ -261,7 +266,7 @@ def _groups_of(customers: pd.DataFrame, options: GroupOptions | None) -> pd.Data
     for kind in options.kinds:
         code = customers[_GROUP_COLUMNS[kind][0]]
         key = (kind + "/" + code).where(code != "", "")
-        ids = code.map(options.ids).fillna("").astype("str")
+        ids = _given(code, options.ids)
         named = names.reindex(key).fillna("").astype("str").set_axis(key.index)
         is_first = (table["groups"] == "") & (key != "")
         needed.append(key.where(ids == "", ""))
@@ -343,11 +348,11 @@ def _completed(people: pd.DataFrame, options: AccountOptions) -> pd.DataFrame:
     people = people.assign(
         **{name: people[name].fillna("").replace("", options.missing_name) for name in names},
         **{
-            f"{kind}_country_name": people[f"{kind}_country"].map(options.country_names).fillna("")
+            f"{kind}_country_name": _given(people[f"{kind}_country"], options.country_names)
             for kind in KINDS
             if f"{kind}_country" in people
         },
-        title_id=people["title"].map(options.title_ids).fillna("0"),
+        title_id=_given(people["title"], options.title_ids).replace("", "0"),
         newsletter=options.newsletter,
         opt_in=options.opt_in,
         location=options.location,

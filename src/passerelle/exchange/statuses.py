@@ -84,8 +84,9 @@ def orders(shop: str, sent: pd.DataFrame, exported: pd.DataFrame, options: Order
     numbers = pd.concat([_of_one_document(sent).reindex(own["record_key"]).dropna(), of_others]).astype("str")
     fields = [reference.fill(options.shop_order, exported).set_axis(pd.Index(exported["order_key"]))]
     if all(code in _ALONE for code in _CODES.findall(options.shop_order)):
-        parts = sent["record_key"].str.partition("/")
-        known = pd.DataFrame({"order_id": parts[2], "shop": parts[0]})
+        keys = sent["record_key"]
+        shops, ids = texts.replaced(keys, "/.*", ""), texts.replaced(keys, "^[^/]*/", "")
+        known = pd.DataFrame({"order_id": ids, "shop": shops})
         fields.append(reference.fill(options.shop_order, known).set_axis(pd.Index(sent["record_key"])))
     keys = pd.concat([own["record_key"], others["order_key"]], ignore_index=True).astype("str")
     field = _each_own(pd.concat(fields))

@@ -147,7 +147,6 @@ class Package:
         data: its bytes.
         record_count: records it carries.
         compared: what a plan compares instead of its bytes, where these are never the same twice: random passwords.
-        keeps_name: it is delivered under this very name, which other files tell of.
         attached: what it refers to.
     """
 
@@ -155,7 +154,6 @@ class Package:
     data: bytes
     record_count: int
     compared: bytes = b""
-    keeps_name: bool = False
     attached: tuple[Attached, ...] = ()
 
 
@@ -438,8 +436,6 @@ class Job:
         A shop may be told the same twice a day, with something else between: its files are named after their run too,
         and in the order of time.
         """
-        if package.keeps_name:
-            return package.name
         kind, shop = PurePath(package.name), self._request.shop
         when = f"{self._installation.clock().astimezone(UTC):%Y%m%dT%H%M%S}" if shop else f"{desk.today:%Y%m%d}"
         digest = sha256((desk.run_id.encode() if shop else b"") + package.data).hexdigest()[:8]

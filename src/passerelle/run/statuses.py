@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from pathlib import PurePath
+from hashlib import file_digest
+from pathlib import Path, PurePath
 
 import pandas as pd
 
@@ -29,9 +29,10 @@ from passerelle.run.erp_catalogue import ErpCatalogue, Extract
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS
 from passerelle.run.fates import Fates
-from passerelle.run.job import Desk, Package
+from passerelle.run.job import Attached, Desk, Package
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, differing
+from passerelle.storage.base import LocalFile
 from passerelle.storage.places import open_place
 
 STATUSES = "statuses"
@@ -93,7 +94,7 @@ class StatusesTask:
                 INVOICE: VALUES.conform(invoices.changed)[["key", "value", "before"]],
             },
             labels=pd.Series(dtype="str"),
-            packages=(package, *invoices.packages) if written.rows else (),
+            packages=(replace(package, attached=invoices.files),) if written.rows else (),
             marks=erp.marks,
             unread=len(invoices.outcomes) + extract.read.rows - len(extract.table),
         ).checked()
@@ -109,54 +110,67 @@ class _Invoices:
     Attributes:
         changed: ``key``, ``value``, ``before`` of each invoice of an order, with ``order_key``, ``document_number`` and
             ``file``, its name where it is delivered.
-        packages: the files.
+        files: the files.
         outcomes: invoices whose file is not there, or is none.
     """
 
     changed: pd.DataFrame
-    packages: tuple[Package, ...] = ()
+    files: tuple[Attached, ...] = ()
     outcomes: pd.DataFrame = field(default_factory=outcome.none)
 
     @classmethod
     def of(cls, desk: Desk, settings: InvoiceFiles | None, documents: pd.DataFrame) -> _Invoices:
-        """Find the files of all invoices of the orders, and read those that are new or were printed again (STA-4).
+        """Find the files of all invoices of the orders, and fetch those that are new or were printed again (STA-4).
 
         Raises:
-            StorageError: the place cannot be listed, or a file not be read.
+            StorageError: the place cannot be listed, or a file not be fetched.
         """
         due = statuses.invoices_of(documents)
         if settings is None:
             return cls(due.iloc[:0].assign(key="", value="", before="", file=""))
-        names = due["document_number"].map(lambda number: settings.file_name.replace("{number}", number).casefold())
+        due["name"] = [settings.file_name.replace("{number}", number).casefold() for number in due["document_number"]]
         with open_place(settings.place, base_folder=desk.loaded.folder) as storage:
             there = {PurePath(entry.path).name.casefold(): entry for entry in storage.list()}
-            is_there = names.isin(list(there))
-            found, missing = due[is_there], due.loc[~is_there, "document_number"].drop_duplicates()
-            said = [_said("invoice-file-missing", missing, value=names.reindex(missing.index))]
-            version = [f"{there[name].size} {there[name].modified_utc}" for name in names[is_there]]
+            found = due[due["name"].isin(list(there))]
+            version = [f"{there[name].size} {there[name].modified_utc}" for name in found["name"]]
             keys = pd.Index(found["order_key"] + "/" + found["document_number"])
             changed = differing(desk, INVOICE, pd.Series(version, keys, dtype="str"))
-            rows = found.assign(key=keys, name=names[is_there]).merge(changed, on="key")
-            files = {name: storage.read(there[name].path) for name in rows["name"].unique()}
-        is_pdf = rows["name"].map({name: data.startswith(_PDF) for name, data in files.items()}).astype("bool")
-        wrong = rows[~is_pdf].drop_duplicates("document_number")
-        said.append(_said("invoice-file-invalid", wrong["document_number"], value=wrong["name"]))
-        rows = rows[is_pdf].reset_index(drop=True)
-        ends = {name: f"-{sha256(data).hexdigest()[:8]}.pdf" for name, data in files.items()}
+            rows = found.assign(key=keys).merge(changed, on="key")
+            wanted = {
+                there[name].path: LocalFile(there[name].path, desk.workshop / f"{number}.pdf", there[name].size)
+                for number, name in enumerate(rows["name"].unique())
+            }
+            fetched = {PurePath(one.path).name.casefold(): one.local for one in storage.get_files([*wanted.values()])}
+        digests = {name: _digest(local) for name, local in fetched.items()}
+        missing = due[
+            ~due["name"].isin(list(there)) | (due["name"].isin(rows["name"]) & ~due["name"].isin(list(fetched)))
+        ]
+        wrong = rows[rows["name"].isin([name for name, digest in digests.items() if not digest])]
+        rows = rows[rows["name"].isin([name for name, digest in digests.items() if digest])].reset_index(drop=True)
         # A number may have signs that no file has; a content of another kind has another name.
-        rows["file"] = texts.replaced(rows["document_number"], r"[^\pL\pN_-]+", "_") + rows["name"].map(ends).astype(
-            "str"
-        )
-        sent = rows.drop_duplicates("file")
-        packages = tuple(
-            Package(row.file, files[row.name_], 1, keeps_name=True)
-            for row in sent.rename(columns={"name": "name_"}).itertuples()
-        )
-        return cls(rows.drop(columns="name"), packages, outcome.together(said))
+        number = texts.replaced(rows["document_number"], r"[^\pL\pN_-]+", "_")
+        ends = pd.Series([f"-{digests[name][:8]}.pdf" for name in rows["name"]], rows.index, dtype="str")
+        rows["file"] = number + ends
+        attached = {
+            file: Attached(file, fetched[name], digests[name])
+            for file, name in zip(rows["file"], rows["name"], strict=True)
+        }
+        said = [_said("invoice-file-missing", missing), _said("invoice-file-invalid", wrong)]
+        return cls(rows.drop(columns="name"), tuple(attached.values()), outcome.together(said))
 
 
-def _said(code: str, numbers: pd.Series, *, value: pd.Series) -> pd.DataFrame:
-    return outcome.said(code, numbers, record_type=INVOICE, stage="read", value=value)
+def _digest(file: Path) -> str:
+    """Give the SHA-256 of a PDF file; empty: it is none."""
+    with file.open("rb") as opened:
+        if opened.read(len(_PDF)) != _PDF:
+            return ""
+        opened.seek(0)
+        return file_digest(opened, "sha256").hexdigest()
+
+
+def _said(code: str, rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.drop_duplicates("document_number")
+    return outcome.said(code, rows["document_number"], record_type=INVOICE, stage="read", value=rows["name"])
 
 
 def _read(erp: ErpCatalogue, options: ShopStatuses) -> Extract:
