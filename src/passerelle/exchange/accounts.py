@@ -261,7 +261,7 @@ def _groups_of(customers: pd.DataFrame, options: GroupOptions | None) -> pd.Data
     for kind in options.kinds:
         code = customers[_GROUP_COLUMNS[kind][0]]
         key = (kind + "/" + code).where(code != "", "")
-        ids = code.map(options.ids).fillna("").astype("str")
+        ids = code.map(options.ids).astype("str").fillna("")
         named = names.reindex(key).fillna("").astype("str").set_axis(key.index)
         is_first = (table["groups"] == "") & (key != "")
         needed.append(key.where(ids == "", ""))
