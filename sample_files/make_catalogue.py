@@ -1,4 +1,4 @@
-"""Write ``sample_files/catalogue``: what the ERP of a small shop of tableware would give for its two web shops.
+"""Write ``sample_files/catalogue``: what the ERP of a small shop of tableware would give for its web shops.
 
     python sample_files/make_catalogue.py [FOLDER]
 
@@ -140,6 +140,23 @@ STOCK = [
     ("SALADIER", "Boutique", "2", "0"),
 ]
 LINKED = [("THEIERE", "TISANE-1"), ("THEIERE", "TASSE-OCR-25 cl"), ("BOL-GRES", "PIECE-LAVE-LINGE")]
+CUSTOMER_COLUMNS = (
+    *("Code (tiers)", "Nom", "E-mail (facturation)", "Statut", "Personne physique", "Civilité"),
+    *("Nom (contact) (facturation)", "Prénom (facturation)", "Adresse 1 (facturation)", "Code postal (facturation)"),
+    *("Ville (facturation)", "Code Pays (facturation)", "Code de la catégorie tarifaire"),
+    *("Libellé de la catégorie tarifaire", "Numéro de TVA intracommunautaire"),
+)
+CUSTOMERS = [
+    ("CL00001", "Épicerie du Marché", "contact@epicerie-marche.example.com", "0", "0", "", "", "",
+     "2 place du Marché", "30000", "Nîmes", "FR", "REV", "Revendeurs", "FR40303265045"),
+    ("CL00002", "Le Goff Gaëlle", "gaelle.legoff@example.com", "0", "1", "Madame", "Le Goff", "Gaëlle",
+     "5 rue du Port", "29200", "Brest", "FR", "", "", ""),
+    ("CL00003", "Ancien client", "ancien@example.com", "1", "1", "Monsieur", "Ancien", "Paul",
+     "1 rue Haute", "69001", "Lyon", "FR", "", "", ""),
+    ("CL00004", "Sans adresse lisible", "pas une adresse", "0", "1", "", "Sans", "Luc",
+     "3 rue Basse", "69001", "Lyon", "FR", "", "", ""),
+]  # fmt: skip
+CONTACTS = [("CL00001", "1", "Roux", "Inès", "i.roux@example.com")]
 PICTURES: Mapping[str, tuple[int, int, int]] = {
     "photos/BOL-GRES/1.png": (150, 110, 80),
     "photos/BOL-GRES/2.png": (160, 120, 90),
@@ -189,6 +206,9 @@ def write(folder: Path) -> None:
     header = ("Code article", "Dépôt", "Stock réel", "Quantité commandée clients")
     _put(folder / "extracts" / "stocks.csv", extract(header, STOCK))
     _put(folder / "extracts" / "articles_lies.csv", extract(("Code article", "Code article lié"), LINKED))
+    _put(folder / "extracts" / "clients.csv", extract(CUSTOMER_COLUMNS, CUSTOMERS))
+    header = ("AssociatedCustomerId", "Contact.Id", "Name", "FirstName", "Email")
+    _put(folder / "extracts" / "contacts.csv", extract(header, CONTACTS))
     for name, colour in PICTURES.items():
         _put(folder / name, picture(colour))
     if not (folder / "mappings.xlsx").exists():

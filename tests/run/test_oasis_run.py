@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import account_shops
 import article_shops
 import pytest
 from builders import delivered, installed
@@ -12,6 +13,7 @@ from stock_shops import articles, home, leave, levels, run, shops, told
 
 from passerelle.formats.registry import formats
 from passerelle.formats.sample import sample
+from passerelle.run.accounts import CUSTOMERS
 from passerelle.run.errors import RunError
 from passerelle.run.job import run_task
 from passerelle.run.orders import ORDERS
@@ -70,20 +72,26 @@ def test_oas_1_orders_of_out_become_documents(tmp_path):
     assert run_task(ORDERS, Request("test"), at).written == 0
 
 
-COMPARED = ("products", "product_categories", "product_brands", "product_features")
 CATEGORIES = "ref;lang;title;parent_ref;order;online;purchases_accounting_code;sales_accounting_code;delete"
+
+
+def compare(at, *names: str) -> None:
+    """Declare that some formats were compared with the shop's own documentation, and are right."""
+    folder = home(at) / "formats" / "oasis"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / f"{name}.yaml").write_text(
+            f"name: oasis/{name}\npasserelle: {{extends: oasis/{name}, assumed: false}}\n"
+        )
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text() + '\n[erp]\nformats_folder = "formats"\n')
 
 
 def catalogue(tmp_path, more: str = ""):
     """A shop whose integrator has compared all formats, and left their columns as they are."""
     own = article_shops.options(more, tables="[shops.articles.update]\ncategories = true\nprice = true\nbrand = false")
     at = article_shops.shops(tmp_path, ("a", "oasis", own))
-    (home(at) / "formats" / "oasis").mkdir(parents=True)
-    for name in COMPARED:
-        declared = f"name: oasis/{name}\npasserelle: {{extends: oasis/{name}, assumed: false}}\n"
-        (home(at) / "formats" / "oasis" / f"{name}.yaml").write_text(declared)
-    profile = home(at) / "profile.toml"
-    profile.write_text(profile.read_text() + '\n[erp]\nformats_folder = "formats"\n')
+    compare(at, "products", "product_categories", "product_brands", "product_features")
     leave(at, "linked.csv", b"Code article;Code article li\xe9\r\n")
     return at
 
@@ -145,3 +153,22 @@ def test_oas_1_pre_1_the_plan_tells_a_product_s_associations(tmp_path):
     assert summary.written == 1
     assert {row.record for row in summary.plan_rows} >= {"A1", "vaisselle", "A1 → vaisselle", "A1 → Gres"}
     assert list((home(at) / "out-a").iterdir()) == []
+
+
+def test_oas_1_cli_1_cli_2_customers_and_their_contacts_go_with_their_addresses(tmp_path):
+    at = account_shops.shop(tmp_path, "oasis", "[shops.accounts]\ncontacts = true\n")
+    compare(at, "accounts", "account_addresses")
+    buyer = account_shops.customer("CL1", "Bol & Cie", "a@example.com", last="Lefèvre", first="Zoé")
+    leave(at, "clients.csv", account_shops.customers(buyer))
+    contacts = account_shops.lines(account_shops.CONTACTS, "CL1;7;Martin;Luc;luc@example.com")
+    leave(at, "contacts.csv", contacts)
+    assert account_shops.run(at, CUSTOMERS).written == 2
+    logins = account_shops.told(at, "contacts")
+    assert [(row["ref"], row["customer_ref"], row["email"], row["online"]) for row in logins] == [
+        ("CL1", "CL1", "a@example.com", "1"), ("CL1/7", "CL1", "luc@example.com", "1")
+    ]  # fmt: skip
+    addresses = account_shops.told(at, "adresses")
+    assert [(row["contact_ref"], row["address1"], row["zip"], row["country"]) for row in addresses] == [
+        ("CL1", "1 rue A", "06000", "FR")
+    ]
+    assert account_shops.run(at, CUSTOMERS).state == "nothing-to-do"

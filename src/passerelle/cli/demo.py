@@ -18,7 +18,7 @@ def demo(
         Path | None, typer.Option(help="Folder of the sample profile; default: sample_files/demo or …/catalogue.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder the demonstration works in.")] = Path("out"),
-    catalogue: Annotated[bool, typer.Option("--catalogue", help="The ERP's catalogue to two shops.")] = False,
+    catalogue: Annotated[bool, typer.Option("--catalogue", help="The ERP's catalogue to its shops.")] = False,
 ) -> None:
     """Run the nightly jobs on sample files. Démonstration sur des fichiers d'exemple.
 

@@ -38,7 +38,7 @@ ACCOUNTS, GROUPS = "accounts", "groups"
 GROUP = "group"
 _GROUPS_FORMAT = "shop/groups"
 _NEUTRAL = "shop/accounts"
-_PLATFORMS = ("prestashop", "shopify", "magento")
+_PLATFORMS = ("prestashop", "shopify", "magento", "oasis")
 """Platforms that have an import of customers."""
 _GROUP_COLUMN = {"family": "family", "price-category": "price_category"}
 _ALIASES: dict[Language, dict[str, str]] = {
@@ -186,7 +186,7 @@ class _Target:
         platform = desk.shop.platform
         if not options.format and platform not in _PLATFORMS:
             raise RunError("run-no-accounts-import", is_usage=True, value=platform, neutral=_NEUTRAL)
-        descriptor = desk.formats.get(options.format or f"{platform}/accounts", options.format_settings)
+        descriptor = desk.shop_format("accounts", options.format, options.format_settings)
         sources = {one.source for one in descriptor.fields}
         needs_listing = platform == "prestashop" and options.format != _NEUTRAL
         if needs_listing and not options.listing:
@@ -197,7 +197,7 @@ class _Target:
             raise RunError("run-accounts-no-password", is_usage=True, format=descriptor.name)
         own = options.addresses_format or f"{platform}/account_addresses"
         is_apart = options.addresses and options.format != _NEUTRAL and "billing_line_1" not in sources
-        addresses = desk.formats.get(own) if is_apart and own in desk.formats.names() else None
+        addresses = desk.shop_format("", own) if is_apart and own in desk.formats.names() else None
         by_id = "shop_id" in sources and options.listing is not None
         return cls(descriptor, addresses, needs_listing, by_id, options, _ALIASES[desk.profile.language])
 

@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from passerelle.run.accounts import CUSTOMER_GROUPS, CUSTOMERS
 from passerelle.run.articles import ARTICLES
 from passerelle.run.erp_files import ZIP_NAME
 from passerelle.run.errors import RunError
+from passerelle.run.images import IMAGES
 from passerelle.run.installation import Installation
 from passerelle.run.job import Task, run_task
 from passerelle.run.orders import run_orders
@@ -22,13 +24,22 @@ from passerelle.run.to_shops import requests
 
 PROFILE, CATALOGUE = "demo", "catalogue"
 """The sample profiles: what comes from shops, and what goes to them."""
-CATALOGUE_TASKS: tuple[tuple[Task, str], ...] = ((ARTICLES, "articles"), (STOCKS, "stock"))
+CATALOGUE_TASKS: tuple[tuple[Task, str], ...] = (
+    (ARTICLES, "articles"),
+    (STOCKS, "stock"),
+    (IMAGES, "images"),
+    (CUSTOMER_GROUPS, "groups"),
+    (CUSTOMERS, "accounts"),
+)
 """The tasks that tell shops the catalogue, in the order of a night, and the table of a shop that asks for each."""
 _USER = "demo"
 _FTP_VARIABLE = "PASSERELLE_DEMO_FTP"
 _SERVER = "127.0.0.1:2121"
 """The FTP server as the sample profiles name it; the port is replaced by the real one."""
-_FOLDERS = {PROFILE: ("in",), CATALOGUE: ("erp", "vitrine/export", "vitrine/import", "oasis/in", "oasis/out")}
+_FOLDERS = {
+    PROFILE: ("in",),
+    CATALOGUE: ("erp", "vitrine/export", "vitrine/import", "oasis/in", "oasis/out", "pro/export", "pro/import"),
+}
 """The folders that each profile delivers to, and shops leave their exports in."""
 
 
@@ -65,7 +76,7 @@ def run_demo(samples: Path, output: Path) -> Shown:
 
 
 def run_catalogue(samples: Path, output: Path) -> Shown:
-    """Tell the two shops of the sample profile what its ERP's extracts say, task by task and shop by shop.
+    """Tell the shops of the sample profile what its ERP's extracts say, task by task and shop by shop.
 
     The profile is copied to ``output/catalogue`` the first time; its extracts are then the user's, to be changed and
     run again.
