@@ -48,6 +48,7 @@ bench: .venv/packaged
 	@$(BIN)/python benchmarks/orders.py
 	@$(BIN)/python benchmarks/stocks.py
 	@$(BIN)/python benchmarks/transfer.py
+	@$(BIN)/python benchmarks/images.py
 
 constraints: | .venv/bin/python
 	@$(BIN)/python -m venv --clear build/constraints

@@ -36,6 +36,8 @@ from storage_servers import PASSWORD, Server  # noqa: E402
 
 CONNECTIONS = 4
 FILES_IN_A_FOLDER = 5
+SECRET = "BENCH_SECRET"  # noqa: S105 - a name
+"""Name of the server's password for our side."""
 OURS = """\
 import hashlib, json, sys, time
 from pathlib import Path
@@ -124,12 +126,12 @@ class Bench:
         self._kind = kind
         self._server = server
         self._work = work
-        self._secret = PASSWORD if server.user == servers.USER else "none"
+        self.secret = PASSWORD if server.user == servers.USER else "none"
 
     def times(self, source: Path, rounds: int) -> dict[tuple[str, str], Run | str]:
         """Send a folder's files and fetch them; give what each program took for ``put`` and ``get``."""
         found: dict[tuple[str, str], Run | str] = {}
-        programs = {"passerelle": self._ours, "lftp": self._lftp, "rclone": self._rclone}
+        programs = {"passerelle": self._ours, "lftp": self._lftp, "rclone": self.rclone}
         for _ in range(rounds):
             for name, program in programs.items():
                 folder = servers.new_folder(self._server.folder).replace(" ", "-")
@@ -152,20 +154,28 @@ class Bench:
         return self._ours("list", self._work, folder, count=count)
 
     def _ours(self, act: str, local: Path, folder: str, *, count: int = 0) -> Run:
+        told = self._work / "told"
+        todo = {"act": act, "local": str(local), "folder": folder, "told": str(told), "count": count}
+        todo["place"] = self.place
+        measure = measured([sys.executable, "-c", OURS, json.dumps(todo)], {SECRET: self.secret})
+        seconds, requests = json.loads(told.read_text())
+        return Run(seconds, measure.peak_mib, requests)
+
+    @property
+    def place(self) -> dict[str, object]:
+        """The server's place in a profile of ours; its secret is named ``SECRET``."""
         server = self._server
-        url = f"{self._kind.scheme}://{server.user}@{server.host}:{server.port}"
-        place: dict[str, object] = {"url": url, "connections": CONNECTIONS}
+        place: dict[str, object] = {
+            "url": f"{self._kind.scheme}://{server.user}@{server.host}:{server.port}",
+            "connections": CONNECTIONS,
+        }
         if self._kind.scheme == "sftp":
             place |= {"key_file": str(server.key_file), "host_key_fingerprint": server.fingerprint}
         else:
-            place |= {"password": "BENCH_SECRET"}
+            place |= {"password": SECRET}
         if server.ca_file:
             place |= {"ca_file": str(server.ca_file)}
-        told = self._work / "told"
-        todo = {"act": act, "local": str(local), "folder": folder, "place": place, "told": str(told), "count": count}
-        measure = measured([sys.executable, "-c", OURS, json.dumps(todo)], {"BENCH_SECRET": self._secret})
-        seconds, requests = json.loads(told.read_text())
-        return Run(seconds, measure.peak_mib, requests)
+        return place
 
     def _lftp(self, act: str, local: Path, folder: str) -> Run:
         server = self._server
@@ -189,10 +199,11 @@ class Bench:
             f"open --env-password -u {server.user} {scheme}://{server.host}:{server.port}",
             f"mirror --no-perms --no-umask --parallel={CONNECTIONS} {pair}",
         ]
-        measure = measured(["lftp", "--norc", "-c", "; ".join(script)], {"LFTP_PASSWORD": self._secret})
+        measure = measured(["lftp", "--norc", "-c", "; ".join(script)], {"LFTP_PASSWORD": self.secret})
         return Run(measure.seconds, measure.peak_mib)
 
-    def _rclone(self, act: str, local: Path, folder: str) -> Run:
+    def rclone(self, act: str, local: Path, folder: str) -> Run:
+        """Copy a folder to or from the server by rclone."""
         server = self._server
         transfers = ["--transfers", str(CONNECTIONS), "--checkers", str(CONNECTIONS), "--retries", "1"]
         if self._kind.scheme == "sftp":
@@ -200,7 +211,7 @@ class Bench:
             options = ["--sftp-key-file", self._key(), "--sftp-shell-type", "none", "--sftp-disable-hashcheck"]
         else:
             remote = f":ftp:{folder}"
-            obscured = subprocess.check_output(["rclone", "obscure", "-"], input=self._secret.encode())
+            obscured = subprocess.check_output(["rclone", "obscure", "-"], input=self.secret.encode())
             # several streams for one file are refused by vsftpd (426)
             options = ["--ftp-pass", obscured.decode().strip(), "--multi-thread-streams", "0"]
             if server.ca_file:  # without the last one most transfers of this version fail

@@ -30,6 +30,7 @@ from passerelle.storage.errors import (
     printable,
 )
 from passerelle.storage.local_files import opened_to_fetch, opened_to_send
+from passerelle.storage.parallel import in_parallel
 from passerelle.storage.paths import clean_folder, clean_path, is_good_name, join
 from passerelle.storage.place import Place, Secret
 
@@ -45,6 +46,8 @@ _MEANINGS: dict[type[StorageError], tuple[str, ...]] = {
 }
 _BY_NUMBER = {getattr(errno, name): kind for kind, names in _MEANINGS.items() for name in names if hasattr(errno, name)}
 _BLOCK = 1024 * 1024
+_AT_ONCE = 8
+"""Files that are written at once."""
 _NO_HARD_LINKS = frozenset([errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK])
 
 
@@ -142,16 +145,7 @@ class LocalStorage:
 
     def rename(self, src: str, dst: str, *, overwrite: bool) -> None:
         """See ``base.Storage.rename``."""
-        source = self._file(src)
-        with self._translated(dst):
-            target = self._at(clean_path(dst, storage=self.name))
-            self._make_folders(target.parent)
-            if overwrite:
-                source.replace(target)
-            else:
-                self._rename_without_clobber(source, target)
-            _sync(target.parent)
-            _sync(source.parent)
+        self.rename_files([(src, dst)], overwrite=overwrite)
 
     def delete(self, path: str) -> None:
         """See ``base.Storage.delete``."""
@@ -168,9 +162,10 @@ class LocalStorage:
     def put_files(
         self, files: Sequence[LocalFile], *, overwrite: bool = True, resume: bool = False, moved: Moved = unwatched
     ) -> Iterator[Entry]:
-        """See ``base.Storage.put_files``."""
-        for file in files:
-            yield self._put_file(file, overwrite=overwrite, resume=resume, moved=moved)
+        """See ``base.Storage.put_files``; several at once, as a disk makes them durable together."""
+        return in_parallel(
+            lambda file: self._put_file(file, overwrite=overwrite, resume=resume, moved=moved), files, _AT_ONCE
+        )
 
     def get_files(
         self, files: Sequence[LocalFile], *, resume: bool = False, moved: Moved = unwatched
@@ -195,9 +190,27 @@ class LocalStorage:
             yield file
 
     def rename_files(self, pairs: Sequence[tuple[str, str]], *, overwrite: bool) -> None:
-        """See ``base.Storage.rename_files``."""
-        for src, dst in pairs:
-            self.rename(src, dst, overwrite=overwrite)
+        """See ``base.Storage.rename_files``; the folders are brought to the disk once."""
+        changed: dict[Path, str] = {}
+        try:
+            for src, dst in pairs:
+                source, target = self._renamed(src, dst, overwrite=overwrite)
+                changed |= {target.parent: dst, source.parent: dst}
+        finally:
+            for folder, path in changed.items():
+                with self._translated(path):
+                    _sync(folder)
+
+    def _renamed(self, src: str, dst: str, *, overwrite: bool) -> tuple[Path, Path]:
+        source = self._file(src)
+        with self._translated(dst):
+            target = self._at(clean_path(dst, storage=self.name))
+            self._make_folders(target.parent)
+            if overwrite:
+                source.replace(target)
+            else:
+                self._rename_without_clobber(source, target)
+        return source, target
 
     def _put_file(self, file: LocalFile, *, overwrite: bool, resume: bool, moved: Moved) -> Entry:
         clean_path(file.path, storage=self.name)

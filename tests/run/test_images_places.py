@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from image_shops import URL, photo, rows, run, shop
+from image_shops import URL, codes, photo, rows, run, shop
 from standins.cloudinary_api import CloudinaryApi
-from standins.dropbox_api import DropboxApi
+from standins.dropbox_api import DropboxApi, error
 from standins.pcloud_api import Pcloud
 from stock_shops import home
 from test_every_place import KINDS, At, Kind
 
 from passerelle.exchange.file_names import escaped
 from passerelle.storage.base import LocalFile
+from passerelle.storage.errors import Denied
 from passerelle.storage.places import as_place, open_place
 from passerelle.storage.retrying import RetryingStorage
 
@@ -107,3 +108,22 @@ def test_img_5_listing_takes_as_many_calls_for_few_references_as_for_many(
                 calls.append(count(api) - before)
         assert calls[:2] == calls[2:]
         assert max(calls) < 12
+
+
+def test_img_4_what_cannot_be_fetched_holds_back_its_article_alone_until_the_next_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with started("dropbox", DropboxApi, tmp_path, monkeypatch) as (at, api):
+        installation = shop(tmp_path / "installation", "A", "B", "C", place=at("in"))
+        lay(at, tmp_path / "files", {f"{name}/1.jpg": photo(place) for place, name in enumerate("ABC")})
+        api.fail("files/download", error("path/restricted_content"))
+        first = run(installation)
+        assert (first.written, first.failed, codes(first)) == (2, 1, {"article-file-not-fetched": 1})
+        second = run(installation)
+        assert (second.written, second.failed) == (1, 0)
+        assert len({row["Reference #"] for row in rows(installation)}) == 3
+        # When nothing arrives any more it is the place, and nothing is said of single articles.
+        lay(at, tmp_path / "files", {f"{name}/2.jpg": photo(place + 8) for place, name in enumerate("ABC")})
+        api.fail("files/download", error("path/restricted_content"), times=9)
+        with pytest.raises(Denied):
+            run(installation)

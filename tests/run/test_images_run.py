@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import time
 
 import pytest
 from image_shops import codes, photo, put, put_at, rows, run, sent, shop, told
@@ -117,6 +119,19 @@ def test_img_3_rel_1_killed_anywhere_and_run_again_tells_each_article_once(tmp_p
     assert len(sent(at)) == 5
     with Ledger.open(at.ledger_url) as ledger:
         assert ledger.unfinished("test") == []
+
+
+def test_rel_1_what_a_killed_run_was_making_is_gone_a_day_later(tmp_path):
+    at = shop(tmp_path, "A")
+    put(at, A__1=photo(1))
+    for name, age in (("fresh", 3600), ("old", 25 * 3600)):
+        left = at.state / "workshop" / name
+        left.mkdir(parents=True)
+        (left / "000001.jpg").write_bytes(b"half")
+        os.utime(left, (time.time() - age,) * 2)
+    run(at)
+    assert [left.name for left in (at.state / "workshop").iterdir()] == ["fresh"]
+    assert [file.suffix for file in (at.state / "outbox").rglob("*") if file.is_file()] == [".csv"]
 
 
 def test_img_3_the_table_is_not_there_before_all_its_images(tmp_path):

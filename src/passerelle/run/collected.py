@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from passerelle.run.made_files import MadeFile, RefusedFile
@@ -51,7 +51,7 @@ class Known:
 
     def to_text(self) -> str:
         """Give what the ledger keeps of it."""
-        return json.dumps({name: asdict(self)[name] for name in ("seen", "content", "code", "value")})
+        return json.dumps({"seen": self.seen, "content": self.content, "code": self.code, "value": self.value})
 
     @classmethod
     def of_text(cls, text: str) -> Known:

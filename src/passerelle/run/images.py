@@ -9,7 +9,7 @@ Source: spec IMG-1 to IMG-5, DOC-1, CAT-2; design.md decision 5.
 from __future__ import annotations
 
 import hashlib
-import os
+import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -282,15 +282,19 @@ class _Work:
 
     def attached(self, names: pd.DataFrame, known: Mapping[str, Known]) -> tuple[Attached, ...]:
         """Give the files that the shop's place does not have yet."""
-        given: dict[str, Attached] = {}
         new = names[~texts.among(names["name"], self._arrived)].drop_duplicates("name")
+        given: list[Attached] = []
+        used: set[str] = set()
         for path, name in zip(new["path"], new["name"], strict=True):
             one = known[path]
             assert one.local is not None  # noqa: S101 - what has not arrived was wanted
-            local = one.local.with_name(f"{len(given):06}.sent")
-            os.link(one.local, local)  # a file that several articles have goes under a name for each
-            given[name] = Attached(f"{self._name}/{name}", local, one.sha256)
-        return tuple(given.values())
+            local = one.local
+            if path in used:  # a file that several articles have goes under a name for each
+                local = local.with_suffix(f".{len(given)}")
+                shutil.copyfile(one.local, local)
+            used.add(path)
+            given.append(Attached(f"{self._name}/{name}", local, one.sha256))
+        return tuple(given)
 
     @property
     def memory_kind(self) -> str:

@@ -3,7 +3,7 @@
 Images come from anywhere, so nothing of them is believed: only known formats are opened, the pixels are counted before
 any memory is taken for them, and whatever a decoder says of a damaged one is an outcome, not the end of the run.
 
-Source: spec IMG-4; docs/decisions/0011-images-by-pillow.md.
+Source: spec IMG-4; docs/decisions/0012-images-by-pillow.md.
 """
 
 from __future__ import annotations
