@@ -18,10 +18,12 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
 from passerelle.flows.accounts import customer_groups, customers
+from passerelle.flows.activation import activation
 from passerelle.flows.articles import articles, new_articles
 from passerelle.flows.images import documents, images
 from passerelle.flows.maintenance import purge
 from passerelle.flows.orders import credit_notes, orders, quotes, settlements
+from passerelle.flows.prices import prices
 from passerelle.flows.prospects import prospects
 from passerelle.flows.quotes import quotes_to_shop
 from passerelle.flows.statuses import statuses
@@ -37,6 +39,8 @@ TASKS: tuple[Flow[..., Any], ...] = (
     articles,
     new_articles,
     stocks,
+    prices,
+    activation,
     customer_groups,
     customers,
     statuses,

@@ -75,7 +75,7 @@ class Field:
         least_decimals: the exact form has at least so many, else no more than it needs.
         true_values: texts for true; the first is written.
         false_values: texts for false; the first is written.
-        missing_values: texts that mean "nothing"; the empty text always does.
+        missing_values: texts that mean "nothing"; the empty text always does. The first is written.
         required: must be filled.
         max_length: in characters.
         minimum: of a number.

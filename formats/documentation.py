@@ -128,6 +128,7 @@ def _type(one: Field) -> str:
     words += [f"at least {one.minimum:f}"] if one.minimum is not None else []
     words += [f"at most {one.maximum:f}"] if one.maximum is not None else []
     words += [f"pattern `{one.pattern}`"] if one.pattern else []
+    words += [f"nothing is `{one.missing_values[0]}`"] if one.missing_values and one.missing_values[0] else []
     words += ["on a record's first row"] if one.rows == "first" else []
     return ", ".join(words)
 

@@ -105,7 +105,7 @@ def _parsed_once(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]
 
 
 def render(one: Field, values: pd.Series) -> pa.Array:
-    """Write the values of a field as texts; missing ones are empty.
+    """Write the values of a field as texts; missing ones are what the field has for "nothing", else empty.
 
     Args:
         one: the field.
@@ -114,7 +114,9 @@ def render(one: Field, values: pd.Series) -> pa.Array:
     texts = _RENDERERS[one.type](one, values)
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
-    return pc.fill_null(texts, "").cast(pa.large_string())
+    texts = pc.fill_null(texts, "").cast(pa.large_string())
+    nothing = one.missing_values[0] if one.missing_values else ""
+    return pc.if_else(pc.equal(texts, ""), nothing, texts) if nothing else texts
 
 
 def _parse_string(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]:

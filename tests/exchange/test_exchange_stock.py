@@ -33,7 +33,7 @@ def levels(*rows):
 
 
 def told(table, stock, **options):
-    return stock_values(shop_stock(table, stock, StockOptions(**options))).to_dict()
+    return stock_values(shop_stock(table, stock, StockOptions(**options), ("0", "A"))).to_dict()
 
 
 def test_stk_1_several_depots_are_summed_and_others_do_not_count():

@@ -36,7 +36,7 @@ STEPS = (
 STOCK_STEPS = (
     "passerelle.ledger.ledger:Ledger.start_run",
     "passerelle.run.erp_catalogue:read",
-    "passerelle.run.stocks:write",
+    "passerelle.run.shop_file:write",
     "passerelle.run.folder:write_reports",
     "passerelle.ledger.outbox:store",
     "passerelle.ledger.ledger:Ledger.prepare",

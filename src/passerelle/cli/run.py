@@ -104,40 +104,8 @@ def prospects(
         _run(PROSPECTS, request, output, json=json)
 
 
-def _articles_command(task: str) -> Callable[..., None]:
-    """Make the command of a task of ``passerelle.run.articles``."""
-
-    def command(
-        profile: ProfileOption,
-        shop: ShopOption = "",
-        full: FullOption = False,
-        plan: PlanOption = False,
-        apply: ApplyOption = "",
-        json: JsonOption = False,
-    ) -> None:
-        with failing():
-            from passerelle.run import articles as tasks  # noqa: PLC0415
-            from passerelle.run.to_shops import requests  # noqa: PLC0415
-
-            asked = requests(installation(), profile, tasks.TABLE, shop, full=full, plan=plan, apply=apply)
-        _run_each(getattr(tasks, task), asked, json=json)
-
-    return command
-
-
-app.command(
-    "articles",
-    help="""The ERP's articles to the shops: new ones, and what may be changed. Articles de l'ERP vers les boutiques.
-
-    A run per shop; what stops one does not stop the others, and the worst exit code counts.""",
-)(_articles_command("ARTICLES"))
-app.command("new-articles", help="New articles alone to the shops. Nouveaux articles vers les boutiques, seuls.")(
-    _articles_command("NEW_ARTICLES")
-)
-
-
 def _shop_command(module: str, task: str, table: str) -> Callable[..., None]:
-    """Make the command of a task that tells shops something: its module of ``passerelle.run`` and its shops' table."""
+    """Make the command of a task that tells each shop with a table in the profile something."""
 
     def command(
         profile: ProfileOption,
@@ -157,74 +125,26 @@ def _shop_command(module: str, task: str, table: str) -> Callable[..., None]:
     return command
 
 
-_EACH_SHOP = """
-
-    A run per shop; what stops one does not stop the others, and the worst exit code counts."""
-app.command(
-    "customer-groups",
-    help=f"The ERP's customer groups to the shops, first. Familles et catégories vers les boutiques.{_EACH_SHOP}",
-)(_shop_command("accounts", "CUSTOMER_GROUPS", "groups"))
-app.command("customers", help=f"The ERP's customers to the shops. Clients de l'ERP vers les boutiques.{_EACH_SHOP}")(
-    _shop_command("accounts", "CUSTOMERS", "accounts")
+_TO_SHOPS = (
+    ("articles", "articles", "ARTICLES", "articles", "articles: new ones, and what may be changed. Articles"),
+    ("new-articles", "articles", "NEW_ARTICLES", "articles", "new articles alone. Nouveaux articles, seuls,"),
+    ("stocks", "stocks", "STOCKS", "stock", "stock: what differs from what each was told. Stocks"),
+    ("prices", "prices", "PRICES", "prices", "prices, of groups and customers too. Prix et tarifs"),
+    ("activation", "activation", "ACTIVATE", "activation", "articles on and off. Articles activés ou non"),
+    ("images", "images", "IMAGES", "images", "new and changed images of the articles. Images des articles"),
+    ("documents", "images", "DOCUMENTS", "documents", "documents of the articles likewise. Documents des articles"),
+    ("customer-groups", "accounts", "CUSTOMER_GROUPS", "groups", "customer groups, first. Familles et catégories"),
+    ("customers", "accounts", "CUSTOMERS", "accounts", "customers. Clients"),
+    ("statuses", "statuses", "STATUSES_TO_SHOP", "statuses", "word of what became of orders. Statuts des commandes"),
 )
-app.command(
-    "statuses",
-    help=f"What became of orders in the ERP to the shops. Statuts des commandes vers les boutiques.{_EACH_SHOP}",
-)(_shop_command("statuses", "STATUSES_TO_SHOP", "statuses"))
+"""The tasks that tell shops something: command, module of ``passerelle.run`` and task in it, the shops' table, help."""
+for _name, _module, _task, _table, _help in _TO_SHOPS:
+    app.command(
+        _name,
+        help=f"""To the shops the ERP's {_help} de l'ERP vers les boutiques.
 
-
-@app.command("stocks")
-def stocks(
-    profile: ProfileOption,
-    shop: ShopOption = "",
-    full: FullOption = False,
-    plan: PlanOption = False,
-    apply: ApplyOption = "",
-    json: JsonOption = False,
-) -> None:
-    """The ERP's stock to the shops: what differs from what each was told. Stocks de l'ERP vers les boutiques.
-
-    A run per shop; what stops one does not stop the others, and the worst exit code counts.
-    """
-    with failing():
-        from passerelle.run.stocks import STOCK, STOCKS  # noqa: PLC0415
-        from passerelle.run.to_shops import requests  # noqa: PLC0415
-
-        asked = requests(installation(), profile, STOCK, shop, full=full, plan=plan, apply=apply)
-    _run_each(STOCKS, asked, json=json)
-
-
-def _files_command(task: str) -> Callable[..., None]:
-    """Make the command of a task of ``passerelle.run.images``."""
-
-    def command(
-        profile: ProfileOption,
-        shop: ShopOption = "",
-        full: FullOption = False,
-        plan: PlanOption = False,
-        apply: ApplyOption = "",
-        json: JsonOption = False,
-    ) -> None:
-        with failing():
-            from passerelle.run import images as tasks  # noqa: PLC0415
-            from passerelle.run.to_shops import requests  # noqa: PLC0415
-
-            done = getattr(tasks, task)
-            asked = requests(installation(), profile, done.name, shop, full=full, plan=plan, apply=apply)
-        _run_each(done, asked, json=json)
-
-    return command
-
-
-app.command(
-    "images",
-    help="""New and changed images of the articles to the shops. Images des articles vers les boutiques.
-
-    A run per shop; what stops one does not stop the others, and the worst exit code counts.""",
-)(_files_command("IMAGES"))
-app.command("documents", help="Documents of the articles likewise. Documents des articles vers les boutiques.")(
-    _files_command("DOCUMENTS")
-)
+        A run per shop; what stops one does not stop the others, and the worst exit code counts.""",
+    )(_shop_command(_module, _task, _table))
 
 
 @app.command("quotes-to-shop")

@@ -13,13 +13,13 @@ import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import texts
-from passerelle.exchange.shop_options.articles import ArticleFilter
+from passerelle.exchange.shop_options.articles import ArticleChoice
 
 Mask = npt.NDArray[np.bool_]
 
 
 def left_out(
-    articles: pd.DataFrame, options: ArticleFilter, *, since: datetime | None, holds: Mask | None
+    articles: pd.DataFrame, options: ArticleChoice, *, since: datetime | None, holds: Mask | None
 ) -> dict[str, Mask]:
     """Tell which articles a task leaves on purpose, by the code of the reason; each once (CAT-2).
 
@@ -30,7 +30,7 @@ def left_out(
         holds: for which articles the shop's criterion is true; ``None``: it has none.
     """
     reasons: dict[str, Mask] = {}
-    if options.published_only:
+    if options.leaves_unpublished:
         reasons["article-not-on-web"] = ~articles["is_on_web"].to_numpy()
     reasons |= filtered(articles, since=since if options.changed_only else None, holds=holds, record_type="article")
     taken = np.ones(len(articles), bool)

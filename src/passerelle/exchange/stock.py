@@ -12,6 +12,7 @@ import pandas as pd
 
 from passerelle import money
 from passerelle.exchange import texts
+from passerelle.exchange.activation import for_sale
 from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.model.catalogue import STORE_STOCK
 from passerelle.money import Ints
@@ -27,7 +28,9 @@ PARTS: Mapping[str, Mapping[str, int]] = {
 """The columns of the ERP's stock that make each kind, and their signs (STK-2)."""
 
 
-def shop_stock(articles: pd.DataFrame, levels: pd.DataFrame, options: StockOptions) -> pd.DataFrame:
+def shop_stock(
+    articles: pd.DataFrame, levels: pd.DataFrame, options: StockOptions, active_states: Collection[str] = ()
+) -> pd.DataFrame:
     """Give the quantity of each article that a shop may sell, and what becomes of it without one.
 
     Args:
@@ -35,6 +38,7 @@ def shop_stock(articles: pd.DataFrame, levels: pd.DataFrame, options: StockOptio
             articles have their own.
         levels: ``model.catalogue.DEPOT_STOCK``; articles that are not among the former are passed over.
         options: the shop's.
+        active_states: the ERP's words for articles that are not dormant; where those without stock are deactivated.
 
     Returns:
         ``article``, ``quantity``, ``in_stock``, and of ``is_visible``, ``is_active`` the one that the shop is told
@@ -52,8 +56,7 @@ def shop_stock(articles: pd.DataFrame, levels: pd.DataFrame, options: StockOptio
     if options.out_of_stock == "hide":
         stock["is_visible"] = in_stock
     elif options.out_of_stock == "deactivate":
-        wanted = articles["is_on_web"] & texts.among(articles["active_state"], options.active_states)
-        stock["is_active"] = in_stock & wanted.to_numpy()
+        stock["is_active"] = in_stock & for_sale(articles, active_states).to_numpy()
     return stock
 
 

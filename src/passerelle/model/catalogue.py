@@ -26,6 +26,8 @@ CATALOGUE = Table(
     "article of the ERP, from its extract, with what the shops need of it",
     (
         *ARTICLES.columns,
+        Column("price_excl", "amount", "sale price excluding tax", optional=True),
+        Column("price_incl", "amount", "sale price including tax", optional=True),
         Column("family", "text", "article family"),
         Column("is_on_web", "flag", "published on the web"),
         Column("active_state", "text", "its state in the ERP's words: active, dormant …"),
@@ -46,6 +48,35 @@ DEPOT_STOCK = Table(
     ),
 )
 
+SHOP_COLUMNS = (
+    *(
+        Column(name, "text", f"the shop's own {meaning}, as its export has it")
+        for name, meaning in (
+            ("shop_id", "id of the product or variant"),
+            ("shop_handle", "handle of the product"),
+            ("shop_row", "kind of the row: product, variant …"),
+            ("shop_type", "type of the product"),
+            ("shop_name", "name of the product"),
+            ("shop_options", "options of the variant"),
+            ("shop_tracking", "way in which it keeps the stock"),
+            ("shop_hs_code", "customs code"),
+            ("shop_origin", "country of origin"),
+            ("shop_bin", "bin name"),
+            ("shop_incoming", "incoming quantity"),
+            ("shop_unavailable", "unavailable quantity"),
+            ("shop_committed", "committed quantity"),
+            ("shop_available", "available quantity"),
+            ("shop_on_hand", "quantity on hand"),
+        )
+    ),
+    *(
+        Column(f"shop_option_{number}_{name}", "text", f"{name} of the product's option {number} in the shop")
+        for number in range(1, 7)
+        for name in ("name", "type", "value")
+    ),
+)
+"""What only the shop knows of its articles, as its export has it."""
+
 SHOP_STOCK = Table(
     "shop_stock",
     "article whose stock a shop is told, once per row that the shop has of it",
@@ -56,34 +87,20 @@ SHOP_STOCK = Table(
         Column("is_visible", "flag", "shown in the shop's lists; out of stock it is hidden (STK-6)"),
         Column("is_active", "flag", "for sale; out of stock it is deactivated (STK-6)"),
         Column("location", "text", "place in the shop whose quantity it is: Shopify's location, Magento's source"),
-        *(
-            Column(name, "text", f"the shop's own {meaning}, as its export has it")
-            for name, meaning in (
-                ("shop_id", "id of the product or variant"),
-                ("shop_handle", "handle of the product"),
-                ("shop_row", "kind of the row: product, variant …"),
-                ("shop_type", "type of the product"),
-                ("shop_name", "name of the product"),
-                ("shop_options", "options of the variant"),
-                ("shop_tracking", "way in which it keeps the stock"),
-                ("shop_hs_code", "customs code"),
-                ("shop_origin", "country of origin"),
-                ("shop_bin", "bin name"),
-                ("shop_incoming", "incoming quantity"),
-                ("shop_unavailable", "unavailable quantity"),
-                ("shop_committed", "committed quantity"),
-                ("shop_available", "available quantity"),
-                ("shop_on_hand", "quantity on hand"),
-            )
-        ),
-        *(
-            Column(f"shop_option_{number}_{name}", "text", f"{name} of the product's option {number} in the shop")
-            for number in range(1, 7)
-            for name in ("name", "type", "value")
-        ),
+        *SHOP_COLUMNS,
     ),
 )
 """Columns from ``location`` on come of the shop's export, row by row; the others are ours."""
+
+SHOP_ACTIVATION = Table(
+    "shop_activation",
+    "article that a shop is told to have for sale or not, once per row that the shop has of its product",
+    (
+        Column("article", "text", "article reference, exact: the shop's SKU; of a shop's own row: what stands there"),
+        Column("is_active", "flag", "for sale: published on the web and not dormant (CAT-5)"),
+        *SHOP_COLUMNS,
+    ),
+)
 
 STORE_STOCK = Table(
     "store_stock",

@@ -24,7 +24,7 @@ from passerelle.messages import system
 from passerelle.profile.loader import LoadedProfile, dotted, hint
 from passerelle.profile.positions import Key
 from passerelle.profile.settings import Profile
-from passerelle.profile.shop_settings import Shop
+from passerelle.profile.shop_settings import Listing, Shop
 from passerelle.profile.workbook import Mappings, read_mappings, shown_keys
 from passerelle.storage import secrets
 from passerelle.storage.errors import BadPlace
@@ -326,8 +326,10 @@ def _named_places(profile: Profile) -> Iterator[tuple[Key, Place]]:
             yield ("shops", number, "customers", "place"), shop.customers.place
         if shop.delivery:
             yield ("shops", number, "delivery", "place"), shop.delivery.place
-        if shop.stock and shop.stock.listing:
-            yield ("shops", number, "stock", "listing", "place"), shop.stock.listing.place
+        for table in type(shop).model_fields:
+            listing: Listing | None = getattr(getattr(shop, table), "listing", None)
+            if listing:
+                yield ("shops", number, table, "listing", "place"), listing.place
     yield ("delivery", "place"), profile.delivery.place
 
 

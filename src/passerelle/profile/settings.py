@@ -45,6 +45,11 @@ class Extracts(Options):
         description="Extract of the stock by depot, of the format `ebp/stock`. Without it the stock is that of the "
         "article extract, of all depots together.",
     )
+    prices: ProfilePath | None = Field(
+        None,
+        description="Extract of tariffs and promotions, of the format `ebp/prices`, for `prices`; without it only the "
+        "sale prices of the article extract are told.",
+    )
     customers: ProfilePath | None = Field(
         None,
         description="Customer extract, of the format `ebp/customers_extract`; for what goes to shops it is "
@@ -62,7 +67,10 @@ class Extracts(Options):
         None,
         description="Extract of the quotes with their lines, of the format `ebp/quotes_extract`, for `quotes-to-shop`.",
     )
-    vat_codes: ProfilePath | None = Field(None, description="VAT codes, `ebp/vat_codes`: for `ebp import-check`.")
+    vat_codes: ProfilePath | None = Field(
+        None,
+        description="VAT codes, `ebp/vat_codes`: for `ebp import-check`, and for the rates of articles in `prices`.",
+    )
     settlement_modes: ProfilePath | None = Field(
         None, description="Settlement modes, `ebp/settlement_modes`; likewise."
     )
@@ -122,6 +130,10 @@ class Erp(Options):
     kind: Literal["ebp"] = Field("ebp", description="Which ERP.")
     extracts: Extracts
     limits: ExtractLimits = ExtractLimits()
+    active_states: tuple[str, ...] = Field(
+        ("", "0", "A", "Actif"),
+        description="States of articles that are not dormant, in the words of the extract's column `Statut` (CAT-5).",
+    )
     format_settings: dict[str, dict[str, Setting]] = Field(
         default_factory=dict,
         description="By format (as `ebp/customers`), other values of the settings that its descriptor declares.",
@@ -146,6 +158,8 @@ class Schedules(Options):
     articles: Schedule = Field("", description="The same of `articles`.")
     new_articles: Schedule = Field("", description="The same of `new-articles`.")
     stocks: Schedule = Field("", description="The same of `stocks`.")
+    prices: Schedule = Field("", description="The same of `prices`.")
+    activation: Schedule = Field("", description="The same of `activation`.")
     customer_groups: Schedule = Field("", description="The same of `customer-groups`.")
     customers: Schedule = Field("", description="The same of `customers`.")
     statuses: Schedule = Field("", description="The same of `statuses`.")

@@ -12,8 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from passerelle.exchange.options import Currency, Options
 from passerelle.exchange.shop_options.accounts import AccountOptions, GroupOptions
+from passerelle.exchange.shop_options.activation import ActivationOptions
 from passerelle.exchange.shop_options.articles import ArticleOptions
 from passerelle.exchange.shop_options.images import DocumentOptions, FileOptions, ImageOptions
+from passerelle.exchange.shop_options.prices import PriceOptions
 from passerelle.exchange.shop_options.statuses import StatusOptions
 from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
@@ -30,6 +32,13 @@ def _readable_customers(source: Source | None, info: ValidationInfo) -> Source |
             "profile-customers-not-read", "customers are not read", {"platform": info.data["platform"]}
         )
     return source
+
+
+_TOLD = (
+    *("articles", "stock", "prices", "activation", "images", "documents"),
+    *("accounts", "groups", "statuses", "quotes"),
+)
+"""The tables of a shop by which something goes to it."""
 
 
 class Source(Options):
@@ -95,7 +104,21 @@ class Listing(Options):
     )
 
 
-class ShopArticles(ArticleOptions):
+class ShopFile(Options):
+    """What a shop gives and takes as files of its own words, where it is told of articles."""
+
+    listing: Listing | None = Field(
+        None,
+        description="The shop's export of its own articles, by which references are compared. Shopify, BigCommerce "
+        "and Wix need it: it has their ids of what the ERP knows by its reference.",
+    )
+    format: str = Field("", description="Format of the file; empty: the platform's own, such as `magento/stock`.")
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
+    )
+
+
+class ShopArticles(ArticleOptions, ShopFile):
     """What a shop is told of the articles themselves, and in which words."""
 
     listing: Listing | None = Field(
@@ -103,23 +126,23 @@ class ShopArticles(ArticleOptions):
         description="The shop's export of its own products, by which it is known what it has. Without it, it has what "
         "it was told, or everything when nothing may be created. Shopify, BigCommerce and Wix need it for changes.",
     )
-    format: str = Field("", description="Format of the files; empty: `<platform>/products`.")
-    format_settings: dict[str, Setting] = Field(
-        default_factory=dict, description="Other values of the settings that this format declares."
-    )
 
 
-class ShopStock(StockOptions):
+class ShopStock(StockOptions, ShopFile):
     """What a shop is told of the stock, and in which words."""
 
-    listing: Listing | None = Field(
-        None,
-        description="The shop's export of its own articles, by which references are compared. Shopify, BigCommerce "
-        "and Wix need it: it has their ids of what the ERP knows by its reference.",
-    )
-    format: str = Field("", description="Format of the file; empty: `<platform>/stock`.")
-    format_settings: dict[str, Setting] = Field(
-        default_factory=dict, description="Other values of the settings that this format declares."
+
+class ShopActivation(ActivationOptions, ShopFile):
+    """Which articles of a shop are switched on and off (CAT-5), and in which words."""
+
+
+class ShopPrices(PriceOptions, ShopFile):
+    """What a shop is told of prices, and in which words."""
+
+    specific_format: str = Field(
+        "",
+        description="Format of the prices of groups, customers and quantities; empty: the platform's own, such as "
+        "`magento/specific_prices`. Where it has none, `shop/specific_prices` is for an importer of your own.",
     )
 
 
@@ -225,6 +248,10 @@ class Shop(Options):
         None, description="What it is told of the articles themselves (`articles`, `new-articles`)."
     )
     stock: ShopStock | None = Field(None, description="What the shop is told of the stock (`stocks`).")
+    prices: ShopPrices | None = Field(None, description="What it is told of prices (`prices`).")
+    activation: ShopActivation | None = Field(
+        None, description="Which of its articles are switched on and off (`activation`)."
+    )
     accounts: ShopAccounts | None = Field(None, description="Which customers of the ERP it gets (`customers`).")
     groups: GroupOptions | None = Field(None, description="Which customer groups it gets (`customer-groups`).")
     statuses: ShopStatuses | None = Field(None, description="What it is told of its orders (`statuses`).")
@@ -234,11 +261,7 @@ class Shop(Options):
 
     @model_validator(mode="after")
     def _delivered(self) -> Self:
-        told = (
-            *(self.articles, self.stock, self.images, self.documents),
-            *(self.accounts, self.groups, self.statuses, self.quotes),
-        )
-        if any(told) and not self.delivery:
+        if any(getattr(self, table) for table in _TOLD) and not self.delivery:
             shown = {"at": ("delivery",), "example": 'delivery = { place = "…" }'}
             raise PydanticCustomError("profile-shop-without-place", "no place", shown)
         return self

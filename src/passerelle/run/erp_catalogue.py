@@ -16,19 +16,20 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange import texts
 from passerelle.exchange.catalogue import Mask, twice
-from passerelle.exchange.shop_options.articles import ArticleFilter
+from passerelle.exchange.shop_options.articles import ArticleChoice
 from passerelle.formats.descriptor import Descriptor, label_key
 from passerelle.formats.errors import CriterionError
 from passerelle.formats.reader import ReadTable, read
 from passerelle.ledger.ledger import last_transfer
 from passerelle.model.catalogue import CATALOGUE, DEPOT_STOCK
+from passerelle.model.prices import ERP_PRICES
 from passerelle.model.products import LINKED_ARTICLES
 from passerelle.model.table import Table
 from passerelle.profile.loader import hint
 from passerelle.run.errors import RunError
 from passerelle.run.job import Desk
 
-ARTICLES, STOCK, LINKED = "ebp/catalogue", "ebp/stock", "ebp/linked_articles"
+ARTICLES, STOCK, LINKED, PRICES = "ebp/catalogue", "ebp/stock", "ebp/linked_articles", "ebp/prices"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,11 @@ class ErpCatalogue:
 
     def articles(
         self,
-        options: ArticleFilter,
+        options: ArticleChoice,
         needed: Collection[str],
         numbers: Collection[str] = (),
         plain: Collection[str] = (),
+        useful: Collection[str] = (),
     ) -> Articles:
         """Read the articles.
 
@@ -93,6 +95,7 @@ class ErpCatalogue:
             needed: columns of ``CATALOGUE`` that the task cannot do without.
             numbers: labels of further columns of the extract that are read as numbers.
             plain: labels of further columns that are read as texts, unless they are known as something else.
+            useful: columns of ``CATALOGUE`` that are read where they are there.
 
         Raises:
             RunError: the extract is missing, empty, stale or shrunken, or lacks a column.
@@ -101,8 +104,8 @@ class ErpCatalogue:
         """
         descriptor = self.format(ARTICLES).also(dict.fromkeys(numbers, "number")).also(dict.fromkeys(plain, "string"))
         further = {label: descriptor.labelled(label).source for label in (*numbers, *plain)}
-        wanted = {*needed, *further.values()} | ({"is_on_web"} if options.published_only else set())
-        sources = {"article", "label", "is_on_web", "active_state", "is_stocked", "modified", *wanted}
+        wanted = {*needed, *further.values()} | ({"is_on_web"} if options.leaves_unpublished else set())
+        sources = {"article", "label", "is_on_web", "active_state", "is_stocked", "modified", *wanted, *useful}
         path = self.desk.profile.erp.extracts.articles
         extract, holds = self.filtered("articles", path, descriptor, sources, CATALOGUE, wanted, options.criterion)
         for label, source in further.items():
@@ -164,7 +167,24 @@ class ErpCatalogue:
             return replace(articles.extract, table=DEPOT_STOCK.conform(articles.table)), outcome.none()
         descriptor = self.format(STOCK).only({"modified", *needed})
         extract = self.extract("stock", path, descriptor, DEPOT_STOCK, needed)
-        return extract, self._doubtful(extract, descriptor, path)
+        return extract, self._doubtful(extract, descriptor, path, "stock-row-unreadable")
+
+    def prices(self) -> tuple[Extract | None, pd.DataFrame]:
+        """Read the prices beside those of the articles.
+
+        Returns:
+            The extract of ``model.prices.ERP_PRICES``, ``None`` without one; and outcomes of the articles some of whose
+            prices could not be read: the shop must not take them for gone.
+
+        Raises:
+            RunError, FormatError: as ``stock``.
+        """
+        path = self.desk.profile.erp.extracts.prices
+        if path is None:
+            return None, outcome.none()
+        descriptor = self.format(PRICES)
+        extract = self.extract("prices", path, descriptor, ERP_PRICES, ())
+        return extract, self._doubtful(extract, descriptor, path, "price-row-unreadable")
 
     def linked(self) -> pd.DataFrame:
         """Read the articles that the ERP links to others (CAT-15).
@@ -247,8 +267,8 @@ class ErpCatalogue:
             raise RunError("run-extract-shrunken", file=path, rows=rows, before=before, mark=mark, profile=name)
         self.marks[mark] = str(rows)
 
-    def _doubtful(self, extract: Extract, descriptor: Descriptor, path: Path) -> pd.DataFrame:
-        """Refuse the articles of which a row could not be read; their sum would be wrong."""
+    def _doubtful(self, extract: Extract, descriptor: Descriptor, path: Path, code: str) -> pd.DataFrame:
+        """Refuse the articles of which a row could not be read; what the others say would be wrong."""
         lost = extract.read.rows - len(extract.table)
         if not lost:
             return outcome.none()
@@ -258,9 +278,7 @@ class ErpCatalogue:
         if len(wrong) < lost:
             first = outcome.message(extract.read.outcomes.iloc[0].to_dict(), self.desk.profile.language)
             raise RunError("run-extract-damaged", file=path, rows=lost - len(wrong), reason=first)
-        refused = outcome.said(
-            "stock-row-unreadable", wrong["article"].unique(), record_type="article", stage="read", value=path.name
-        )
+        refused = outcome.said(code, wrong["article"].unique(), record_type="article", stage="read", value=path.name)
         return outcome.together([extract.read.outcomes, refused])
 
     def _check_columns(self, text: str, columns: Collection[str], descriptor: Descriptor, extract: Extract) -> None:

@@ -5,6 +5,7 @@ Source: spec CAT-5, SHP-1.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,6 @@ from passerelle.exchange import texts
 from passerelle.exchange.catalogue import Mask
 from passerelle.formats.descriptor import Descriptor
 from passerelle.formats.reader import read
-from passerelle.model.catalogue import SHOP_STOCK
 from passerelle.profile.shop_settings import Listing
 from passerelle.run.errors import RunError
 from passerelle.run.job import Desk
@@ -33,7 +33,7 @@ class Listed:
     """What a shop has.
 
     Attributes:
-        rows: of ``SHOP_STOCK``, the columns that come of the shop.
+        rows: of the table that the shop is told, the columns that come of the shop.
         outcomes: rows that could not be read.
     """
 
@@ -45,12 +45,15 @@ class Listed:
         there: Mask = texts.among(references, self.rows["article"]).to_numpy()
         return there
 
-    def joined(self, stock: pd.DataFrame) -> pd.DataFrame:
-        """Give the shop's rows of some articles, in the order of these."""
-        return stock.merge(self.rows, on="article", how="inner", sort=False)
+    def joined(self, told: pd.DataFrame) -> pd.DataFrame:
+        """Give the shop's rows of some articles, in the order of these, with what they are told."""
+        own = self.rows[["article", *self.rows.columns.difference(told.columns, sort=False)]]
+        return told.merge(own, on="article", how="inner", sort=False)
 
 
-def read_listing(desk: Desk, listing: Listing, descriptor: Descriptor, location: str) -> Listed:
+def read_listing(
+    desk: Desk, listing: Listing, descriptor: Descriptor, location: str = "", also: Collection[str] = ()
+) -> Listed:
     """Read the export of a shop's own articles.
 
     Args:
@@ -58,13 +61,14 @@ def read_listing(desk: Desk, listing: Listing, descriptor: Descriptor, location:
         listing: where it lies.
         descriptor: the format of what is written: the export has the same columns.
         location: the only place of the shop whose rows count; empty: all.
+        also: further columns of the file that are read: what the shop has there.
 
     Raises:
         RunError: there is none, or nothing of this location in it.
         StorageError: it cannot be fetched.
         FormatError: a file is not of the format.
     """
-    kept = tuple(one for one in descriptor.fields if one.source in _KEPT or one.source.startswith(OWN))
+    kept = tuple(one for one in descriptor.fields if one.source in {*_KEPT, *also} or one.source.startswith(OWN))
     form = replace(descriptor, fields=kept, detect=True)
     with TemporaryDirectory() as folder, open_place(listing.place, base_folder=desk.loaded.folder) as storage:
         files = pick_up(storage, listing.files, Path(folder))
@@ -77,5 +81,5 @@ def read_listing(desk: Desk, listing: Listing, descriptor: Descriptor, location:
         rows = rows[rows["location"] == location]
         if rows.empty:
             raise RunError("run-location-unknown", is_usage=True, value=location, place=where)
-    names = [name for name in SHOP_STOCK.names if name in rows]
+    names = [one.source for one in kept if one.source in rows]
     return Listed(rows[names].reset_index(drop=True), outcome.together(one.outcomes for one in tables))

@@ -7,29 +7,31 @@ Source: spec CAT-2, CAT-5, STK-1 to STK-8, SHP-1; design.md decision 5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import texts
+from passerelle.exchange.activation import activity_values
 from passerelle.exchange.catalogue import last_changed
 from passerelle.exchange.catalogue import left_out as not_taken
 from passerelle.exchange.stock import PARTS, shop_stock, stock_values, store_stock, unknown_depots
-from passerelle.formats.descriptor import Descriptor, Field
-from passerelle.formats.writer import Written, write
+from passerelle.formats.descriptor import Descriptor
+from passerelle.formats.writer import write
 from passerelle.ledger.entries import VALUES
 from passerelle.profile.shop_settings import ShopStock
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
-from passerelle.run.listing import OWN, read_listing
+from passerelle.run.listing import read_listing
+from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, differing
 
 NAME = "stocks"
-STOCK, AVAILABILITY = "stock", "availability"
+STOCK, AVAILABILITY, ACTIVATION = "stock", "availability", "activation"
 """The kinds of values that the ledger keeps of what a shop was told."""
 _AVAILABILITY_FORMAT = "shop/availability"
 _TOLD_BY = {"hide": "is_visible", "deactivate": "is_active"}
@@ -53,7 +55,7 @@ class StocksTask:
         """
         shops_with(desk.loaded, STOCK, desk.shop.name)
         options = desk.shop.stock or ShopStock()
-        descriptor = desk.shop_format(STOCK, options.format, options.format_settings)
+        descriptor = format_for(desk, options, STOCK)
         _check_target(descriptor, options)
         erp = ErpCatalogue(desk, self.name)
         articles, levels, doubtful = _read(erp, options)
@@ -67,24 +69,23 @@ class StocksTask:
         if not options.depots:
             fates.leave("stock-no-depot", fates.go)
         table = articles.table[fates.go].reset_index(drop=True)
-        stock = shop_stock(table, levels, options)
+        stock = shop_stock(table, levels, options, desk.profile.erp.active_states)
         changed = differing(desk, STOCK, stock_values(stock))
         fates.leave("stock-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
         rows = stock[texts.among(stock["article"], changed["key"])].reset_index(drop=True)
         rows = listed.joined(rows) if listed else rows.assign(location=options.location)
-        told = replace(descriptor, fields=tuple(one for one in descriptor.fields if _is_told(one, rows)))
-        written = write(told, rows, record_column="article", record_type="article")
+        written = write_told(descriptor, rows)
         fates.refuse(written.outcomes)
         stores = _stores(desk, table, levels, options)
-        changed = changed[texts.among(changed["key"], fates.references[fates.go])]
+        changed = changed[texts.among(changed["key"], fates.references[fates.go])].reset_index(drop=True)
         return Told(
             desk,
             read=articles.extract.read.rows,
             fates=fates,
             outcomes=outcome.together([articles.outcomes, *fates.said]),
-            changed={STOCK: changed.reset_index(drop=True), AVAILABILITY: stores.changed},
+            changed={STOCK: changed, AVAILABILITY: stores.changed, ACTIVATION: _activity(desk, stock, changed["key"])},
             labels=articles.table.set_index("article")["label"],
-            packages=tuple(package for package in (_package(descriptor, written), stores.package) if package),
+            packages=tuple(one for one in (package(descriptor, written), stores.package) if one),
             marks=erp.marks,
             unread=len(outcome.refused(listed.outcomes)) if listed else 0,
         ).checked()
@@ -135,17 +136,14 @@ def _check_target(descriptor: Descriptor, options: ShopStock) -> None:
         raise RunError("run-target-lacks", is_usage=True, value=options.out_of_stock, format=descriptor.name)
     if "location" in sources and not options.location:
         raise RunError("run-location-not-set", is_usage=True, format=descriptor.name)
-    if not options.listing and any(one.required for name, one in sources.items() if name.startswith(OWN)):
-        raise RunError("run-listing-not-set", is_usage=True, format=descriptor.name)
 
 
-def _is_told(one: Field, rows: pd.DataFrame) -> bool:
-    """Tell whether the file has a column: an empty one would empty what the shop has there."""
-    return one.constant is not None or one.source in rows
-
-
-def _package(descriptor: Descriptor, written: Written) -> Package | None:
-    return Package(descriptor.path, written.data, written.rows) if written.rows else None
+def _activity(desk: Desk, stock: pd.DataFrame, changed: pd.Series) -> pd.DataFrame:
+    """Give the articles that are switched on or off with their stock, as the task of activation keeps them (STK-6)."""
+    if "is_active" not in stock:
+        return VALUES.empty()
+    switched = stock[texts.among(stock["article"], changed)]
+    return differing(desk, ACTIVATION, activity_values(switched["article"], switched["is_active"]))
 
 
 def _stores(desk: Desk, articles: pd.DataFrame, levels: pd.DataFrame, options: ShopStock) -> _Stores:
@@ -156,4 +154,4 @@ def _stores(desk: Desk, articles: pd.DataFrame, levels: pd.DataFrame, options: S
     changed = differing(desk, AVAILABILITY, stores["availability"].set_axis(pd.Index(keys)))
     descriptor = desk.formats.get(_AVAILABILITY_FORMAT)
     written = write(descriptor, stores[texts.among(keys, changed["key"])], record_type="article")
-    return _Stores(changed, _package(descriptor, written))
+    return _Stores(changed, package(descriptor, written))

@@ -15,12 +15,9 @@ WeightUnit = Literal["t", "kg", "g", "mg", "lb", "oz"]
 LengthUnit = Literal["m", "cm", "mm", "in", "ft"]
 
 
-class ArticleFilter(Options):
-    """Which articles a task takes to a shop (CAT-2)."""
+class ArticleChoice(Options):
+    """Which articles a task takes to a shop, published on the web or not (CAT-2)."""
 
-    published_only: bool = Field(
-        default=True, description="Only articles that the ERP publishes on the web; the extract must tell (CAT-2)."
-    )
     changed_only: bool = Field(
         default=False,
         description="Only articles that the ERP has changed since the task last transferred to this shop; those whose "
@@ -32,6 +29,23 @@ class ArticleFilter(Options):
         "by its label or SQL name (CAT-2).",
         examples=["\"Code article\" LIKE 'EM%' AND xx_couleur <> 'rouge'"],
     )
+
+    @property
+    def leaves_unpublished(self) -> bool:
+        """Whether articles that the ERP does not publish on the web are left."""
+        return False
+
+
+class ArticleFilter(ArticleChoice):
+    """Which articles a task takes to a shop (CAT-2)."""
+
+    published_only: bool = Field(
+        default=True, description="Only articles that the ERP publishes on the web; the extract must tell (CAT-2)."
+    )
+
+    @property
+    def leaves_unpublished(self) -> bool:  # noqa: D102 - as above
+        return self.published_only
 
 
 class ProductTexts(Options):

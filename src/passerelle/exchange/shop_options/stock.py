@@ -54,9 +54,6 @@ class StockOptions(ArticleFilter):
         description="What becomes of an article that is out of stock, and back when it is not: nothing; it is hidden "
         "from the shop's lists; or it is deactivated, and active again if it is published and not dormant (STK-6).",
     )
-    active_states: tuple[str, ...] = Field(
-        ("", "0", "A", "Actif"), description="States of the ERP that are not dormant, in its extract's words (STK-6)."
-    )
     location: str = Field(
         "", description="Place in the shop whose quantities these are: Shopify's location, Magento's source."
     )
