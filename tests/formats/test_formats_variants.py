@@ -76,7 +76,10 @@ def header(name: str) -> list[str]:
 
 def test_shp_1_prestashops_combinations_have_the_columns_of_its_samples_and_the_products_reference(samples):
     sixteen = [*sample(samples / "prestashop" / "ps16_combinations_import.csv")[0]]
-    for name, columns in (("prestashop/combinations_1_6", sixteen), ("prestashop/combinations", PRESTASHOP_8.split(";"))):
+    for name, columns in (
+        ("prestashop/combinations_1_6", sixteen),
+        ("prestashop/combinations", PRESTASHOP_8.split(";")),
+    ):
         assert header(name) == [columns[0], "Product Reference", *columns[1:]]
 
 
