@@ -9,7 +9,7 @@ Source: spec CAT-3, CAT-4, CAT-10 to CAT-16; seed 001 (articles).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import gcd
 
 import numpy as np
@@ -23,6 +23,7 @@ from passerelle.exchange.shop_options.articles import ArticleOptions, ProductTex
 from passerelle.model.products import (
     CROSS_SELL,
     FEATURES,
+    PACK_COMPONENTS,
     PRODUCT_FEATURES,
     PRODUCT_LINKS,
     PRODUCT_TEXTS,
@@ -89,6 +90,7 @@ class Content:
         links: ``PRODUCT_LINKS``.
         outcomes: of articles that are refused, or of which something is not told.
         new_values: by mapping, VAT codes that it has no row for.
+        components: ``PACK_COMPONENTS``.
     """
 
     products: pd.DataFrame
@@ -98,6 +100,7 @@ class Content:
     links: pd.DataFrame
     outcomes: pd.DataFrame
     new_values: dict[str, pd.DataFrame]
+    components: pd.DataFrame = field(default_factory=PACK_COMPONENTS.empty)
 
 
 def columns_named(options: ArticleOptions) -> tuple[set[str], set[str]]:
@@ -133,7 +136,7 @@ def locked(articles: pd.DataFrame, options: ArticleOptions) -> Mask:
     """Tell which articles are locked: a shop is told their prices, promotions and stocks only (CAT-4)."""
     if not options.locked_column:
         return np.zeros(len(articles), bool)
-    told: Mask = texts.among(_text(articles[options.locked_column]).str.casefold(), _TRUE).to_numpy()
+    told: Mask = texts.among(text_of(articles[options.locked_column]).str.casefold(), _TRUE).to_numpy()
     return told
 
 
@@ -165,7 +168,7 @@ def content(
     columns |= _texts(articles, options.fields, made)
     for name in ("vat_code", "brand", "supplier", "supplier_reference", "barcode", "tags"):
         if name in named:
-            columns[name] = tidy(_text(articles[named[name]]))
+            columns[name] = tidy(text_of(articles[named[name]]))
     for name in NUMBERS:
         if name in named:
             columns[name] = articles[named[name]]
@@ -235,7 +238,7 @@ def slug(column: pd.Series) -> pd.Series:
     return texts.replaced(texts.replaced(plain, r"[^a-z0-9]+", "-"), r"^-+|-+$", "")
 
 
-def _text(column: pd.Series) -> pd.Series:
+def text_of(column: pd.Series) -> pd.Series:
     """Give a column of the extract as texts, numbers without needless zeros."""
     if str(column.dtype) == "Int64":
         return texts.replaced(money.to_text(column, money.SCALE), r"\.?0+$", "")
@@ -244,7 +247,9 @@ def _text(column: pd.Series) -> pd.Series:
 
 def _as_texts(articles: pd.DataFrame, options: ArticleOptions) -> pd.DataFrame:
     labels = [*options.categories.levels, options.categories.supplementary]
-    return pd.DataFrame({"article": articles["article"]} | {label: _text(articles[label]) for label in labels if label})
+    return pd.DataFrame(
+        {"article": articles["article"]} | {label: text_of(articles[label]) for label in labels if label}
+    )
 
 
 def _made(there: Mask | None, update: UpdateFields) -> dict[str, Mask | None]:
@@ -258,7 +263,7 @@ def _texts(articles: pd.DataFrame, chosen: ProductTexts, made: Mapping[str, Mask
     for name in TEXTS:
         label = getattr(chosen, name)
         if label:
-            text = _text(articles[label])
+            text = text_of(articles[label])
             if name in _MARKUP:
                 wanted = made[name]
                 found[name] = rich_text.to_html(text if wanted is None else text.where(wanted, ""))
@@ -284,7 +289,7 @@ def _features(articles: pd.DataFrame, options: ArticleOptions) -> pd.DataFrame:
     """Give the features of the products, in the order of the products; those without a value are not told."""
     parts = [PRODUCT_FEATURES.empty()]
     for position, (feature, label) in enumerate(options.features.items(), 1):
-        value = tidy(_text(articles[label]))
+        value = tidy(text_of(articles[label]))
         rows = pd.DataFrame({"article": articles["article"], "feature": feature, "value": value, "position": position})
         parts.append(PRODUCT_FEATURES.conform(rows[value != ""]))
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
@@ -300,7 +305,7 @@ def _weights(articles: pd.DataFrame, label: str, options: ArticleOptions) -> tup
     weights, wanted = articles[label], _GRAMS[options.weight_unit]
     if not options.weight_unit_column:
         return _converted(weights, _GRAMS[options.erp_weight_unit], wanted), outcome.none()
-    words = tidy(_text(articles[options.weight_unit_column]))
+    words = tidy(text_of(articles[options.weight_unit_column]))
     units = words.str.casefold().map(_UNIT_WORDS).mask(words == "", options.erp_weight_unit)
     converted = pd.Series(pd.NA, articles.index, dtype="Int64")
     for unit in units.dropna().unique():

@@ -54,6 +54,20 @@ def product_categories(articles: pd.DataFrame, options: CategoryOptions) -> tupl
     return PRODUCT_CATEGORIES.conform(found.reset_index(drop=True)), outcome.together(said)
 
 
+def named(rows: pd.DataFrame, further: pd.DataFrame) -> pd.DataFrame:
+    """Give products further categories by name: the first one is the default of those that had none.
+
+    Args:
+        rows: ``PRODUCT_CATEGORIES``.
+        further: ``article``, ``category`` with ``BELOW`` between a category and the one below it.
+    """
+    keys = texts.replaced(tidy(further["category"]), rf" ?{BELOW} ?", BETWEEN)
+    first = ~further["article"].duplicated() & ~texts.among(further["article"], rows["article"])
+    added = further.assign(category=keys, is_default=first, by_id=keys.str.fullmatch(_IS_ID))
+    both = pd.concat([rows, PRODUCT_CATEGORIES.conform(added)], ignore_index=True)
+    return both.drop_duplicates(["article", "category"]).reset_index(drop=True)
+
+
 def tidy(column: pd.Series) -> pd.Series:
     """Give texts on one line, without blanks around them or several side by side."""
     return texts.replaced(texts.replaced(column, r"[\s\pZ]+", " "), r"^ | $", "")

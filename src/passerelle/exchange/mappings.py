@@ -1,6 +1,6 @@
-"""Mappings from shop values to ERP values: their declaration, and how a value is found in one.
+"""Mappings between values of shops and of the ERP: their declaration, and how a value is found in one.
 
-A mapping is a table with key columns (what the shop says) and value columns (what the ERP wants), all text. For a
+A mapping is a table with key columns (what one side says) and value columns (what the other one wants), all text. For a
 record the row whose keys equal the record's wins; a key cell ``*`` fits everything, and of several fitting rows the one
 with the fewest ``*`` wins, then the one whose first keys are exact. Else the profile's default values are taken, else
 the record is refused. The value ``#ignore`` ignores the record. Values met for the first time are listed, never
@@ -8,7 +8,7 @@ invented.
 
 VAT rates and zones have dates and post codes, which ``find`` knows nothing of: see ``oss`` and ``territory``.
 
-Source: spec 00-overview (mapping), ORD-2, ORD-26, ORD-40 to 45, CUS-8, CAT-11.
+Source: spec 00-overview (mapping), ORD-2, ORD-26, ORD-40 to 45, CUS-8, CAT-11, CAT-19.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class MappingTable:
         name: its name in code, settings and CSV files.
         fr: title of its sheet.
         en: what it is for.
-        keys: what the shop says.
-        values: what the ERP wants.
-        code: outcome code of a record that no row answers.
+        keys: what one side says.
+        values: what the other one wants.
+        code: outcome code of a record that no row answers; empty: that is no fault.
     """
 
     name: str
@@ -230,6 +230,73 @@ SHOP_STATUSES = MappingTable(
     (_column("status", "Statut à mettre (#ignore : laisser)", "Status to set (#ignore: leave)", required=True),),
     "unmapped-status",
 )
+COLOURS = MappingTable(
+    "colours",
+    "Couleurs",
+    "Colours of the ERP to generic ones, beside those the program knows (CAT-19)",
+    (_column("colour", "Couleur ERP", "ERP colour"),),
+    (_column("generic_colour", "Couleur générique", "Generic colour", required=True),),
+    "unmapped-colour",
+)
+ATTRIBUTES = MappingTable(
+    "attributes",
+    "Attributs",
+    "Attributes of variants to the shop's groups of attributes (CAT-19)",
+    (_column("shop", "Boutique", "Shop"), _column("attribute", "Attribut ERP", "ERP attribute")),
+    (
+        _column("shop_attribute", "Attribut boutique", "Shop attribute", required=True),
+        _column("attribute_type", "Présentation", "Shown as"),
+    ),
+    "",
+)
+SIZE_GRIDS = MappingTable(
+    "size_grids",
+    "Grilles de tailles",
+    "Size grids to the shop's groups of attributes (CAT-19)",
+    (_column("shop", "Boutique", "Shop"), _column("size_grid", "Grille de tailles", "Size grid")),
+    (
+        _column("shop_attribute", "Attribut boutique", "Shop attribute", required=True),
+        _column("attribute_type", "Présentation", "Shown as"),
+    ),
+    "unmapped-size-grid",
+)
+BRANDS = MappingTable(
+    "brands",
+    "Marques",
+    "Brands of the ERP to the shop's (CAT-19)",
+    (_column("shop", "Boutique", "Shop"), _column("brand", "Marque ERP", "ERP brand")),
+    (_column("shop_brand", "Marque boutique", "Shop brand", required=True),),
+    "unmapped-brand",
+)
+CATEGORIES = MappingTable(
+    "categories",
+    "Catégories",
+    "Categories or RFS of the ERP to the shop's, with the weight of articles that have none (CAT-19)",
+    (_column("shop", "Boutique", "Shop"), _column("category", "Catégorie ou RFS", "Category or RFS")),
+    (
+        _column(
+            "shop_categories",
+            "Catégories boutique (séparées par des virgules)",
+            "Shop categories (separated by commas)",
+        ),
+        _column("default_weight", "Poids par défaut", "Default weight"),
+    ),
+    "unmapped-category",
+)
+PROMOTIONS = MappingTable(
+    "promotions",
+    "Promotions",
+    "Promotions to the shop's category that shows them (CAT-19)",
+    (_column("shop", "Boutique", "Shop"), _column("promotion", "Promotion ERP", "ERP promotion")),
+    (
+        _column(
+            "shop_categories",
+            "Catégories boutique (séparées par des virgules)",
+            "Shop categories (separated by commas)",
+        ),
+    ),
+    "",
+)
 MAPPINGS: dict[str, MappingTable] = {
     mapping.name: mapping
     for mapping in (
@@ -246,6 +313,12 @@ MAPPINGS: dict[str, MappingTable] = {
         VAT_RATES,
         VAT_ZONES,
         SHOP_STATUSES,
+        COLOURS,
+        ATTRIBUTES,
+        SIZE_GRIDS,
+        BRANDS,
+        CATEGORIES,
+        PROMOTIONS,
     )
 }
 

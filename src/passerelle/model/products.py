@@ -146,6 +146,15 @@ SHOP_PRODUCTS = Table(
         Column("up_sells", "text", "articles proposed instead of it, in the platform's notation"),
         Column("components", "text", "articles of a pack, in the platform's notation"),
         Column("options", "text", "what tells variants apart, in the platform's notation"),
+        *(
+            Column(f"attribute_{number}_type", "text", f"how the shop shows attribute {number}, in its word")
+            for number in range(1, ATTRIBUTES + 1)
+        ),
+        Column("combination_groups", "text", "names of a variant's attributes, and how they are shown, in one cell"),
+        Column("combination_values", "text", "values of a variant's attributes, in the same order in one cell"),
+        Column("surcharge", "amount", "what a variant costs more than its product", optional=True),
+        Column("weight_impact", "quantity", "what a variant weighs more than its product", optional=True),
+        Column("is_default", "flag", "the variant that is shown first"),
         Column("cover", "text", "address of its first image"),
         Column("shop_id", "text", "the shop's own id of it, as its export has it; empty: the shop gives one"),
         Column("shop_handle", "text", "the shop's own handle of its product; of a new one what it will be"),

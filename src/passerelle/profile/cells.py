@@ -1,6 +1,6 @@
 """What people type into a mapping, as text: numbers and dates without the spreadsheet's disguise, yes and no, kinds.
 
-Source: spec ORD-2, ORD-41, FMT-2.
+Source: spec ORD-2, ORD-41, CAT-19, FMT-2.
 """
 
 from __future__ import annotations
@@ -26,12 +26,18 @@ _ERP_DOCUMENTS: Mapping[str, tuple[str, ...]] = {
     **_DOCUMENT_KINDS,
     "preparation": ("préparation de livraison", "preparation", "préparation", "bon de préparation"),
 }
+_PRESENTATIONS: Mapping[str, tuple[str, ...]] = {
+    "select": ("liste", "select"),
+    "radio": ("boutons", "radio"),
+    "color": ("couleur", "color"),
+}
 CHOICES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "selected": _YES_NO,
     "create_settlement": _YES_NO,
     "document_kind": _DOCUMENT_KINDS,
     "special_article": SPECIAL_NAMES,
     "erp_document": _ERP_DOCUMENTS,
+    "attribute_type": _PRESENTATIONS,
 }
 """By column of a mapping: what may stand there, and how people write it, in French first, then in English."""
 
@@ -41,6 +47,7 @@ _CHOSEN = {
 }
 _EXCEL_DIGITS = 15
 _RATE = re.compile(r"\d{1,3}([.,]\d{0,6})?$")
+_WEIGHT = re.compile(r"\d{1,6}([.,]\d{1,6})?$")
 _DAYS = ("%Y-%m-%d", "%d/%m/%Y")
 _LEADING_ZEROS = re.compile(r"^0+$")
 
@@ -64,11 +71,13 @@ def possible(column: str, language: Language) -> list[str]:
 
 
 def fault(column: str, text: str) -> str:
-    """Give the code of what keeps a rate or a date from being read; empty: it can be, or is neither."""
+    """Give the code of what keeps a rate, a weight or a date from being read; empty: it can be, or is neither."""
     if text in {"", ANY, IGNORE}:
         return ""
     if column == "tax_rate":
         return "" if _RATE.match(text) else "mapping-no-rate"
+    if column == "default_weight":
+        return "" if _WEIGHT.match(text) else "mapping-no-weight"
     if column in {"valid_from", "valid_to"}:
         return "" if any(_is_day(text, form) for form in _DAYS) else "mapping-no-date"
     return ""

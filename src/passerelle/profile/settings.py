@@ -40,6 +40,12 @@ class Extracts(Options):
     linked_articles: ProfilePath | None = Field(
         None, description="Extract of the linked articles, of the format `ebp/linked_articles` (CAT-15)."
     )
+    ranges: ProfilePath | None = Field(
+        None, description="Extract of the articles of ranges (gammes), of the format `ebp/ranges` (CAT-17)."
+    )
+    components: ProfilePath | None = Field(
+        None, description="Extract of the commercial nomenclatures, of the format `ebp/components` (CAT-18)."
+    )
     stock: ProfilePath | None = Field(
         None,
         description="Extract of the stock by depot, of the format `ebp/stock`. Without it the stock is that of the "

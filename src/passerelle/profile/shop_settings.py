@@ -18,6 +18,7 @@ from passerelle.exchange.shop_options.images import DocumentOptions, FileOptions
 from passerelle.exchange.shop_options.prices import PriceOptions
 from passerelle.exchange.shop_options.statuses import StatusOptions
 from passerelle.exchange.shop_options.stock import StockOptions
+from passerelle.exchange.shop_options.variants import VariantOptions
 from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
 from passerelle.storage.publish import Collision
 
@@ -125,6 +126,15 @@ class ShopArticles(ArticleOptions, ShopFile):
         None,
         description="The shop's export of its own products, by which it is known what it has. Without it, it has what "
         "it was told, or everything when nothing may be created. Shopify, BigCommerce and Wix need it for changes.",
+    )
+
+
+class ShopVariants(VariantOptions):
+    """How articles become variants and packs of a shop, and in which words."""
+
+    format: str = Field("", description="Format of PrestaShop's combinations; empty: `prestashop/combinations`.")
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
     )
 
 
@@ -246,6 +256,9 @@ class Shop(Options):
     delivery: Delivery | None = Field(None, description="Where what goes to the shop is delivered.")
     articles: ShopArticles | None = Field(
         None, description="What it is told of the articles themselves (`articles`, `new-articles`)."
+    )
+    variants: ShopVariants | None = Field(
+        None, description="Which articles are variants of one product, or packs; told with `articles`."
     )
     stock: ShopStock | None = Field(None, description="What the shop is told of the stock (`stocks`).")
     prices: ShopPrices | None = Field(None, description="What it is told of prices (`prices`).")

@@ -10,42 +10,45 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
 
 from passerelle import money, outcome
 from passerelle.exchange import articles as rules
-from passerelle.exchange import texts
+from passerelle.exchange import lcv, texts
 from passerelle.exchange.articles import Content
 from passerelle.exchange.catalogue import Mask, near_misses
 from passerelle.exchange.catalogue import left_out as not_taken
 from passerelle.exchange.product_cells import NOTATIONS, Notation, lacking, shop_rows, texts_as_taken
 from passerelle.exchange.told import as_json, shortened
+from passerelle.exchange.variant_cells import COMBINATION, LAYOUTS, Layout, laid_out, variant_texts
+from passerelle.exchange.variant_products import whole_products
+from passerelle.exchange.variants import columns as variant_columns
 from passerelle.formats.descriptor import Descriptor
-from passerelle.formats.writer import write
 from passerelle.ledger.entries import VALUES
-from passerelle.model.products import SHOP_PRODUCTS
+from passerelle.model.products import SHOP_PRODUCTS, VARIABLE
 from passerelle.profile.loader import ProfileError
-from passerelle.profile.shop_settings import ShopArticles
+from passerelle.profile.shop_settings import ShopArticles, ShopVariants
 from passerelle.profile.workbook import read_mappings
+from passerelle.run.attribute_values import KIND, AttributeValues
 from passerelle.run.beside import columns_beside, files_beside
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
+from passerelle.run.families import Families
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.listing import Listed, read_listing
+from passerelle.run.product_files import CHANGED, NEW, ProductFiles, kept_apart, product_file
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, differing
 
-ARTICLE, TEXTS = "article", "article-text"
+ARTICLE, PRODUCT, TEXTS = "article", "product", "article-text"
 """The kinds of values that the ledger keeps of what a shop was told."""
 TABLE = "articles"
-NEW, CHANGED = "new", "changed"
-"""The files: of new products, of those that the shop has."""
 _IGNORED = "ignored-by-mapping"
-_WAITS = "linked-article-missing"
+_EVERY_NIGHT = ("linked-article-missing", "combinations-missing-sent")
+"""Remarks that are said whether or not their article goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +77,24 @@ class ArticlesTask:
         options = desk.shop.articles or ShopArticles()
         target = _Target.of(desk, options)
         target.check(options, updates=self.updates)
-        tax_rules, said = _tax_rules(desk)
+        if desk.shop.variants and desk.shop.platform not in LAYOUTS:
+            raise RunError("run-products-lack", is_usage=True, value="[shops.variants]", format=target.descriptor.name)
+        tables, said = _mappings(desk)
         erp = ErpCatalogue(desk, self.name)
         articles, linked = _read(erp, options)
+        families = Families.read(erp, articles.table, tables)
         listed = _listed(desk, options, target)
         fates = Fates(articles.table["article"])
         for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
             fates.leave(code, mask)
         fates.leave("article-locked", rules.locked(articles.table, options))
+        _refuse(fates, families.outcomes)
+        selected = fates.go.copy()
         there = self._there(desk, options, fates, listed)
+        taken = families.with_siblings(fates.references, fates.go, selected)
         content = rules.content(
-            articles.table[fates.go],
-            tax_rules,
+            articles.table[taken],
+            tables["tax_rules"],
             options,
             shop=desk.shop.name,
             has_tax_rule="tax_rule" in target.columns & target.offered,
@@ -96,40 +105,62 @@ class ArticlesTask:
             found, waiting = rules.links(linked, content.products["article"], fates.references[there], options.links)
             content = replace(content, links=found)
             fates.refuse(waiting)
-        rows, wrong = shop_rows(content, target.notation)
-        fates.refuse(wrong)
-        rows = rows[texts.among(rows["article"], fates.references[fates.go])].reset_index(drop=True)
-        is_new = ~texts.among(rows["article"], fates.references[there]).to_numpy()
-        rows, wrong = _known(rows, is_new, listed, target)
-        fates.refuse(wrong)
-        changed = differing(desk, ARTICLE, as_json(_told(rows, target.kept), "article"))
+        content = families.applied(content, articles.table[taken], fates.references[fates.go | there])
+        _refuse(fates, content.outcomes)
+        rows = _rows(content, target, families, fates)
+        rows["is_new"] = ~texts.among(
+            rows["article"], self._in_shop(desk, options, fates.references[there], listed, rows)
+        )
+        rows = _known(rows, listed, target, fates)
+        rows = rows[self._may_be_told(rows, options)].reset_index(drop=True)
+        kept_apart(rows, target.layout, fates, may_change=target.may_change_combinations)
+        is_product = rows["kind"] == VARIABLE
+        changed = differing(desk, ARTICLE, as_json(_told(rows[~is_product], target), "article"))
+        products = differing(desk, PRODUCT, as_json(_told(rows[is_product], target), "article"))
         fates.leave("article-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
-        packages = []
-        for part, mine, columns in (
-            (NEW, is_new, {"shop_kind", *target.row, *target.columns}),
-            (CHANGED, ~is_new, target.row | target.permitted),
-        ):
-            going = mine & texts.among(rows["article"], fates.references[fates.go]).to_numpy()
-            packages += _package(target.descriptor, rows[going], columns, part, fates)
-        changed = changed[texts.among(changed["key"], fates.references[fates.go])].reset_index(drop=True)
-        further, more = _languages(desk, options, content, target, rows.loc[is_new, "article"], fates)
-        going = rows.loc[texts.among(rows["article"], changed["key"]), "article"]
-        created = texts.among(going, rows.loc[is_new, "article"])
-        beside = files_beside(desk, content, going[created], going[~created], target.permitted)
+        files = ProductFiles(target.descriptor, target.combinations, target.layout, fates)
+        packages = files.written(rows, products["key"], target.columns_of)
+        going = fates.references[fates.go]
+        changed = changed[texts.among(changed["key"], going)].reset_index(drop=True)
+        products = products[texts.among(products["key"], files.products)].reset_index(drop=True)
+        further, more = _languages(desk, options, content, target, rows.loc[rows["is_new"], "article"], fates)
+        going = rows.loc[texts.among(rows["article"], [*changed["key"], *products["key"]]), ["article", "is_new"]]
+        created, others = (going.loc[going["is_new"] == new, "article"] for new in (True, False))
+        beside = files_beside(desk, content, created, others, target.permitted)
+        lists = (desk.shop.variants or ShopVariants()).list_unused_values and target.layout.shared
+        values = AttributeValues.after(desk, changed, ARTICLE) if lists else AttributeValues()
         erp.transferred(articles.extract.made_at)
         return Told(
             desk,
             read=articles.extract.read.rows,
             fates=fates,
             outcomes=outcome.together([articles.outcomes, said, _said(fates, changed["key"]), *beside.outcomes]),
-            changed={ARTICLE: changed, TEXTS: further, **beside.changed},
+            changed={ARTICLE: changed, PRODUCT: products, TEXTS: further, KIND: values.changed, **beside.changed},
             labels=articles.table.set_index("article")["label"],
-            packages=(*packages, *more, *beside.packages),
-            marks=erp.marks,
-            created=set(rows.loc[is_new, "article"]),
+            packages=(*packages, *more, *beside.packages, *values.packages),
+            marks=erp.marks | values.marks,
+            created=set(rows.loc[rows["is_new"], "article"]),
             unread=len(outcome.refused(listed.outcomes)) if listed else 0,
+            more_reports=values.reports,
             new_values=content.new_values,
         ).checked()
+
+    def _in_shop(
+        self, desk: Desk, options: ShopArticles, articles: pd.Series, listed: Listed | None, rows: pd.DataFrame
+    ) -> pd.Series:
+        """Give what the shop has: these articles, and of products with variants those it was told or lists."""
+        products = rows.loc[rows["kind"] == VARIABLE, "article"]
+        if listed:
+            products = products[listed.has(products)]
+        elif options.create:
+            told = desk.ledger.sent_values(desk.profile.name, desk.shop.name, PRODUCT)["key"]
+            products = products[texts.among(products, told)]
+        return pd.concat([articles, products])
+
+    def _may_be_told(self, rows: pd.DataFrame, options: ShopArticles) -> pd.Series:
+        """Tell which rows may go: a product with variants is made and changed as articles are."""
+        others = rows["kind"] != VARIABLE
+        return others | (rows["is_new"] if options.create else others) | (~rows["is_new"] if self.updates else others)
 
     def _there(self, desk: Desk, options: ShopArticles, fates: Fates, listed: Listed | None) -> Mask:
         """Tell which articles the shop has; leave those that are not to be created, or not to be changed."""
@@ -166,6 +197,8 @@ class _Target:
         columns: what new products are told.
         permitted: what of products that the shop has may be changed.
         beside: what is told in files beside this one.
+        layout: how the platform is told of variants.
+        combinations: format of the file of combinations, where they have one.
     """
 
     descriptor: Descriptor
@@ -173,16 +206,33 @@ class _Target:
     columns: set[str]
     permitted: set[str]
     beside: set[str]
+    layout: Layout
+    combinations: Descriptor | None
 
     @classmethod
     def of(cls, desk: Desk, options: ShopArticles) -> _Target:
         """Put together what the profile says of it."""
         platform = desk.shop.platform
         descriptor = desk.shop_format("products", options.format, options.format_settings)
-        chosen = rules.columns_filled(options)
+        variants = desk.shop.variants or ShopVariants()
+        chosen = rules.columns_filled(options) | lcv.columns_filled(variants)
         linked = {"cross-sell": {"cross_sells"}, "up-sell": {"up_sells"}}.get(options.links, set())
         permitted = (rules.permitted(options.update) & chosen) | linked
-        return cls(descriptor, NOTATIONS[platform], {*chosen, *linked}, permitted, columns_beside(desk))
+        layout = LAYOUTS.get(platform, Layout())
+        combinations = None
+        if layout.apart:
+            combinations = desk.shop_format("combinations", variants.format, variants.format_settings)
+        beside = columns_beside(desk)
+        return cls(descriptor, NOTATIONS[platform], {*chosen, *linked}, permitted, beside, layout, combinations)
+
+    def columns_of(self, part: str) -> set[str]:
+        """Give the columns of a file: of new products all, of others what may be changed."""
+        return {"shop_kind", *self.row, *self.columns} if part == NEW else self.row | self.permitted
+
+    @property
+    def may_change_combinations(self) -> bool:
+        """Whether all that a row of a combination holds may be changed: its import empties what the row has not."""
+        return (self.columns & COMBINATION) <= self.permitted
 
     @property
     def row(self) -> set[str]:
@@ -220,17 +270,18 @@ class _Target:
             raise RunError("run-listing-not-set", is_usage=True, format=self.descriptor.name)
 
 
-def _tax_rules(desk: Desk) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read the mapping of the VAT codes."""
+def _mappings(desk: Desk) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Read the mappings, and say what was remarked of them."""
     tables, wrong = read_mappings(desk.profile.mappings)
     if (wrong["state"] == "failed").any():
         raise ProfileError(wrong, desk.profile.language)
-    return tables["tax_rules"], wrong
+    return tables, wrong
 
 
 def _read(erp: ErpCatalogue, options: ShopArticles) -> tuple[Articles, pd.DataFrame | None]:
     """Read the articles, and those linked to them."""
     plain, numbers = rules.columns_named(options)
+    plain |= variant_columns(erp.desk.shop.variants or ShopVariants()) - numbers
     needed = {"modified"} if options.changed_only else set()
     articles = erp.articles(options, needed, numbers, plain)
     if options.links == "none":
@@ -252,7 +303,9 @@ def _listed(desk: Desk, options: ShopArticles, target: _Target) -> Listed | None
 
 
 def _refuse(fates: Fates, outcomes: pd.DataFrame) -> None:
-    """Refuse articles, and leave those that a mapping ignores."""
+    """Refuse articles that go so far, and leave those that a mapping ignores."""
+    remark = outcomes["state"] == "succeeded"
+    outcomes = outcomes[remark | texts.among(outcomes["record"], fates.references[fates.go])]
     ignored = outcomes["code"] == _IGNORED
     fates.leave(_IGNORED, texts.among(fates.references, outcomes.loc[ignored, "record"]).to_numpy())
     fates.refuse(outcomes[~ignored])
@@ -261,14 +314,26 @@ def _refuse(fates: Fates, outcomes: pd.DataFrame) -> None:
 def _said(fates: Fates, going: pd.Series) -> pd.DataFrame:
     """Give what was said of the articles; remarks only of those that go, or they would be said every night."""
     said = outcome.together(fates.said)
-    is_remark = (said["state"] == "succeeded") & (said["code"] != _WAITS)
+    is_remark = (said["state"] == "succeeded") & ~said["code"].isin(_EVERY_NIGHT)
     return said[~is_remark | texts.among(said["record"], going)]
 
 
-def _known(
-    rows: pd.DataFrame, is_new: Mask, listed: Listed | None, target: _Target
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _rows(content: Content, target: _Target, families: Families, fates: Fates) -> pd.DataFrame:
+    """Write products as the platform's rows, those that go alone; a product goes whole or not at all."""
+    rows, wrong = shop_rows(content, target.notation)
+    laid, marked = laid_out(rows, content.components, target.layout, families.types)
+    _refuse(fates, outcome.together([wrong, marked]))
+    failed = outcome.together(fates.said)
+    products = content.products
+    _refuse(fates, whole_products(products, set(failed.loc[failed["state"] == "failed", "record"])))
+    going = fates.references[fates.go]
+    parents = products.loc[texts.among(products["article"], going), "parent"]
+    return laid[texts.among(laid["article"], [*going, *parents])].reset_index(drop=True)
+
+
+def _known(rows: pd.DataFrame, listed: Listed | None, target: _Target, fates: Fates) -> pd.DataFrame:
     """Add what the shop knows products by, and refuse new ones that would have the handle of another one."""
+    is_new = rows["is_new"]
     own = {name: pd.Series("", rows.index, dtype="str") for name in ("shop_id", "shop_handle", "shop_name")}
     if listed:
         there = listed.rows.drop_duplicates("article").set_index("article")
@@ -277,17 +342,24 @@ def _known(
             for name in own
             if name in there
         }
-    handles = rows["permalink"].where(rows["permalink"] != "", rules.slug(rows["article"]))
+    product = rows["parent"].where(rows["parent"] != "", rows["article"])
+    handles = rows["permalink"].where(rows["permalink"] != "", rules.slug(product))
+    if (rows["parent"] != "").any():
+        known = own["shop_handle"].mask(is_new | (own["shop_handle"] == "")).groupby(product, sort=False)
+        handles = known.transform("first").fillna(handles.groupby(product, sort=False).transform("first"))
     own["shop_handle"] = own["shop_handle"].mask(is_new, handles)
     renamed = is_new | (own["shop_name"] == "") | ("name" in target.permitted)
     own["shop_name"] = own["shop_name"].mask(renamed, rows["name"])
     rows = rows.assign(**own)
     if target.notation.key != "shop_handle":
-        return rows, outcome.none()
+        return rows
     others = listed.rows["shop_handle"] if listed and "shop_handle" in listed.rows else pd.Series(dtype="str")
-    taken = own["shop_handle"].duplicated(keep=False) | texts.among(own["shop_handle"], others)
-    twice = rows[is_new & (taken | (own["shop_handle"] == ""))]
-    return rows, outcome.said(
+    owners = pd.DataFrame({"handle": own["shop_handle"], "product": product}).drop_duplicates()
+    several = owners.loc[owners["handle"].duplicated(keep=False), "handle"]
+    taken = texts.among(own["shop_handle"], pd.concat([several, others]))
+    has_product = texts.among(product, product[~is_new])
+    twice = rows[is_new & ~has_product & (taken | (own["shop_handle"] == "")) & (rows["kind"] != VARIABLE)]
+    said = outcome.said(
         "article-handle-twice",
         twice["article"],
         record_type="article",
@@ -295,10 +367,17 @@ def _known(
         field="permalink",
         value=twice["shop_handle"],
     )
+    fates.refuse(said)
+    return rows[~texts.among(product, product[twice.index])].reset_index(drop=True)
 
 
-def _told(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
-    """Give some columns of products as texts, as the ledger keeps them; long ones by their beginning and their hash."""
+def _told(rows: pd.DataFrame, target: _Target) -> pd.DataFrame:
+    """Give what the ledger keeps of products as texts; long ones by their beginning and their hash."""
+    own = variant_texts(rows, target.permitted, target.layout)
+    return pd.concat([_kept(rows, target.kept), own], axis=1)
+
+
+def _kept(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
     told = {name: _shown(rows[name], SHOP_PRODUCTS.column(name).kind) for name in sorted(columns)}
     return pd.DataFrame({"article": rows["article"], **told})
 
@@ -307,22 +386,6 @@ def _shown(column: pd.Series, kind: str) -> pd.Series:
     if kind in {"amount", "quantity"}:
         return texts.replaced(money.to_text(column, money.SCALE), r"\.?0+$", "")
     return shortened(column) if kind == "text" else column.astype("str")
-
-
-def _package(
-    descriptor: Descriptor, rows: pd.DataFrame, columns: Collection[str], part: str, fates: Fates
-) -> list[Package]:
-    """Write a file of some products with some columns; those that it cannot hold are refused."""
-    if rows.empty:
-        return []
-    # A constant is of new products: of others it would change what is the shop's own.
-    told = tuple(
-        one for one in descriptor.fields if (part == NEW if one.constant is not None else one.source in columns)
-    )
-    written = write(replace(descriptor, fields=told), rows, record_column="article", record_type="article")
-    fates.refuse(written.outcomes)
-    path = PurePath(descriptor.path)
-    return [Package(f"{path.stem}_{part}{path.suffix}", written.data, written.rows)] if written.rows else []
 
 
 def _languages(
@@ -338,7 +401,7 @@ def _languages(
     refused = texts.among(rows["article"], outcome.refused(outcome.together(fates.said)))
     rows = rows[(is_new | bool(permitted)) & ~refused].reset_index(drop=True)
     rows["key"] = texts.side_by_side(rows[["language", "article"]], "/")
-    changed = differing(desk, TEXTS, as_json(_told(rows, permitted).assign(article=rows["key"]), "article"))
+    changed = differing(desk, TEXTS, as_json(_kept(rows, permitted).assign(article=rows["key"]), "article"))
     rows = rows[texts.among(rows["key"], changed["key"])]
     is_new = texts.among(rows["article"], created)
     packages = []
@@ -347,5 +410,6 @@ def _languages(
         mine = rows[rows["language"] == language]
         for part, which, columns in ((NEW, is_new, filled), (CHANGED, ~is_new, filled & permitted)):
             own = mine[which[mine.index]]
-            packages += _package(target.descriptor, own, {"article", "language", *columns}, f"{language}_{part}", fates)
+            told = {"article", "language", *columns}
+            packages += product_file(target.descriptor, own, told, f"{language}_{part}", fates)
     return changed, packages

@@ -23,13 +23,15 @@ from passerelle.formats.reader import ReadTable, read
 from passerelle.ledger.ledger import last_transfer
 from passerelle.model.catalogue import CATALOGUE, DEPOT_STOCK
 from passerelle.model.prices import ERP_PRICES
-from passerelle.model.products import LINKED_ARTICLES
+from passerelle.model.products import LINKED_ARTICLES, PACK_COMPONENTS
 from passerelle.model.table import Table
+from passerelle.model.variants import VARIANTS
 from passerelle.profile.loader import hint
 from passerelle.run.errors import RunError
 from passerelle.run.job import Desk
 
 ARTICLES, STOCK, LINKED, PRICES = "ebp/catalogue", "ebp/stock", "ebp/linked_articles", "ebp/prices"
+RANGES, COMPONENTS = "ebp/ranges", "ebp/components"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,36 @@ class ErpCatalogue:
         if path is None:
             raise RunError("run-linked-not-set", is_usage=True)
         return self.extract("linked_articles", path, self.format(LINKED), LINKED_ARTICLES, ()).table
+
+    def ranges(self) -> pd.DataFrame:
+        """Read the articles of ranges (CAT-17): ``model.variants.VARIANTS``; without such an extract there are none.
+
+        Raises:
+            RunError, FormatError: as ``articles``; or a row cannot be read: its product would be told without it.
+        """
+        return self._whole("ranges", self.desk.profile.erp.extracts.ranges, RANGES, VARIANTS)
+
+    def components(self) -> pd.DataFrame:
+        """Read the nomenclatures (CAT-18): ``model.products.PACK_COMPONENTS``.
+
+        Raises:
+            RunError, FormatError: as ``ranges``; or there is no such extract.
+        """
+        path = self.desk.profile.erp.extracts.components
+        if path is None:
+            raise RunError("run-components-not-set", is_usage=True)
+        return self._whole("components", path, COMPONENTS, PACK_COMPONENTS)
+
+    def _whole(self, kind: str, path: Path | None, name: str, model: Table) -> pd.DataFrame:
+        """Read an extract of which every row must be read."""
+        if path is None:
+            return model.empty()
+        extract = self.extract(kind, path, self.format(name), model, ())
+        if len(extract.table) < extract.read.rows:
+            first = outcome.message(extract.read.outcomes.iloc[0].to_dict(), self.desk.profile.language)
+            lost = extract.read.rows - len(extract.table)
+            raise RunError("run-extract-unreadable-rows", file=path, rows=lost, reason=first)
+        return extract.table
 
     def transferred(self, made_at: datetime) -> None:
         """Have the ledger know how far this task has transferred: to what the extracts knew."""

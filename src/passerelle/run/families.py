@@ -1,0 +1,123 @@
+"""Which articles of the ERP are one product of a shop, or a pack, as the task of articles needs to know.
+
+Source: spec CAT-17 to CAT-19.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from passerelle import outcome
+from passerelle.exchange import lcv, nomenclatures, texts
+from passerelle.exchange import variants as rules
+from passerelle.exchange.articles import Content, text_of
+from passerelle.exchange.catalogue import Mask
+from passerelle.exchange.categories import named
+from passerelle.exchange.variant_products import with_packs, with_variants
+from passerelle.model.products import PACK_COMPONENTS
+from passerelle.model.variants import VARIANTS
+from passerelle.profile.shop_settings import ShopVariants
+from passerelle.run.erp_catalogue import ErpCatalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Articles that belong together.
+
+    Attributes:
+        options: the shop's.
+        shop: its name.
+        tables: rows of the mappings.
+        variants: ``VARIANTS`` of the articles that are variants.
+        components: ``PACK_COMPONENTS``, as the ERP has them.
+        outcomes: of articles that cannot be told apart.
+        new_values: by mapping, what it has no row for.
+    """
+
+    options: ShopVariants
+    shop: str
+    tables: Mapping[str, pd.DataFrame]
+    variants: pd.DataFrame
+    components: pd.DataFrame
+    outcomes: pd.DataFrame
+    new_values: Mapping[str, pd.DataFrame]
+
+    @classmethod
+    def read(cls, erp: ErpCatalogue, articles: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> Families:
+        """Group the articles of a shop; without options none belong together.
+
+        When an article of a product has changed, all of the product counts as changed: it is told as one.
+
+        Raises:
+            RunError: an extract that the options need cannot be believed.
+        """
+        shop = erp.desk.shop
+        options = shop.variants or ShopVariants()
+        if shop.variants is None:
+            return cls(options, shop.name, tables, VARIANTS.empty(), PACK_COMPONENTS.empty(), outcome.none(), {})
+        labels = [label for label in rules.columns(options) if label in articles]
+        shown = articles.assign(**{label: text_of(articles[label]) for label in labels})
+        by_column = rules.of_columns(shown, options, tables["size_grids"], shop=shop.name)
+        both = pd.concat([by_column.rows, erp.ranges()], ignore_index=True)
+        found = rules.grouped(both, articles, options, tables, shop=shop.name)
+        components = erp.components() if options.packs else PACK_COMPONENTS.empty()
+        parent = found.rows.set_index("article")["parent"].reindex(articles["article"]).set_axis(articles.index)
+        newest = articles.groupby(parent.fillna(articles["article"]))["modified"]
+        unknown = articles["modified"].isna().groupby(parent.fillna(articles["article"])).transform("any")
+        articles["modified"] = newest.transform("max").mask(unknown)
+        return cls(
+            options,
+            shop.name,
+            tables,
+            found.rows,
+            components,
+            outcome.together([by_column.outcomes, found.outcomes]),
+            {**by_column.new_values, **found.new_values},
+        )
+
+    @property
+    def types(self) -> dict[str, str]:
+        """How the shop shows attributes, by name without case."""
+        return rules.attribute_types(self.tables, shop=self.shop)
+
+    def with_siblings(self, references: pd.Series, go: Mask, selected: Mask) -> Mask:
+        """Tell which articles have to be looked at: those that go, and of their products the others selected."""
+        parent = self.variants.set_index("article")["parent"].reindex(references).fillna("").astype("str")
+        going = parent[go][parent[go] != ""]
+        sibling: Mask = texts.among(parent, going).to_numpy()
+        return go | (sibling & selected)
+
+    def applied(self, content: Content, articles: pd.DataFrame, known: pd.Series) -> Content:
+        """Make variants, products and packs of the simple products, in the words of LCV's mappings.
+
+        Args:
+            content: simple products.
+            articles: the articles they are of, row for row.
+            known: articles that the shop has or gets.
+
+        Returns:
+            The same with these, and with what was said of them.
+        """
+        shown = articles.assign(
+            **{label: text_of(articles[label]) for label in rules.columns(self.options) if label in articles}
+        )
+        shown = shown.reset_index(drop=True)
+        mapped = lcv.mapped(shown, content.products["brand"], self.options, self.tables, shop=self.shop)
+        weights = content.products["weight"]
+        weightless = weights.isna() | (weights == 0)
+        products = content.products.assign(brand=mapped.brands, weight=weights.mask(weightless, mapped.default_weights))
+        categories = content.categories
+        if len(mapped.categories):
+            categories = named(categories, mapped.categories)
+        packs = nomenclatures.packs(self.components, products["article"], known)
+        made = replace(content, products=products, categories=categories)
+        made = with_packs(with_variants(made, self.variants), packs.components)
+        new = dict(content.new_values) | dict(self.new_values)
+        return replace(
+            made,
+            outcomes=outcome.together([mapped.outcomes, packs.outcomes]),
+            new_values=new | mapped.new_values,
+        )
