@@ -77,6 +77,7 @@ def test_cli_3_groups_whose_names_would_be_taken_for_others_are_refused():
         "group-name-comma": ["price-category/C"],
     }
     assert accounts.groups(ERP_ACCOUNTS.of(rows), GroupOptions(named_by="code"))[1].empty
+    assert accounts.groups(ERP_ACCOUNTS.of(rows), GroupOptions(ids={"A": "4", "C": "5"}))[1].empty
 
 
 def test_cli_2_a_contact_has_its_own_address_and_the_customers_only_when_it_is_copied():

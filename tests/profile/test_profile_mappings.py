@@ -25,7 +25,7 @@ def said(outcomes: pd.DataFrame) -> list[tuple[str, str, str]]:
     return list(zip(outcomes["code"], outcomes["record"], outcomes["value"], strict=True))
 
 
-EXAMPLES = {"tax_rate": "5.5", "valid_from": "2026-01-31", "special_article": "misc"}
+EXAMPLES = {"tax_rate": "5.5", "valid_from": "2026-01-31", "special_article": "misc", "erp_document": "preparation"}
 
 
 @pytest.fixture

@@ -79,8 +79,9 @@ def groups(customers: pd.DataFrame, options: GroupOptions) -> tuple[pd.DataFrame
         rows = pd.DataFrame({"group": kind + "/" + code, "kind": kind, "code": code, "name": name})
         parts.append(rows[code != ""].drop_duplicates("group"))
     found = SHOP_GROUPS.conform(pd.concat(parts, ignore_index=True))
-    shared = found[found["name"].str.casefold().duplicated(keep=False)]
-    comma = found[found["name"].str.contains(",", regex=False)]
+    named = found[~texts.among(found["code"], options.ids)]
+    shared = named[named["name"].str.casefold().duplicated(keep=False)]
+    comma = named[named["name"].str.contains(",", regex=False)]
     said = (("group-name-shared", shared), ("group-name-comma", comma))
     return found, outcome.together(
         outcome.said(code, rows["group"], record_type="group", stage="select", value=rows["name"])

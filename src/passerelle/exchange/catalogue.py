@@ -32,7 +32,8 @@ def left_out(
     reasons: dict[str, Mask] = {}
     if options.leaves_unpublished:
         reasons["article-not-on-web"] = ~articles["is_on_web"].to_numpy()
-    reasons |= filtered(articles, since=since if options.changed_only else None, holds=holds, record_type="article")
+    since = since if options.changed_only else None
+    reasons |= filtered(articles, since, holds, outside="article-criterion", unchanged="article-not-changed")
     taken = np.ones(len(articles), bool)
     for code, mask in reasons.items():
         reasons[code] = mask & taken
@@ -40,20 +41,23 @@ def left_out(
     return reasons
 
 
-def filtered(records: pd.DataFrame, *, since: datetime | None, holds: Mask | None, record_type: str) -> dict[str, Mask]:
+def filtered(
+    records: pd.DataFrame, since: datetime | None, holds: Mask | None, *, outside: str, unchanged: str
+) -> dict[str, Mask]:
     """Tell which records of the ERP a filter leaves, by the code of the reason (CAT-2).
 
     Args:
         records: with ``modified``, when the ERP last changed each.
         since: only what has changed since is taken, and what is not known to have changed; ``None``: all.
         holds: for which records the shop's criterion is true; ``None``: it has none.
-        record_type: what they are; it begins the codes.
+        outside: code of those for which it is not.
+        unchanged: code of those that have not changed.
     """
     reasons: dict[str, Mask] = {}
     if holds is not None:
-        reasons[f"{record_type}-criterion"] = ~holds
+        reasons[outside] = ~holds
     if since is not None:
-        reasons[f"{record_type}-not-changed"] = (records["modified"] < since).to_numpy()
+        reasons[unchanged] = (records["modified"] < since).to_numpy()
     return reasons
 
 
@@ -70,14 +74,14 @@ def last_changed(articles: pd.DataFrame, levels: pd.DataFrame) -> pd.Series:
     return of_stock["max"].where(of_stock["max"] > articles["modified"], articles["modified"]).where(known)
 
 
-def twice(references: pd.Series, record_type: str = "article") -> pd.DataFrame:
+def twice(references: pd.Series, code: str = "article-twice", record_type: str = "article") -> pd.DataFrame:
     """Refuse references that stand on several rows: which of them is meant cannot be known.
 
     Returns:
         Outcomes by reference.
     """
     doubled = references[references.duplicated(keep=False)].unique()
-    return outcome.said(f"{record_type}-twice", doubled, record_type=record_type, stage="select", value=doubled)
+    return outcome.said(code, doubled, record_type=record_type, stage="select", value=doubled)
 
 
 def near_misses(references: pd.Series, known: pd.Series) -> pd.DataFrame:

@@ -123,7 +123,8 @@ class CustomersTask:
         since = erp.since() if options.changed_only else None
         of_customer = texts.places(people["customer_code"], customers.table["customer_code"])
         holds = None if customers.holds is None else customers.holds[of_customer] & (of_customer >= 0)
-        for code, mask in filtered(people, since=since, holds=holds, record_type=CUSTOMER).items():
+        reasons = filtered(people, since, holds, outside="customer-criterion", unchanged="customer-not-changed")
+        for code, mask in reasons.items():
             fates.leave(code, mask)
         _leave(fates, people, target, options, _groups_there(desk))
         values = target.values(people)

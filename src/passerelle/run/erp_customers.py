@@ -55,7 +55,7 @@ def read_customers(erp: ErpCatalogue, needed: Collection[str], condition: str = 
         raise RunError("run-extract-not-set", is_usage=True, setting="erp.extracts.customers")
     sources = ERP_ACCOUNTS.names
     extract, holds = erp.filtered("customers", path, erp.format(CUSTOMERS), sources, ERP_ACCOUNTS, needed, condition)
-    doubled = twice(extract.table["customer_code"], "customer")
+    doubled = twice(extract.table["customer_code"], "customer-twice", "customer")
     once = ~texts.among(extract.table["customer_code"], doubled["record"]).to_numpy()
     outcomes = outcome.together([extract.read.outcomes, doubled])
     table = extract.table[once].reset_index(drop=True)
