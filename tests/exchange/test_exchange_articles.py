@@ -209,7 +209,8 @@ def test_cat_16_a_sign_that_would_split_a_category_is_escaped_or_replaced_and_re
     found = made(table, categories={"levels": ["F", "S"]}, features={"Matière": "F"})
     cells = {}
     codes = {}
-    for platform, notation in NOTATIONS.items():
+    platforms = ("prestashop", "woocommerce", "shopify", "magento", "bigcommerce", "wix")
+    for platform, notation in ((name, NOTATIONS[name]) for name in platforms):
         rows, said = shop_rows(found, notation)
         cells[platform] = rows["categories"][0]
         codes[platform] = said["field"].tolist()
