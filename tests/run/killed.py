@@ -45,7 +45,7 @@ STOCK_STEPS = (
     "passerelle.storage.local:LocalStorage.rename",
     "passerelle.ledger.ledger:Ledger.delivered",
 )
-ARTICLE_STEPS = tuple(step.replace("run.stocks:write", "run.product_files:write") for step in STOCK_STEPS)
+ARTICLE_STEPS = tuple(step.replace("run.shop_file:write", "run.product_files:write") for step in STOCK_STEPS)
 _TO_SHOP = (
     "passerelle.ledger.outbox:store",
     "passerelle.ledger.ledger:Ledger.prepare",
