@@ -43,7 +43,7 @@ def test_pri_1_pri_2_night_two_tells_only_what_has_changed_and_what_is_gone(tmp_
     leave_prices(at, [BOWL, CUP, "A3;Pot;0;1;;20"], [PRO, CUSTOMER, SALE])
     first = run(at)
     assert (first.read, first.written, first.failed, first.ignored) == (3, 2, 0, 1)
-    assert regular(at) == [("A1", "50.00", "", ""), ("A2", "4.75", "3.80", "2026-11-30")]
+    assert regular(at) == [("A1", "50.00", "", ""), ("A2", "4.75", "3.80", "2026-11-30 23:59:59")]
     pros, zoe = ("A1", "Pros", "", "10", "46.20", "", "0"), ("A1", "", "zoe@example.com", "1", "", "5", "0")
     assert specific(at) == [zoe, pros]
     assert run(at).state == "nothing-to-do"
@@ -74,7 +74,7 @@ def test_stk_8_a_lost_night_is_caught_up(tmp_path):
         leave_prices(at, *nights[number])
         run(at)
         shop |= {row[0]: row[1:] for row in regular(at)}
-    assert shop == {"A1": ("2.40", "", ""), "A2": ("4.75", "3.80", "2026-11-30")}
+    assert shop == {"A1": ("2.40", "", ""), "A2": ("4.75", "3.80", "2026-11-30 23:59:59")}
     assert specific(at) == []
 
 
@@ -104,7 +104,7 @@ def test_pri_2_prestashop_is_told_the_end_of_a_discount_that_its_import_cannot_t
     run(at)
     names = ("Price tax excluded", "Discount amount", "Discount percent", "Discount to (yyyy-mm-dd)", "Reference #")
     assert columns(told(at, name="prices"), *names) == [
-        ("41.67", "5.00", "", "", "A1"), ("4.50", "", "20", "2026-11-30", "A2")
+        ("41.67", "5.00", "", "", "A1"), ("4.50", "", "20", "2026-11-30 23:59:59", "A2")
     ]  # fmt: skip
     names = (
         "reference",
@@ -124,7 +124,7 @@ def test_pri_2_prestashop_is_told_the_end_of_a_discount_that_its_import_cannot_t
     leave_prices(at, [BOWL, CUP], [PRO])
     run(at)
     names = ("Discount percent", "Discount from (yyyy-mm-dd)", "Discount to (yyyy-mm-dd)", "Reference #")
-    over = ("1", "2000-01-01", "2000-01-01")
+    over = ("1", "2000-01-01", "2000-01-01 23:59:59")
     assert columns(told(at, name="prices"), *names) == [(*over, "A1"), (*over, "A2")]
 
 

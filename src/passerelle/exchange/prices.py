@@ -267,7 +267,7 @@ def _for_buyers(
     is_customer = rows["target"].str.startswith("customer/").to_numpy(bool)
     is_all = (rows["target"] == _ALL).to_numpy(bool)
     is_group = ~is_customer & ~is_all
-    kept = np.where(is_customer, options.customer_prices, np.where(is_group, options.group_prices, True))  # noqa: FBT003
+    kept = ~((is_customer & (not options.customer_prices)) | (is_group & (not options.group_prices)))
     rows, is_customer, is_all, is_group = rows[kept], is_customer[kept], is_all[kept], is_group[kept]
     able = np.where(is_customer, bool(ability.customers), np.where(is_all, ability.everybody, ability.groups))
     said.append(_once(rows[~able], "price-target-not-told"))
@@ -275,13 +275,10 @@ def _for_buyers(
     rows["group"] = _named(rows["target"], buyers.groups)
     rows["customer_email"] = _named(rows["customer_code"], buyers.emails)
     rows["shop_customer"] = _named(rows["customer_code"], buyers.ids)
-    unknown = {"price-group-unknown": is_group & (rows["group"] == "").to_numpy()}
-    lacking = np.zeros(len(rows), bool)
-    for column in ability.customers:
-        lacking |= (rows[column] == "").to_numpy()
-    unknown["price-customer-unknown"] = is_customer & lacking
-    said += [_once(rows[mask], code) for code, mask in unknown.items()]
-    return rows[~np.logical_or.reduce([*unknown.values()])].reset_index(drop=True)
+    no_group = is_group & (rows["group"] == "").to_numpy()
+    no_customer = is_customer & (rows[[*ability.customers]] == "").any(axis=1).to_numpy()
+    said += [_once(rows[no_group], "price-group-unknown"), _once(rows[no_customer], "price-customer-unknown")]
+    return rows[~(no_group | no_customer)].reset_index(drop=True)
 
 
 def _named(keys: pd.Series, names: Mapping[str, str]) -> pd.Series:

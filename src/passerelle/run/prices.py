@@ -11,8 +11,7 @@ from pathlib import PurePath
 import pandas as pd
 
 from passerelle import outcome
-from passerelle.exchange import texts
-from passerelle.exchange.catalogue import left_out as not_taken
+from passerelle.exchange import catalogue, texts
 from passerelle.exchange.price_files import (
     LISTED,
     price_rows,
@@ -68,7 +67,7 @@ class PricesTask:
         table = read.articles.table
         listed = read_listing(desk, options.listing, target.prices, also=LISTED) if options.listing else None
         fates = Fates(table["article"])
-        for code, mask in not_taken(table, options, since=erp.since(), holds=read.articles.holds).items():
+        for code, mask in catalogue.left_out(table, options, since=erp.since(), holds=read.articles.holds).items():
             fates.leave(code, mask)
         fates.refuse(read.doubtful)
         if listed:
@@ -185,24 +184,26 @@ class _Changes:
     Attributes:
         prices: of every article that is told anything, also where only a price for some has changed.
         specific: prices for some.
-        differing: the articles whose price or promotion has changed.
+        repriced: the articles whose price or promotion has changed.
     """
 
     prices: pd.DataFrame
     specific: pd.DataFrame
-    differing: pd.Series
+    repriced: pd.Series
 
     @classmethod
     def of(cls, desk: Desk, prices: pd.DataFrame, special: Special, target: _Target) -> _Changes:
         """Compare with what the shop was told."""
         told = price_values(prices, special.sales, target.sale)
         changed = differing(desk, PRICE, told)
-        others = differing(desk, SPECIFIC, _with_none(desk, special, prices["article"], target))
-        is_alone = texts.among(pd.Series(told.index), others["key"]) & ~texts.among(
-            pd.Series(told.index), changed["key"]
-        )
-        alone = told[is_alone.to_numpy()]
-        same = pd.DataFrame({"key": alone.index, "value": alone.to_numpy(), "before": alone.to_numpy()}, dtype="str")
+        known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, SPECIFIC)
+        values = specific_values(special.specific)
+        # Of those that had some and have none any more, that is told.
+        had = known["key"][texts.among(known["key"], prices["article"]) & ~texts.among(known["key"], values.index)]
+        values = pd.concat([values, pd.Series("{}", pd.Index(had), dtype="str")]) if target.specific else values[:0]
+        others = catalogue.differing(values, known, full=desk.request.full)
+        same = told.rename("value").rename_axis("key").reset_index().assign(before=told.to_numpy())
+        same = same[texts.among(same["key"], others["key"]) & ~texts.among(same["key"], changed["key"])]
         return cls(pd.concat([changed, same], ignore_index=True), others, changed["key"])
 
     @property
@@ -214,16 +215,6 @@ class _Changes:
         """Give those of some articles, by kind."""
         kinds = {PRICE: self.prices, SPECIFIC: self.specific}
         return {kind: rows[texts.among(rows["key"], references)].reset_index(drop=True) for kind, rows in kinds.items()}
-
-
-def _with_none(desk: Desk, special: Special, references: pd.Series, target: _Target) -> pd.Series:
-    """Give the prices for some of each article, also of those that had some and have none any more."""
-    values = specific_values(special.specific)
-    if target.specific is None:
-        return values[:0]
-    known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, SPECIFIC)["key"]
-    had = known[texts.among(known, references) & ~texts.among(known, values.index)]
-    return pd.concat([values, pd.Series("{}", pd.Index(had), dtype="str")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +236,11 @@ class _Files:
         while going != fates.go.sum():
             going = fates.go.sum()
             own = changes.of_articles(fates.references[fates.go])
-            packages = [*self._prices(own[PRICE], changes.differing, fates), *self._specific(own[SPECIFIC], fates)]
+            packages = [*self._prices(own[PRICE], changes.repriced, fates), *self._specific(own[SPECIFIC], fates)]
         return tuple(one for one in packages if one)
 
-    def _prices(self, changed: pd.DataFrame, differing: pd.Series, fates: Fates) -> list[Package | None]:
-        changed = changed[texts.among(changed["key"], differing)]
+    def _prices(self, changed: pd.DataFrame, repriced: pd.Series, fates: Fates) -> list[Package | None]:
+        changed = changed[texts.among(changed["key"], repriced)]
         if changed.empty:
             return []
         before = changed.set_index("key")["before"]
@@ -327,12 +318,13 @@ def _read(erp: ErpCatalogue, options: ShopPrices, desk: Desk) -> _Read:
     extract, doubtful = erp.prices()
     rows = extract.table if extract else ERP_PRICES.empty()
     erp.transferred(min(one.made_at for one in (articles.extract, extract) if one))
-    # A tariff may change without its article, and a promotion begin or end: these articles are looked at every time.
-    known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, PRICE)
-    sold = known["key"][known["value"].str.contains('"sale_price"', regex=False)]
-    others = desk.ledger.sent_values(desk.profile.name, desk.shop.name, SPECIFIC)["key"]
-    looked_at = pd.concat([rows["article"], sold, others])
-    table["modified"] = table["modified"].mask(texts.among(table["article"], looked_at))
+    if options.changed_only:
+        # A tariff may change without its article, and a promotion begin or end: these are looked at every time.
+        known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, PRICE)
+        sold = known["key"][known["value"].str.contains('"sale_price"', regex=False)]
+        others = desk.ledger.sent_values(desk.profile.name, desk.shop.name, SPECIFIC)["key"]
+        looked_at = pd.concat([rows["article"], sold, others])
+        table["modified"] = table["modified"].mask(texts.among(table["article"], looked_at))
     unknown = rows.loc[~texts.among(rows["article"], articles.extract.table["article"]), "article"].unique()
     said = outcome.said("price-article-unknown", unknown, record_type=PRICE, stage="select", value=unknown)
     return _Read(articles, rows, doubtful, outcome.together([wrong, said]))
