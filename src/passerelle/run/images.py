@@ -108,9 +108,7 @@ class FilesTask:
             outcomes=outcome.together([articles.outcomes, *fates.said, found.matches.said, found.bad]),
             changed={self.kind: changed},
             labels=labels,
-            packages=(Package(work.descriptor.path, written.data, written.rows, attached=attached),)
-            if written.rows
-            else (),
+            packages=(package,) if written.rows else (),
             marks=erp.marks,
             unread=len(outcome.refused(found.bad)) + (len(outcome.refused(has.outcomes)) if has else 0),
             more_reports=_reports(articles, found),
