@@ -101,6 +101,7 @@ class FilesTask:
         fates.refuse(written.outcomes)
         changed = changed[texts.among(changed["key"], fates.references[fates.go])].reset_index(drop=True)
         attached = work.attached(names[texts.among(names["article"], changed["key"])], found.known)
+        package = Package(work.descriptor.path, written.data, written.rows, attached=attached)
         return Told(
             desk,
             read=articles.extract.read.rows,
