@@ -59,6 +59,8 @@ _log = logging.getLogger(__name__)
 _LOOPBACK = frozenset(["127.0.0.1", "::1", "localhost"])
 _FEW_FOLDERS = 10
 """Up to so many folders are asked for one by one; more, and the whole cloud is listed at once."""
+_MANY_FILES = 1000
+"""More than so many files are looked for in a listing of all."""
 _BLOCK = 1024 * 1024
 _PART = 8_000_000
 """Larger files go in parts of so many bytes; Cloudinary takes none below 5 MB but the last."""
@@ -270,9 +272,10 @@ class CloudinaryStorage:
     def get_files(
         self, files: Sequence[LocalFile], *, resume: bool = False, moved: Moved = unwatched
     ) -> Iterator[LocalFile]:
-        """See ``base.Storage.get_files``; what was begun is fetched anew."""
+        """See ``base.Storage.get_files``; what was begun is fetched anew. Very many are looked for in one listing."""
         del resume
-        standing = self._standing([file.path for file in files])
+        paths = [file.path for file in files]
+        standing = self._listed_standing(paths) if len(paths) > _MANY_FILES else self._standing(paths)
 
         def fetched(file: LocalFile) -> LocalFile | None:
             if not standing[file.path]:
@@ -351,6 +354,13 @@ class CloudinaryStorage:
         for assets in standing.values():
             assets.sort(key=self._rank)
         return standing
+
+    def _listed_standing(self, paths: Sequence[str]) -> _Standing:
+        """Find each path in a listing of all, for one call in 500 files instead of one or more for each."""
+        for path in paths:
+            self._check(path)
+        listed = self._below("", recursive=True)
+        return {path: listed.get(path, []) for path in paths}
 
     def _by_id(self, path: str) -> tuple[str, _Assets]:
         there = (self._asset_by_id(kind, public_id, path) for kind, public_id in self._ids(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +79,7 @@ def _name(storage: Storage, folder: str) -> str:
 
 def _keep(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    part = f".{path.name}.{secrets.token_hex(4)}.part"  # another run may keep the same at this moment
     with LocalStorage(path.parent) as local:
-        local.put(f".{path.name}.part", text.encode())
-        local.rename(f".{path.name}.part", path.name, overwrite=True)
+        local.put(part, text.encode())
+        local.rename(part, path.name, overwrite=True)

@@ -392,6 +392,23 @@ def test_sto_8_when_the_hour_is_over_it_goes_on(api: CloudinaryApi) -> None:
 # Uploads and downloads.
 
 
+def test_img_5_very_many_files_are_looked_for_in_one_listing(
+    api: CloudinaryApi, storage: CloudinaryStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("passerelle.storage.cloudinary._MANY_FILES", 10)
+    paths = {f"R{number}/1.jpg": JPG + bytes([number]) for number in range(20)}
+    for path, data in paths.items():
+        storage.put(path, data)
+    asked = [LocalFile(path, tmp_path / str(number), len(data)) for number, (path, data) in enumerate(paths.items())]
+    gone = LocalFile("R99/1.jpg", tmp_path / "gone", 1)
+    for files, looks in ((asked[:10], 10), ([*asked, gone], 0)):
+        api.calls.clear()
+        assert len(list(storage.get_files(files))) == len(files) - (gone in files)
+        assert sum("/explicit" in call for call in api.calls) >= looks
+        assert looks or not any("/explicit" in call for call in api.calls)
+    assert {file.path: file.local.read_bytes() for file in asked} == paths
+
+
 def test_sto_11_a_large_file_goes_in_parts(api: CloudinaryApi, storage: CloudinaryStorage, tmp_path: Path) -> None:
     file = LocalFile("large.bin", tmp_path / "large.bin", 17_000_001)
     file.local.write_bytes(bytes(range(250)) * 68_000 + b"x")

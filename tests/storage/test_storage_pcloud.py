@@ -110,6 +110,21 @@ def rclone(pcloud: Pcloud, tmp_path: Path) -> Callable[..., str]:
     return run
 
 
+def test_img_5_files_in_many_folders_are_looked_for_in_one_listing(
+    storage: PcloudStorage, pcloud: Pcloud, tmp_path: Path
+) -> None:
+    paths = {f"R{number}/1.jpg": bytes([number]) for number in range(20)}
+    for path, data in paths.items():
+        storage.put(path, data)
+    files = [LocalFile(path, tmp_path / str(number), 1) for number, path in enumerate(paths)]
+    for folders, calls in ((10, 10), (20, 1)):
+        pcloud.calls.clear()
+        gone = LocalFile("R0/gone.jpg", tmp_path / "gone", 1)
+        assert len(list(storage.get_files([*files[:folders], gone]))) == folders
+        assert pcloud.calls["listfolder"] == calls
+    assert {file.path: file.local.read_bytes() for file in files} == paths
+
+
 def test_sto_1_what_rclone_sends_is_what_we_read(
     storage: PcloudStorage, rclone: Callable[..., str], tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ class FilesTask:
         fates.refuse(written.outcomes)
         changed = changed[texts.among(changed["key"], fates.references[fates.go])].reset_index(drop=True)
         attached = work.attached(names[texts.among(names["article"], changed["key"])], found.known)
+        package = Package(work.descriptor.path, written.data, written.rows, attached=attached)
         return Told(
             desk,
             read=articles.extract.read.rows,
@@ -108,9 +109,7 @@ class FilesTask:
             outcomes=outcome.together([articles.outcomes, *fates.said, found.matches.said, found.bad]),
             changed={self.kind: changed},
             labels=labels,
-            packages=(Package(work.descriptor.path, written.data, written.rows, attached=attached),)
-            if written.rows
-            else (),
+            packages=(package,) if written.rows else (),
             marks=erp.marks,
             unread=len(outcome.refused(found.bad)) + (len(outcome.refused(has.outcomes)) if has else 0),
             more_reports=_reports(articles, found),
