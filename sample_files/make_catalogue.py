@@ -49,6 +49,7 @@ COLUMNS: Mapping[str, str] = {
     "master_label": "xx_LIBELLE_REF_MAITRE",
     "colour": "xx_COULEUR",
     "size": "xx_TAILLE",
+    "origin": "xx_PROVENANCE",
     "photos": "xx_PHOTOS",
     "web": "Publié sur le web",
     "state": "Statut",
@@ -94,7 +95,7 @@ ARTICLES: list[dict[str, str]] = [
     {"code": "TISANE-1", "label": "Tisane des Cévennes 100 g", "label_en": "Herbal tea from the Cévennes"}
     | {"label_de": "Kräutertee aus den Cevennen", "plain": "Thym, verveine & romarin <bio>"}
     | {"family": "THE", "family_label": "Autour du thé", "vat": "TVA55", "net": "6,36", "gross": "6,71"}
-    | {"weight": "0,100", "brand": "Herbes & Co", "group": "Épicerie"},
+    | {"weight": "0,100", "brand": "Herbes & Co", "group": "Épicerie", "origin": "Cévennes"},
     {"code": "COFFRET-THE", "label": "Coffret du matin", "label_en": "Morning set", "label_de": "Morgenset"}
     | {"plain": "Une théière, deux tasses, une tisane.", "family": "THE", "family_label": "Autour du thé"}
     | {"net": "66,67", "gross": "80,00", "weight": "2,300"},
@@ -140,6 +141,11 @@ STOCK = [
     ("SALADIER", "Boutique", "2", "0"),
 ]
 LINKED = [("THEIERE", "TISANE-1"), ("THEIERE", "TASSE-OCR-25 cl"), ("BOL-GRES", "PIECE-LAVE-LINGE")]
+COMPONENTS = [
+    ("COFFRET-THE", "THEIERE", "1"),
+    ("COFFRET-THE", "TASSE-OCR-25 cl", "2"),
+    ("COFFRET-THE", "TISANE-1", "1"),
+]
 CUSTOMER_COLUMNS = (
     *("Code (tiers)", "Nom", "E-mail (facturation)", "Statut", "Personne physique", "Civilité"),
     *("Nom (contact) (facturation)", "Prénom (facturation)", "Adresse 1 (facturation)", "Code postal (facturation)"),
@@ -206,6 +212,8 @@ def write(folder: Path) -> None:
     header = ("Code article", "Dépôt", "Stock réel", "Quantité commandée clients")
     _put(folder / "extracts" / "stocks.csv", extract(header, STOCK))
     _put(folder / "extracts" / "articles_lies.csv", extract(("Code article", "Code article lié"), LINKED))
+    header = ("ParentItemId", "ItemId", "Quantity")
+    _put(folder / "extracts" / "nomenclatures.csv", extract(header, COMPONENTS))
     _put(folder / "extracts" / "clients.csv", extract(CUSTOMER_COLUMNS, CUSTOMERS))
     header = ("AssociatedCustomerId", "Contact.Id", "Name", "FirstName", "Email")
     _put(folder / "extracts" / "contacts.csv", extract(header, CONTACTS))

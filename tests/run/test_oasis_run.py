@@ -172,3 +172,40 @@ def test_oas_1_cli_1_cli_2_customers_and_their_contacts_go_with_their_addresses(
         ("CL1", "1 rue A", "06000", "FR")
     ]
     assert account_shops.run(at, CUSTOMERS).state == "nothing-to-do"
+
+
+def test_oas_1_cat_17_cat_18_variants_name_their_product_and_packs_what_they_hold(tmp_path):
+    own = 'master_column = "xx_maitre"\npacks = true\nattributes = [{ name = "Taille", value_column = "xx_taille" }]'
+    at = article_shops.shops(
+        tmp_path, ("a", "oasis", f'update = {{ name = true }}\nfields = {{ vat_code = "" }}\n[shops.variants]\n{own}')
+    )
+    compare(at, "products", "pack_articles", "pack_variants")
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text().replace("[erp.extracts]", '[erp.extracts]\ncomponents = "packs.csv"'))
+    header = "Code article;Libellé;Publié sur le web;xx_maitre;xx_taille"
+    rows = ("T-S;Tasse S;1;TASSE;S", "T-L;Tasse L;1;TASSE;L", "MUG;Mug;1;;", "POT;Pot;1;;", "BOX;Coffret;1;;")
+    leave(at, "articles.csv", article_shops.extract(*rows, header=header))
+    packs = "ParentItemId;ItemId;Quantity;ComponentOrder\r\nBOX;T-S;2;1\r\nBOX;T-L;1;2\r\n{}"
+    leave(at, "packs.csv", packs.format("BOX;MUG;1;3\r\n").encode("cp1252"))
+    summary = article_shops.run(at)
+    assert (summary.read, summary.written, summary.failed) == (5, 5, 0)
+    files = article_shops.told(at)
+    variants = files["catalogue_produits_new_variants"]
+    assert [(row["ref"], row["parent_ref"], row["attribute_1"], row["value_1"]) for row in variants] == [
+        ("TASSE", "", "Taille", "S, L"),
+        ("T-S", "TASSE", "Taille", "S"),
+        ("T-L", "TASSE", "Taille", "L"),
+        ("BOX", "", "", ""),
+    ]
+    assert [tuple(row.values()) for row in files["liaison_articles_pack"]] == [
+        ("BOX", "TASSE", "3", "0"), ("BOX", "MUG", "1", "0")
+    ]  # fmt: skip
+    assert [tuple(row.values()) for row in files["liaison_variantes_pack"]] == [
+        ("BOX", "T-S", "2", "0"), ("BOX", "T-L", "1", "0"), ("BOX", "MUG", "1", "0")
+    ]  # fmt: skip
+    assert article_shops.run(at).state == "nothing-to-do"
+    leave(at, "packs.csv", packs.format("BOX;POT;2;3\r\n").encode("cp1252"))
+    assert article_shops.run(at).written == 1
+    files = article_shops.told(at)
+    assert [(row["ref"], row["delete"]) for row in files["liaison_articles_pack"]] == [("POT", "0"), ("MUG", "1")]
+    assert [(row["ref"], row["delete"]) for row in files["liaison_variantes_pack"]] == [("POT", "0"), ("MUG", "1")]

@@ -6,10 +6,11 @@ Source: facts/ebp § 5.4; spec OAS-1, CAT-12, CAT-14, CAT-16.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
+from passerelle import money
 from passerelle.exchange import texts
 from passerelle.exchange.articles import Content, slug
 from passerelle.exchange.told import as_json
@@ -22,6 +23,8 @@ TOLD_BY: Mapping[str, str] = {
     "product_categories": "categories",
     "product_brands": "brand",
     "product_features": "features",
+    "pack_articles": "components",
+    "pack_variants": "components",
 }
 """By kind of association, the column of ``model.products.SHOP_PRODUCTS`` that says the same in one cell."""
 
@@ -69,19 +72,49 @@ def associations(content: Content, kind: str) -> pd.DataFrame:
     Returns:
         ``PRODUCT_ASSOCIATIONS``, each once.
     """
-    if kind == "product_categories":
-        own = content.categories
-        rows = own.assign(ref=category_refs(own["category"]))
-    elif kind == "product_features":
-        rows = content.features.rename(columns={"feature": "ref"})
-    else:
-        rows = content.products[content.products["brand"] != ""].rename(columns={"brand": "ref"})
-    return PRODUCT_ASSOCIATIONS.conform(rows.drop_duplicates(["article", "ref"], ignore_index=True))
+    return PRODUCT_ASSOCIATIONS.conform(_MADE[kind](content).drop_duplicates(["article", "ref"], ignore_index=True))
+
+
+def _categories(content: Content) -> pd.DataFrame:
+    return content.categories.assign(ref=category_refs(content.categories["category"]))
+
+
+def _brands(content: Content) -> pd.DataFrame:
+    return content.products[content.products["brand"] != ""].rename(columns={"brand": "ref"})
+
+
+def _features(content: Content) -> pd.DataFrame:
+    return content.features.rename(columns={"feature": "ref"})
+
+
+def _pack_variants(content: Content) -> pd.DataFrame:
+    """Give what packs are made of as it is sold: variants."""
+    return content.components.rename(columns={"component": "ref"})
+
+
+def _pack_articles(content: Content) -> pd.DataFrame:
+    """Give the products that packs are made of; of several variants of one product their quantities together."""
+    products = content.products.set_index("article")["parent"]
+    own = _pack_variants(content)
+    for column in ("article", "ref"):
+        parent = products.reindex(own[column]).fillna("").set_axis(own.index)
+        own[column] = own[column].where(parent == "", parent)
+    return own.groupby(["article", "ref"], sort=False, as_index=False)["quantity"].sum()
+
+
+_MADE: Mapping[str, Callable[[Content], pd.DataFrame]] = {
+    "product_categories": _categories,
+    "product_brands": _brands,
+    "product_features": _features,
+    "pack_articles": _pack_articles,
+    "pack_variants": _pack_variants,
+}
 
 
 def association_values(rows: pd.DataFrame) -> pd.Series:
     """Write each association as one text, by its article and reference."""
     told = rows[["article", "ref", "value"]].assign(
+        quantity=money.to_text(rows["quantity"], money.SCALE),
         is_default=rows["is_default"].astype("str").str.lower(),
         key=texts.side_by_side(rows[["article", "ref"]], " → "),
     )

@@ -74,6 +74,7 @@ LAYOUTS: Mapping[str, Layout] = {
     ),
     "bigcommerce": Layout(marks="|=", whole=True, closed=True, nameless=True, of_variants={"product_type": ""}),
     "wix": Layout(attributes=5, between=";", whole=True, nameless=True, impacts=True),
+    "oasis": Layout(attributes=5, between=", ", packs=",", pack_quantity="="),
 }
 """Of each platform."""
 COMBINATION = {"price", "cost_price", "weight", "barcode", "supplier_reference"}

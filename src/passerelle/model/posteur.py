@@ -1,4 +1,4 @@
-"""What Oasis Commerce is told in files of their own beside its products: categories, and what products belong to.
+"""What Oasis Commerce is told in files beside its products: categories, what products belong to, what packs hold.
 
 Source: facts/ebp § 5.4; spec OAS-1.
 """
@@ -25,11 +25,16 @@ SHOP_CATEGORIES = Table(
 
 PRODUCT_ASSOCIATIONS = Table(
     "product_associations",
-    "what a product is associated with: a category, a brand, a feature",
+    "what a product is associated with: a category, a brand, a feature, what a pack is made of",
     (
         Column("article", "text", "article of the product"),
-        Column("ref", "text", "reference of the category, name of the brand or of the feature"),
+        Column(
+            "ref",
+            "text",
+            "reference of the category or of the article in the pack, name of the brand or of the feature",
+        ),
         Column("value", "text", "value of the feature"),
+        Column("quantity", "quantity", "how many of it are in the pack", optional=True),
         Column("is_default", "flag", "its default category"),
         Column("is_deleted", "flag", "it is associated no longer"),
     ),
