@@ -26,7 +26,7 @@ FAULTS = {
     6: Fault("skipped"),
     8: Fault("killed", "passerelle.ledger.ledger:Ledger.prepare", "after"),
     10: Fault("twice"),
-    12: Fault("killed", "passerelle.storage.local:LocalStorage.rename", "after"),
+    12: Fault("killed", "passerelle.storage.local:LocalStorage._renamed", "after"),
     14: Fault("at once"),
     16: Fault("unreachable"),
     17: Fault("skipped"),

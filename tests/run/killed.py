@@ -29,7 +29,7 @@ STEPS = (
     "passerelle.ledger.ledger:Ledger.set_mark",
     "passerelle.run.job:publish",
     "passerelle.storage.local:LocalStorage._put_file",
-    "passerelle.storage.local:LocalStorage.rename",
+    "passerelle.storage.local:LocalStorage._renamed",
     "passerelle.ledger.ledger:Ledger.delivered",
 )
 """The steps of the job in their order, each as module:name."""
@@ -42,7 +42,7 @@ STOCK_STEPS = (
     "passerelle.ledger.ledger:Ledger.prepare",
     "passerelle.ledger.ledger:Ledger.set_mark",
     "passerelle.run.job:publish",
-    "passerelle.storage.local:LocalStorage.rename",
+    "passerelle.storage.local:LocalStorage._renamed",
     "passerelle.ledger.ledger:Ledger.delivered",
 )
 ARTICLE_STEPS = tuple(step.replace("run.shop_file:write", "run.product_files:write") for step in STOCK_STEPS)
@@ -63,7 +63,7 @@ IMAGE_STEPS = (
     "passerelle.ledger.outbox:bring_to_disk",
     "passerelle.ledger.ledger:Ledger.prepare",
     "passerelle.run.job:publish",
-    "passerelle.storage.local:LocalStorage.rename",
+    "passerelle.storage.local:LocalStorage._renamed",
     "passerelle.ledger.ledger:Ledger.delivered",
 )
 _CONTEXT = multiprocessing.get_context("forkserver")

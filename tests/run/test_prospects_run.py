@@ -251,7 +251,7 @@ def test_sto_6_cus_6_archived_files_are_read_again_for_what_was_refused(tmp_path
 
 
 @pytest.mark.parametrize(
-    "step", ["passerelle.ledger.ledger:Ledger.prepare", "passerelle.storage.local:LocalStorage.rename"]
+    "step", ["passerelle.ledger.ledger:Ledger.prepare", "passerelle.storage.local:LocalStorage._renamed"]
 )
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_rel_1_cus_6_a_killed_run_loses_nothing_and_sends_nothing_twice(tmp_path, step, moment):
