@@ -276,7 +276,7 @@ class ErpCatalogue:
         lacking = [one.title for one in descriptor.fields if one.source in {*wanted} & {*found.absent}]
         if lacking:
             raise RunError("run-extract-lacks-column", is_usage=True, file=path, columns=", ".join(lacking))
-        # Nothing said of it, an article is kept in stock, and not published; a customer is a person; rows stay in order.
+        # Nothing said of it, an article is kept in stock and not published, a customer is a person, rows stay in order.
         unsaid = {"is_stocked": True, "is_on_web": False, "is_person": True, "position": 0}
         table = found.table.assign(
             **{name: found.table[name].fillna(unsaid[name]) for name in unsaid if name in found.table}
