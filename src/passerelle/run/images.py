@@ -151,7 +151,7 @@ class _Found:
             record_type="article",
             stage="read",
             value=rows["path"].to_list(),
-            reason=[error.text("en") for error in errors],
+            reason_en=[error.text("en") for error in errors],
             reason_fr=[error.text("fr") for error in errors],
         )
         good = self.files.loc[texts.among(self.files["path"], self._with_content), "article"]
