@@ -159,7 +159,9 @@ def newest_version() -> str:
 def _create(connection: sa.Connection) -> None:
     """Make the tables of an empty database as they are declared, which is what the migrations come to."""
     number = sa.Column("version_num", sa.String(32), nullable=False)
-    version = sa.Table(VERSION_TABLE, sa.MetaData(), number, sa.PrimaryKeyConstraint(number, name=f"{VERSION_TABLE}_pkc"))
+    version = sa.Table(
+        VERSION_TABLE, sa.MetaData(), number, sa.PrimaryKeyConstraint(number, name=f"{VERSION_TABLE}_pkc")
+    )
     metadata.create_all(connection, checkfirst=False)
     version.create(connection)
     connection.execute(sa.insert(version).values(version_num=newest_version()))

@@ -194,7 +194,5 @@ def _batch(names: Mapping[str, str], batch: Batch, customers: Import) -> bytes:
     imports = {"customers": customers, "addresses": batch.imports.addresses}
     imports |= {kind: getattr(batch.imports, name) for kind, name in _IMPORTS.items()}
     folder = batch.folder.rstrip("\\") + "\\" if batch.folder else ""
-    rows = [
-        f'/Import="{folder}{name}";{imports[kind].category};{imports[kind].name}' for kind, name in names.items()
-    ]
+    rows = [f'/Import="{folder}{name}";{imports[kind].category};{imports[kind].name}' for kind, name in names.items()]
     return "".join(f"{row}\r\n" for row in rows).encode("cp1252")
