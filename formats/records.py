@@ -267,7 +267,9 @@ def _breaks(text: bytes, marks: Marks) -> tuple[Ints, Ints] | None:
     itself.
     """
     data = np.frombuffer(text, np.uint8)
-    quotes = _where(data, lambda window: window == marks.quote[0]) if marks.quote else _NOWHERE[0]
+    quotes = _NOWHERE[0]
+    if marks.quote and marks.quote in text:
+        quotes = _where(data, lambda window: window == marks.quote[0])
     opening, closing = quotes[::2], quotes[1::2]
     edges = np.zeros(256, bool)
     edges[[_CR, _LF, *marks.delimiter, *marks.quote]] = True
@@ -277,7 +279,8 @@ def _breaks(text: bytes, marks: Marks) -> tuple[Ints, Ints] | None:
     )
     if len(quotes) % 2 or not all(known.all() for known in is_edge):
         return None
-    breaks = _where(data, lambda window: (window == _LF) | (window == _CR))
+    has_cr = b"\r" in text
+    breaks = _where(data, lambda window: (window == _LF) | (window == _CR) if has_cr else window == _LF)
     before_lf = (data[breaks] == _CR) & (data[np.minimum(breaks + 1, len(data) - 1)] == _LF)
     breaks = breaks[~before_lf]
     within = np.searchsorted(quotes, breaks) % 2 == 1

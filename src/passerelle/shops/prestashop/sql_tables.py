@@ -87,7 +87,7 @@ def frames_of(table: pd.DataFrame) -> Frames:
         "products": _frame(rows, id="parent_reference", reference="parent_reference"),
         "taxes": pd.DataFrame({"id": _tax_ids(rows), "rate": rows["tax_rate"], "name": rows["tax_name"]}),
     }
-    once = {name: frame[frame["id"] != ""].drop_duplicates("id", keep="last") for name, frame in around.items()}
+    once = {name: frame[(frame["id"] != "") & ~frame["id"].duplicated(keep="last")] for name, frame in around.items()}
     return {
         "orders": _orders(orders),
         "order_details": _details(rows),
