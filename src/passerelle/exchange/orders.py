@@ -704,19 +704,26 @@ def _without(sales: SalesOrders, gone: pd.Series) -> SalesOrders:
     )
 
 
+def in_order(sales: SalesOrders) -> SalesOrders:
+    """Put the orders with all that belongs to them in the order of the rules, which then need no copy of them."""
+    return _without(sales, pd.Series(dtype="str"))
+
+
 def _in_order(parted: deliveries.Parted, credit: refunds.CreditNotes) -> SalesOrders:
     """Put orders and refunds together; orders alone are in order already."""
     if parted.order_of.empty and credit.refunds.empty:
         return parted.sales
-    return _without(join_orders([parted.sales, credit.sales]), pd.Series(dtype="str"))
+    return in_order(join_orders([parted.sales, credit.sales]))
 
 
 def _ranked(table: pd.DataFrame, column: str, keys: pd.Index, within: str) -> pd.DataFrame:
     """Take the rows of the keys, in the order of the keys and within a key by another column."""
     rank = texts.places(table[column], keys)
     second = rank if within == column else pd.factorize(table[within], sort=True)[0]
-    order = np.lexsort((second, rank))
-    return table.take(order[np.count_nonzero(rank < 0) :]).reset_index(drop=True)
+    order = np.lexsort((second, rank))[np.count_nonzero(rank < 0) :]
+    if len(order) == len(table) and (order == np.arange(len(order))).all():
+        return table.reset_index(drop=True)  # shares the memory
+    return table.take(order).reset_index(drop=True)
 
 
 def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tuple[vat.Coded, list[pd.DataFrame]]:
