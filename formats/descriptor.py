@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 import passerelle.model
@@ -259,6 +259,7 @@ def _further(label: str, kind: Type, decimal_mark: str) -> Field:
     return replace(one, name=label, title=label, source=label, decimal_mark=decimal_mark)
 
 
+@lru_cache(4096)
 def label_key(label: str) -> str:
     """Give what counts of a header label: letters and digits, without case and accents.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,6 +40,8 @@ from passerelle.outcome import said, together
 
 DELIMITERS = (";", ",", "\t", "|")
 """The delimiters that are detected, when the format declares none."""
+_AT_ONCE = 2
+"""Columns that are read at the same time: Arrow works outside of Python's lock."""
 _NOTHING = re.compile(rb"[\0 \t\r\n\xef\xbb\xbf\xff\xfe]*")
 """Blanks and byte order marks."""
 
@@ -341,18 +344,14 @@ def _typed(descriptor: Descriptor, grid: _Grid, name: str) -> ReadTable:
     absent = [one for one in descriptor.fields if one.name not in grid.cells]
     told: list[tuple[Ints, pd.DataFrame]] = [_told_of_rows(grid, name)]
     table: dict[str, pd.Series] = {}
-    for one in descriptor.fields:
-        if one in absent:
-            values = parse(one, _empties(1))[0].iloc[np.zeros(count, np.int64)].reset_index(drop=True)
-        else:
-            cells = present(one, grid.cells.pop(one.name))  # memory holds each column once, as text or as values
-            values, problems = parse(one, cells)
-            applies = _applies(one, grid)
-            for problem in [*text_problems(one, cells), *problems, *range_problems(one, values)]:
-                where = np.flatnonzero(problem.where & applies)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for one, (values, problems) in zip(
+            descriptor.fields, pool.map(lambda one: _column(one, grid, name), descriptor.fields), strict=True
+        ):
+            for where, outcomes in problems:
                 wrong[where] = True
-                told.append((grid.lines[where], _told_of_cells(one, problem, cells, where, grid.lines, name)))
-        table.setdefault(one.source, values)
+                told.append((grid.lines[where], outcomes))
+            table.setdefault(one.source, values)
     table["line"] = pd.Series(grid.lines, dtype="int64")
     frame = pd.DataFrame(table, copy=False)
     lines = np.concatenate([lines for lines, _ in told])
@@ -366,6 +365,20 @@ def _typed(descriptor: Descriptor, grid: _Grid, name: str) -> ReadTable:
         absent=tuple(one.source for one in absent),
         unused=grid.unused,
     )
+
+
+def _column(one: Field, grid: _Grid, name: str) -> tuple[pd.Series, list[tuple[Ints, pd.DataFrame]]]:
+    """Read the cells of a field, and say of which rows what is wrong with them."""
+    if one.name not in grid.cells:
+        return parse(one, _empties(1))[0].iloc[np.zeros(len(grid.lines), np.int64)].reset_index(drop=True), []
+    cells = present(one, grid.cells.pop(one.name))  # memory holds each column once, as text or as values
+    values, problems = parse(one, cells)
+    applies = _applies(one, grid)
+    told = []
+    for problem in [*text_problems(one, cells), *problems, *range_problems(one, values)]:
+        where = np.flatnonzero(problem.where & applies)
+        told.append((where, _told_of_cells(one, problem, cells, where, grid.lines, name)))
+    return values, told
 
 
 def _applies(one: Field, grid: _Grid) -> Mask:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
@@ -266,29 +267,30 @@ def _breaks(text: bytes, marks: Marks) -> tuple[Ints, Ints] | None:
     itself.
     """
     data = np.frombuffer(text, np.uint8)
+    quotes = _NOWHERE[0]
+    if marks.quote and marks.quote in text:
+        quotes = _where(data, lambda window: window == marks.quote[0])
+    opening, closing = quotes[::2], quotes[1::2]
     edges = np.zeros(256, bool)
-    edges[[0, _CR, _LF, *marks.delimiter, *marks.quote]] = True
-    outside: list[Ints] = []
-    inside: list[Ints] = []
-    is_open = np.False_
-    for start in range(0, len(data), _STEP):
-        window = data[start : start + _STEP]
-        before = np.concatenate((data[start - 1 : start] if start else [0], window[:-1])).astype(np.uint8)
-        after = np.append(data[start + 1 : start + _STEP + 1], np.zeros(int(start + _STEP >= len(data)), np.uint8))
-        is_break = (window == _LF) | ((window == _CR) & (after != _LF))
-        quotes = window == marks.quote[0] if marks.quote else np.zeros(len(window), bool)
-        within = np.logical_xor.accumulate(quotes) ^ is_open
-        at = np.flatnonzero(quotes)
-        if not edges[np.where(within[at], before[at], after[at])].all():
-            return None
-        breaks = np.flatnonzero(is_break)
-        outside.append(breaks[~within[breaks]] + start)
-        inside.append(breaks[within[breaks]] + start)
-        is_open = within[-1]
-    if is_open:
+    edges[[_CR, _LF, *marks.delimiter, *marks.quote]] = True
+    is_edge = (
+        edges[data[opening - 1]] | (opening == 0),
+        edges[data[(closing + 1) % len(data)]] | (closing == len(data) - 1),
+    )
+    if len(quotes) % 2 or not all(known.all() for known in is_edge):
         return None
-    empty = [np.zeros(0, np.int64)]
-    return np.concatenate(outside or empty), np.concatenate(inside or empty)
+    has_cr = b"\r" in text
+    breaks = _where(data, lambda window: (window == _LF) | (window == _CR) if has_cr else window == _LF)
+    before_lf = (data[breaks] == _CR) & (data[np.minimum(breaks + 1, len(data) - 1)] == _LF)
+    breaks = breaks[~before_lf]
+    within = np.searchsorted(quotes, breaks) % 2 == 1
+    return breaks[~within], breaks[within]
+
+
+def _where(data: npt.NDArray[np.uint8], wanted: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.bool_]]) -> Ints:
+    """Find bytes, a window at a time: what is found of them is small, what is asked of each is not."""
+    windows = range(0, len(data), _STEP)
+    return np.concatenate([_NOWHERE[0], *(np.flatnonzero(wanted(data[at : at + _STEP])) + at for at in windows)])
 
 
 def _between(text: bytes, outside: Ints, inside: Ints) -> Records:

@@ -52,7 +52,7 @@ def present(one: Field, cells: pa.Array) -> pa.Array:
 
 def text_problems(one: Field, cells: pa.Array) -> list[Problem]:
     """Check the texts of a field against its constraints; an empty one need only not be required."""
-    empty = mask(pc.equal(cells, ""))
+    empty = mask(pc.equal(cells, "")) if one.required or one.enum or one.pattern else np.zeros(len(cells), bool)
     found = [Problem("cell-missing", empty)] if one.required else []
     if one.limit is not None:
         too_long = mask(pc.greater(pc.utf8_length(cells), one.limit))

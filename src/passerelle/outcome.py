@@ -106,7 +106,8 @@ def final_states(outcomes: pd.DataFrame, records: Iterable[str]) -> pd.Series:
     """
     worst = outcomes["state"].map(_SEVERITY).astype("Int64").groupby(outcomes["record"]).max()
     names = {number: state for state, number in _SEVERITY.items()}
-    return worst.reindex(pd.Index(list(records), name="record")).fillna(0).astype(int).map(names).astype("str")
+    states = worst.map(names).astype("str")
+    return states.reindex(pd.Index(records, name="record")).fillna("succeeded").astype("str")
 
 
 def refused(outcomes: pd.DataFrame) -> set[str]:

@@ -53,9 +53,9 @@ def addresses_by_order(orders: pd.DataFrame, addresses: pd.DataFrame, buyers: pd
 
     An order that has one address only has it twice; what the address does not say (e-mail, name) the buyer does.
     """
+    first = ~texts.side_by_side(addresses[["order_key", "kind"]], " ").duplicated()
     kinds = {
-        kind: addresses[addresses["kind"] == kind].drop_duplicates("order_key").set_index("order_key")
-        for kind in ("billing", "delivery")
+        kind: addresses[first & (addresses["kind"] == kind)].set_index("order_key") for kind in ("billing", "delivery")
     }
     keys = pd.Index(orders["order_key"], name="order_key")
     names, contacts = ["first_name", "last_name", "company"], ["email", "phone"]
@@ -198,8 +198,8 @@ def customer_rows(
     Returns:
         ``CUSTOMERS``, in the order of the documents; the same account may stand several times.
     """
-    buyer = buyers.loc[documents["customer_key"]].set_axis(documents.index)
-    place = sides.loc[documents["document_key"]].set_axis(documents.index)
+    buyer = texts.rows_of(buyers, documents["customer_key"]).set_axis(documents.index)
+    place = texts.rows_of(sides, documents["document_key"]).set_axis(documents.index)
     # A shop often keeps the company on the address only.
     company = buyer["company"].where(buyer["company"] != "", place["billing_company"])
     is_company = (company != "") | (buyer["siret"] != "") | (buyer["vat_number"] != "")

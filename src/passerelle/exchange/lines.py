@@ -57,7 +57,12 @@ def with_articles(
         is_parent &= texts.among(lines["parent_reference"], articles["article"])
     article = lines["reference"].where(is_variant, lines["parent_reference"].where(is_parent, ""))
     found = is_variant | is_parent
-    erp = articles.drop_duplicates("article").set_index("article").reindex(article).set_axis(lines.index)
+    erp = (
+        articles.drop_duplicates("article")
+        .set_index("article")[["label", "tax_rate"]]
+        .reindex(article)
+        .set_axis(lines.index)
+    )
     label = lines["label"]
     if options.label == "erp":
         label = label.where(~found | (erp["label"].fillna("") == ""), erp["label"])

@@ -113,7 +113,8 @@ class Context:
 
     def __post_init__(self) -> None:
         """Make a mapping that the profile lacks an empty one, and take the special articles of theirs."""
-        complete = {name: self.mappings.get(name, declared.empty()) for name, declared in MAPPINGS.items()}
+        complete = {name: declared.empty() for name, declared in MAPPINGS.items() if name not in self.mappings}
+        complete |= self.mappings
         object.__setattr__(self, "mappings", complete)
         orders = lookups.special_articles(complete["special_articles"], self.orders)
         object.__setattr__(self, "orders", orders)
@@ -219,7 +220,8 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     of_run, _, changed, *_ = selected
     made = _entered(sales, selected, context)
     made = _with_reversals(made, changed.entered(made.sources["record_key"]), context.booked)
-    paid_later = later.later_settlements(sales, [*of_run.orders["order_key"], *changed.replaced.index], context)
+    entered = pd.concat([of_run.orders["order_key"], changed.replaced.index.to_series()])
+    paid_later = later.later_settlements(sales, entered, context)
     return _with_later(made, paid_later, context.booked)
 
 
@@ -577,11 +579,11 @@ class _Documents:
         """Leave out the documents of some orders and refunds; the others are sorted by date and key."""
         gone = set(self.sources.loc[texts.among(self.sources["record_key"], records), "document_key"])
         header = self.header[~texts.among(self.header["document_key"], gone)]
-        sequence = header[["document_date", "document_key"]].sort_values(["document_date", "document_key"])
-        keys = sequence["document_key"]
+        header = header.sort_values(["document_date", "document_key"], ignore_index=True)
+        keys = header["document_key"]
         return replace(
             self,
-            header=header.loc[sequence.index].reset_index(drop=True),
+            header=header,
             breakdown=self.breakdown[texts.among(self.breakdown["order_key"], keys)],
             settlements=self.settlements[texts.among(self.settlements["document_key"], keys)].reset_index(drop=True),
             sources=self.sources[texts.among(self.sources["document_key"], keys)].reset_index(drop=True),
@@ -702,19 +704,26 @@ def _without(sales: SalesOrders, gone: pd.Series) -> SalesOrders:
     )
 
 
+def in_order(sales: SalesOrders) -> SalesOrders:
+    """Put the orders with all that belongs to them in the order of the rules, which then need no copy of them."""
+    return _without(sales, pd.Series(dtype="str"))
+
+
 def _in_order(parted: deliveries.Parted, credit: refunds.CreditNotes) -> SalesOrders:
     """Put orders and refunds together; orders alone are in order already."""
     if parted.order_of.empty and credit.refunds.empty:
         return parted.sales
-    return _without(join_orders([parted.sales, credit.sales]), pd.Series(dtype="str"))
+    return in_order(join_orders([parted.sales, credit.sales]))
 
 
 def _ranked(table: pd.DataFrame, column: str, keys: pd.Index, within: str) -> pd.DataFrame:
     """Take the rows of the keys, in the order of the keys and within a key by another column."""
     rank = texts.places(table[column], keys)
     second = rank if within == column else pd.factorize(table[within], sort=True)[0]
-    order = np.lexsort((second, rank))
-    return table.take(order[np.count_nonzero(rank < 0) :]).reset_index(drop=True)
+    order = np.lexsort((second, rank))[np.count_nonzero(rank < 0) :]
+    if len(order) == len(table) and (order == np.arange(len(order))).all():
+        return table.reset_index(drop=True)  # shares the memory
+    return table.take(order).reset_index(drop=True)
 
 
 def _coded(sales: SalesOrders, countries: pd.DataFrame, context: Context) -> tuple[vat.Coded, list[pd.DataFrame]]:
@@ -845,8 +854,8 @@ def _rounded(orders: pd.DataFrame, priced: _Priced, refused: set[str], options: 
 def _header(people: pd.DataFrame, account: customers.Accounts, context: Context) -> pd.DataFrame:
     """Give what a document's header takes from the order, its buyer and the profile, indexed by order key."""
     options = context.orders
-    own = account.by_order.loc[people.index]
-    buyer = account.buyers.loc[own["customer_key"]].set_axis(people.index)
+    own = texts.rows_of(account.by_order, people.index)
+    buyer = texts.rows_of(account.buyers, own["customer_key"]).set_axis(people.index)
     return pd.DataFrame(
         {
             "document_key": people.index,
@@ -919,13 +928,14 @@ def _customers(
     new = met[~met["is_known"]]
     rows = documents.customer_rows(new, account.buyers, sides, context.customers).reset_index(drop=True)
     places = [name for name in CUSTOMERS.names if name.startswith(("billing_", "delivery_"))]
-    several = rows[rows["customer_code"].duplicated(keep=False)]
-    addresses = rows.drop(index=several.index[several.duplicated(["customer_code", *places])])
+    again = rows["customer_code"].duplicated()
+    several = rows.loc[texts.among(rows["customer_code"], rows.loc[again, "customer_code"]), ["customer_code", *places]]
+    addresses = rows.drop(index=several.index[texts.side_by_side(several, "\x1f").duplicated()])
     if met["is_known"].any():
         old = documents.customer_rows(met[met["is_known"]], account.buyers, sides, context.customers)
         addresses = pd.concat([addresses, documents.updated_addresses(old, context.customers)])
         addresses = addresses.sort_values("customer_code", kind="stable")
-    return rows.drop_duplicates("customer_code", ignore_index=True), addresses.reset_index(drop=True)
+    return rows[~again].reset_index(drop=True), addresses.reset_index(drop=True)
 
 
 def _numbered_lines(document_lines: pd.DataFrame, keys: pd.Series) -> pd.DataFrame:

@@ -54,9 +54,10 @@ def named(orders: pd.DataFrame, buyers: pd.DataFrame, addresses: pd.DataFrame) -
         addresses: the orders' addresses.
     """
     names = ["first_name", "last_name", "company"]
-    buyer = buyers.reindex(orders["customer_key"])[names].fillna("").set_axis(orders.index)
-    billing = addresses[addresses["kind"] == "billing"].drop_duplicates("order_key").set_index("order_key")
-    address = billing.reindex(orders["order_key"])[names].fillna("").set_axis(orders.index)
+    buyer = buyers[names].reindex(orders["customer_key"]).fillna("").set_axis(orders.index)
+    billing = addresses.loc[addresses["kind"] == "billing", ["order_key", *names]]
+    billing = billing.drop_duplicates("order_key").set_index("order_key")
+    address = billing.reindex(orders["order_key"]).fillna("").set_axis(orders.index)
     nameless = (buyer["last_name"] == "") & (buyer["company"] == "")
     return orders.assign(**{name: buyer[name].where(~nameless, address[name]).astype("str") for name in names})
 

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -202,6 +203,7 @@ def beyond_limits(orders: pd.DataFrame, days: Window, today: date, options: Orde
 
 def content_hashes(sales: SalesOrders) -> pd.Series:
     """Give the SHA-256 of each order's content, by order key (ORD-81); the order of the rows does not count."""
+    keys = sales.orders["order_key"]
     parts = []
     for name, columns in _CONTENT.items():
         table = getattr(sales, name)
@@ -210,15 +212,13 @@ def content_hashes(sales: SalesOrders) -> pd.Series:
             for column in columns
         ]
         title, separator = (pa.scalar(text, pa.large_string()) for text in (name, "\x1f"))
-        keys = pa.array(table["order_key"], pa.large_string())
+        owner = texts.places(table["order_key"], keys)
         content = pc.binary_join_element_wise(title, *cells, separator)
-        parts.append(pa.table({"order_key": keys, "content": content}))
-    rows = pa.concat_tables(parts)
-    rows = rows.sort_by([("order_key", "ascending"), ("content", "ascending")]).to_pandas()
-    whole = texts.by_group(rows["content"], rows["order_key"], "\x1e")
-    encoded = pc.cast(pa.array(whole, pa.large_string()), pa.large_binary()).to_pylist()
-    digests = pd.Series([hashlib.sha256(text).hexdigest() for text in encoded], whole.index, dtype="str")
-    return digests.reindex(sales.orders["order_key"])
+        parts.append(pa.table({"owner": owner, "content": content}).filter(pc.greater_equal(owner, 0)))
+    rows = pa.concat_tables(parts).sort_by([("owner", "ascending"), ("content", "ascending")])
+    whole = texts.joined(rows["content"], np.bincount(rows["owner"], minlength=len(keys)), "\x1e")
+    encoded = pc.cast(whole, pa.large_binary()).to_pylist()
+    return pd.Series([hashlib.sha256(text).hexdigest() for text in encoded], pd.Index(keys), dtype="str")
 
 
 def exchanged_before(hashes: pd.Series, exchanged: pd.DataFrame) -> pd.DataFrame:

@@ -27,6 +27,18 @@ def places(texts: pd.Series | pd.Index, known: pd.Series | pd.Index) -> npt.NDAr
     return place
 
 
+def rows_of(table: pd.DataFrame, keys: pd.Series | pd.Index) -> pd.DataFrame:
+    """Give the row of each key of a table that has every one of them once, indexed by key, as ``table.loc[keys]`` does.
+
+    Raises:
+        KeyError: it lacks some.
+    """
+    place = places(keys, table.index)
+    if (place < 0).any():
+        raise KeyError(*keys[place < 0])
+    return table.take(place).set_axis(pd.Index(keys))
+
+
 def replaced(texts: pd.Series, pattern: str, text: str) -> pd.Series:
     r"""Replace what an RE2 pattern finds, same index; its ``\s`` knows ASCII blanks only, ``\pZ`` the others."""
     written = pc.replace_substring_regex(pa.array(texts, _TEXT), pattern, text)
@@ -59,9 +71,13 @@ def by_group(texts: pd.Series, groups: pd.Series, separator: str) -> pd.Series:
     """
     codes, names = pd.factorize(groups)
     ordered = pa.array(texts.take(np.argsort(codes, kind="stable")), _TEXT)
-    if isinstance(ordered, pa.ChunkedArray):
-        ordered = ordered.combine_chunks()
-    ends = np.cumsum(np.bincount(codes, minlength=len(names)))
-    lists = pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), ordered)
-    joined = pc.binary_join(lists, pa.scalar(separator, _TEXT))
-    return pd.Series(joined.to_pandas(), dtype="str").set_axis(pd.Index(names))
+    whole = joined(ordered, np.bincount(codes, minlength=len(names)), separator)
+    return pd.Series(whole.to_pandas(), dtype="str").set_axis(pd.Index(names))
+
+
+def joined(texts: pa.Array | pa.ChunkedArray, counts: npt.NDArray[np.int64], separator: str) -> pa.Array:
+    """Join the texts of each group: as many as its count, group after group."""
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    bounds = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
+    return pc.binary_join(pa.ListArray.from_arrays(bounds, texts), pa.scalar(separator, _TEXT))

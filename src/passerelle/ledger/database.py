@@ -29,6 +29,7 @@ from passerelle.ledger.errors import (
     WrongUrlError,
 )
 from passerelle.ledger.migrations import versions
+from passerelle.ledger.schema import metadata
 
 VERSION_TABLE = "ledger_version"
 _LOCK_SECONDS = 30
@@ -118,14 +119,16 @@ class Database:
             found = self._version(connection)
         if found == newest_version():
             return
-        # Alembic takes a tenth of a second to import: only those pay who need it.
-        from alembic import command  # noqa: PLC0415
-        from alembic.config import Config  # noqa: PLC0415
-
         with self.writing() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(0x1ED6E4)))
-            self._version(connection)
+            if self._version(connection) is None:
+                _create(connection)
+                return
+            # Alembic takes a third of a second to import: only those pay who have an older ledger.
+            from alembic import command  # noqa: PLC0415
+            from alembic.config import Config  # noqa: PLC0415
+
             config = Config()
             config.set_main_option("script_location", "passerelle.ledger:migrations")
             config.attributes["connection"] = connection
@@ -151,6 +154,17 @@ class Database:
 def newest_version() -> str:
     """Give the newest version of the schema this program knows; migrations are named ``v0001_…`` in their order."""
     return max(module.name for module in iter_modules(versions.__path__))[1:5]
+
+
+def _create(connection: sa.Connection) -> None:
+    """Make the tables of an empty database as they are declared, which is what the migrations come to."""
+    number = sa.Column("version_num", sa.String(32), nullable=False)
+    version = sa.Table(
+        VERSION_TABLE, sa.MetaData(), number, sa.PrimaryKeyConstraint(number, name=f"{VERSION_TABLE}_pkc")
+    )
+    metadata.create_all(connection, checkfirst=False)
+    version.create(connection)
+    connection.execute(sa.insert(version).values(version_num=newest_version()))
 
 
 def open_database(url: str, *, create: bool) -> Database:

@@ -169,6 +169,8 @@ class _Reading:
         """Say which rows never answer, a row above having the same keys; rows that wait for values do not count."""
         keys, values = self.mapping.key_names, self.mapping.value_names
         answering = table[(table[values] != "").any(axis=1)]
+        if len(answering) < 2:
+            return
         numbered = answering.assign(**{values[0]: answering.index.astype("str")})
         first = find(self.mapping, numbered, answering[keys]).answers[values[0]]
         for number, answer in first.items():

@@ -47,7 +47,7 @@ def summarised(
     keys = pd.concat([orders["order_key"], of_orders["record"]]).unique()
     final = outcome.final_states(of_orders, keys)
     of_refunds = outcomes[outcomes["record_type"] == "refund"]
-    back = outcome.final_states(of_refunds, dict.fromkeys([*refunds["refund_key"], *of_refunds["record"]]))
+    back = outcome.final_states(of_refunds, list(dict.fromkeys([*refunds["refund_key"], *of_refunds["record"]])))
     roundings = exchange.reconciliation.documents["rounding"]
     return Summary(
         run_id=run_id,

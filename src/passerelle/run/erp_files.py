@@ -90,12 +90,15 @@ def write_prospects(
     said = []
     while True:
         files: dict[str, bytes] = {}
+        names: dict[str, str] = {}
         told = []
-        for name in (PROSPECTS, FORMATS["addresses"]) if len(prospects.customers) else ():
+        kinds = {"customers": PROSPECTS, "addresses": FORMATS["addresses"]}
+        for kind, name in kinds.items() if len(prospects.customers) else ():
             own = settings.get(FORMATS["customers"], {}) if name == PROSPECTS else {}
             descriptor = formats.get(name, {**own, **settings.get(name, {})})
             written = write(descriptor, prospects.customers, record_column="customer_code")
-            files[str(descriptor.path)] = written.data
+            names[kind] = str(descriptor.path)
+            files[names[kind]] = written.data
             told.append(written.outcomes)
         outcomes = outcome.together(told)
         refused = outcome.refused(outcomes)
@@ -105,7 +108,7 @@ def write_prospects(
             break
         prospects = prospects.without(refused)
     if files:
-        files[BATCH_NAME] = _batch(files, formats, batch, batch.imports.prospects)
+        files[BATCH_NAME] = _batch(names, batch, batch.imports.prospects)
     return files, prospects, outcome.together(said).drop_duplicates(ignore_index=True)
 
 
@@ -125,12 +128,12 @@ def write_erp_files(
     """
     said = []
     while True:
-        files, outcomes, refused = _written(exchange, formats, settings)
+        files, names, outcomes, refused = _written(exchange, formats, settings)
         said.append(outcomes[outcomes["record"].isin(refused)] if refused else outcomes)
         if not refused:
             break
         exchange = exchange.without(refused)
-    if imported := _batch(files, formats, batch, batch.imports.customers):
+    if imported := _batch(names, batch, batch.imports.customers):
         files[BATCH_NAME] = imported
     return ErpFiles(files, exchange, outcome.together(said))
 
@@ -146,9 +149,15 @@ def _document_rows(exchange: Exchange, kind: str) -> tuple[pd.DataFrame, pd.Data
 
 def _written(
     exchange: Exchange, formats: Formats, settings: Mapping[str, Mapping[str, object]]
-) -> tuple[dict[str, bytes], pd.DataFrame, set[str]]:
-    """Write every file once; give files, outcomes by order and refund, and those that cannot be written."""
+) -> tuple[dict[str, bytes], dict[str, str], pd.DataFrame, set[str]]:
+    """Write every file once.
+
+    Returns:
+        Content by file name; the file's name by what EBP imports; outcomes by order and refund; those that cannot be
+        written.
+    """
     files: dict[str, bytes] = {}
+    names: dict[str, str] = {}
     said = []
     for kind, name in FORMATS.items():
         is_customer = kind in {"customers", "addresses"}
@@ -159,7 +168,8 @@ def _written(
         key = "customer_code" if is_customer else "document_key"
         written = write(descriptor, rows, record_column=key, shared=documents)
         said.append(_of_documents(written.outcomes, exchange) if is_customer else written.outcomes)
-        files[str(descriptor.path)] = written.data
+        names[kind] = str(descriptor.path)
+        files[names[kind]] = written.data
     rows = exchange.settlements[~exchange.settlements["is_deposit"]]
     if len(rows):
         descriptor = formats.get(SETTLEMENTS_FORMAT, settings.get(SETTLEMENTS_FORMAT))
@@ -169,7 +179,7 @@ def _written(
         said.append(written.outcomes)
         files[str(descriptor.path)] = written.data
     outcomes = exchange.of_records(outcome.together(said))
-    return files, outcomes, outcome.refused(outcomes)
+    return files, names, outcomes, outcome.refused(outcomes)
 
 
 def _of_documents(outcomes: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
@@ -179,14 +189,10 @@ def _of_documents(outcomes: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
     return met.assign(record=met["document_key"])[list(outcome.COLUMNS)]
 
 
-def _batch(files: Mapping[str, bytes], formats: Formats, batch: Batch, customers: Import) -> bytes:
+def _batch(names: Mapping[str, str], batch: Batch, customers: Import) -> bytes:
     """Write EBP's batch file: one import per row, customers first (facts §1.3); no login or password stands in it."""
     imports = {"customers": customers, "addresses": batch.imports.addresses}
     imports |= {kind: getattr(batch.imports, name) for kind, name in _IMPORTS.items()}
     folder = batch.folder.rstrip("\\") + "\\" if batch.folder else ""
-    rows = [
-        f'/Import="{folder}{file}";{imports[kind].category};{imports[kind].name}'
-        for kind, name in FORMATS.items()
-        if (file := str(formats.get(name).path)) in files
-    ]
+    rows = [f'/Import="{folder}{name}";{imports[kind].category};{imports[kind].name}' for kind, name in names.items()]
     return "".join(f"{row}\r\n" for row in rows).encode("cp1252")

@@ -12,11 +12,13 @@ Source: design.md decisions 5 and 6; spec STO-4, STO-5, STO-6, REL-1, RUN-1, RUN
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date
 from functools import cached_property
 from hashlib import sha256
+from operator import attrgetter
 from pathlib import Path, PurePath
 from typing import Protocol, Self
 
@@ -368,10 +370,13 @@ class Job:
         made = self._task.make(desk)
         if self._said:
             self._check_same(self._said, made)
-        packages = made.packages
         home = self._installation.run_folder(desk.run_id)
-        made = made.keep(home)
-        reports = folder.write_reports(home, made.outcomes, made.reports)
+        with ThreadPoolExecutor(1) as pool:  # compressing leaves Python's lock to others
+            packed = pool.submit(attrgetter("packages"), made)
+            made = made.keep(home)
+            reports = folder.write_reports(home, made.outcomes, made.reports)
+            entries = made.entries()
+            packages = packed.result()
         parcel = self._parcel(desk, packages)
         summary = made.summary(desk.run_id, "delivered" if parcel else "nothing-to-do")
         paths = {name: str(path) for name, path in reports.items()}
@@ -383,7 +388,7 @@ class Job:
             paths |= plans.files(self._installation, self._request.apply)
         summary = replace(summary, plan=self._request.apply, files=paths)
         folder.write_summary(home, summary)
-        entries = replace(made.entries(), outcomes=made.outcomes, parcel=parcel, counts=summary.counts)
+        entries = replace(entries, outcomes=made.outcomes, parcel=parcel, counts=summary.counts)
         self._ledger.prepare(desk.run_id, entries)
         for mark in made.marks.items():
             self._ledger.set_mark(self._profile.name, *mark)

@@ -22,7 +22,7 @@ from passerelle.exchange.customers import ACCOUNT_COLUMNS
 from passerelle.exchange.effects import CLEAR_ERROR, MARK_ERROR
 from passerelle.exchange.effects import of_accounts as effects_of_accounts
 from passerelle.exchange.effects import of_refused as effects_of_refused
-from passerelle.exchange.orders import Context, Exchange, exchange_orders
+from passerelle.exchange.orders import Context, Exchange, exchange_orders, in_order
 from passerelle.exchange.plan import Before, of_orders
 from passerelle.exchange.reconciliation import Reconciliation
 from passerelle.exchange.selection import DATE_COLUMNS, EVERYTHING, Scope, Window, next_mark
@@ -86,7 +86,7 @@ class OrdersTask:
         if (wrong_mappings["state"] == "failed").any():
             raise ProfileError(wrong_mappings, profile.language)
         intake = desk.intake(exports.ORDERS)
-        sales = intake.read_shops()
+        sales = in_order(intake.read_shops())
         pa.default_memory_pool().release_unused()  # Arrow would keep what the files' cells took
         known = [ledger.exchanged(profile.name, record_type) for record_type in _RECORD_TYPES]
         exchanged = pd.concat(known, ignore_index=True).rename(columns={"files": "file_name"})

@@ -137,7 +137,7 @@ class _Made:
 
     def summary(self, run_id: str, state: State) -> Summary:
         profile = self.desk.profile
-        keys = dict.fromkeys([*self.given.keys, *self.of_prospects["record"]])
+        keys = list(dict.fromkeys([*self.given.keys, *self.of_prospects["record"]]))
         count = outcome.final_states(self.of_prospects, keys).value_counts()
         return Summary(
             run_id=run_id,

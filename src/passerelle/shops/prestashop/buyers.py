@@ -25,7 +25,7 @@ def buyers_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
             "shop": header["shop"],
             "customer_id": header["id_customer"].where(has_account, header["order_id"]),
             "is_guest": ~has_account | customers["is_guest"].eq("1"),
-            "title": filled(reading.referred("genders", gender)["name"], gender),
+            "title": filled(reading.field_of("genders", gender, "name"), gender),
             "first_name": customers["firstname"].where(has_account, billing["firstname"]),
             "last_name": customers["lastname"].where(has_account, billing["lastname"]),
             "company": filled(customers["company"], billing["company"]),
@@ -33,15 +33,15 @@ def buyers_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
             "phone": filled(billing["phone"], billing["phone_mobile"]),
             "siret": customers["siret"],
             "vat_number": billing["vat_number"],
-            "language": reading.referred("languages", language)["iso_code"].str.lower(),
-            "customer_group": filled(reading.referred("groups", group)["name"], group),
+            "language": reading.field_of("languages", language, "iso_code").str.lower(),
+            "customer_group": filled(reading.field_of("groups", group, "name"), group),
         }
     )
 
 
 def addresses_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
     """Give the billing and the delivery address of each order."""
-    emails = reading.referred("customers", header["id_customer"])["email"]
+    emails = reading.field_of("customers", header["id_customer"], "email")
     links = pd.concat(
         [
             pd.DataFrame({"order_key": header["order_key"], "kind": kind, "id": header[f"id_{kind}"], "email": email})

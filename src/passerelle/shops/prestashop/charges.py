@@ -21,8 +21,8 @@ Taxes = dict[int, set[str]]
 
 def charges_of(reading: Reading, header: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
     """Give shipping and gift wrapping, with the rate that is told or the one that the amounts show."""
-    group = reading.referred("carriers", header["carrier_id"])["id_tax_rules_group"]
-    country = reading.referred("addresses", header["id_delivery"])["id_country"]
+    group = reading.field_of("carriers", header["carrier_id"], "id_tax_rules_group")
+    country = reading.field_of("addresses", header["id_delivery"], "id_country")
     charges = pd.concat(
         [
             pd.DataFrame(

@@ -117,7 +117,7 @@ def _taxes(reading: Reading, details: Records) -> tuple[pd.Series, pd.Series]:
 
 def _parent(reading: Reading, details: Records, reference: pd.Series) -> pd.Series:
     """Give the article's reference where the line has the one of its combination."""
-    article = reading.referred("products", details.text("product_id"))["reference"]
+    article = reading.field_of("products", details.text("product_id"), "reference")
     is_variant = ~details.text("product_attribute_id").isin(NO_ID) & (article != reference)
     return article.where(is_variant, "")
 

@@ -93,7 +93,7 @@ def _header(reading: Reading, orders: Records) -> pd.DataFrame:
             "paid_total": orders.number("total_paid_real"),
             "payment_mode": filled(orders.text("payment"), orders.text("module")),
             "carrier_id": id_of(orders, "id_carrier"),
-            "carrier": reading.referred("carriers", orders.text("id_carrier"))["name"],
+            "carrier": reading.field_of("carriers", orders.text("id_carrier"), "name"),
             "note": _notes(keys, first, orders.text("gift_message")),
             "id_customer": customer,
             "id_currency": orders.text("id_currency"),

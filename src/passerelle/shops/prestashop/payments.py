@@ -47,7 +47,7 @@ def payments_of(reading: Reading, header: pd.DataFrame) -> pd.DataFrame:
         "payment-other-currency",
         found.loc[foreign, "order_key"],
         field="order_payments",
-        value=reading.referred("currencies", found.loc[foreign, "id_payment_currency"])["iso_code"],
+        value=reading.field_of("currencies", found.loc[foreign, "id_payment_currency"], "iso_code"),
         amount=money.to_text(found.loc[foreign, "amount"], DECIMALS),
     )
     return ranked(found[~foreign].assign(payment_mode=filled(found["mode"], found["payment_mode"])), header)

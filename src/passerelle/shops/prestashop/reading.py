@@ -85,25 +85,25 @@ class Reading:
         self.problems.say("export-record-missing", keys[missing], field=resource, value=ids[missing])
         self.problems.say("export-record-conflict", keys[in_conflict], field=resource, value=ids[in_conflict])
 
-    def referred(self, resource: str, ids: pd.Series) -> pd.DataFrame:
-        """Give the fields of the records referred to, as texts; empty where they are not given."""
+    def referred(self, resource: str, ids: pd.Series, *names: str) -> pd.DataFrame:
+        """Give some fields, or all, of the records referred to, as texts; empty where they are not given."""
         places, distinct = pd.factorize(ids)
-        return self._texts(resource, pd.Series(distinct, dtype="str")).take(places).set_axis(ids.index)
-
-    def _texts(self, resource: str, ids: pd.Series) -> pd.DataFrame:
         records = self.export.records.get(resource, {})
-        found = [records.get(one, {}) for one in ids]
-        return pd.DataFrame(
-            {
-                name: pd.Series([self._in_language(one.get(name, "")) for one in found], dtype="str")
-                for name in RESOURCES[resource].fields
-            }
-        )
+        found = [records.get(one, {}) for one in distinct]
+        texts = {
+            name: pd.Series([self._in_language(one.get(name, "")) for one in found], dtype="str")
+            for name in names or RESOURCES[resource].fields
+        }
+        return pd.DataFrame(texts).take(places).set_axis(ids.index)
+
+    def field_of(self, resource: str, ids: pd.Series, name: str) -> pd.Series:
+        """Give one field of the records referred to; see ``referred``."""
+        return self.referred(resource, ids, name)[name]
 
     def iso_code(self, resource: str, ids: pd.Series, keys: pd.Series, *, field: str) -> pd.Series:
         """Give the ISO code of the currency or country that each order needs; see ``require``."""
         self.require(resource, ids, keys, field=field)
-        codes = self.referred(resource, ids)["iso_code"]
+        codes = self.field_of(resource, ids, "iso_code")
         lacking = (codes == "") & among(ids, self.ids(resource))
         self.problems.say("export-value-missing", keys[lacking], field=f"{resource}.iso_code")
         return codes

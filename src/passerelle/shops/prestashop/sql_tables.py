@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -86,7 +87,7 @@ def frames_of(table: pd.DataFrame) -> Frames:
         "products": _frame(rows, id="parent_reference", reference="parent_reference"),
         "taxes": pd.DataFrame({"id": _tax_ids(rows), "rate": rows["tax_rate"], "name": rows["tax_name"]}),
     }
-    once = {name: frame[frame["id"] != ""].drop_duplicates("id", keep="last") for name, frame in around.items()}
+    once = {name: frame[(frame["id"] != "") & ~frame["id"].duplicated(keep="last")] for name, frame in around.items()}
     return {
         "orders": _orders(orders),
         "order_details": _details(rows),
@@ -201,20 +202,16 @@ class TableReading(Reading):
         frame = self.frames[resource]
         return _Columns((), self.keys(frame[owner]), self.problems, place=f"{resource}.", frame=frame)
 
-    def _texts(self, resource: str, ids: pd.Series) -> pd.DataFrame:
+    def referred(self, resource: str, ids: pd.Series, *names: str) -> pd.DataFrame:
+        """See ``Reading.referred``."""
         if resource not in self.frames:
-            return Reading._texts(self, resource, ids)  # noqa: SLF001 - the same method of the class above
+            return Reading.referred(self, resource, ids, *names)
         frame = self.frames[resource]
+        wanted = names or RESOURCES[resource].fields
         place = places(ids, frame["id"])
-        found = frame.take(np.maximum(place, 0)).set_axis(ids.index)
-        return pd.DataFrame(
-            {
-                name: as_text(found[name]).where(place >= 0, "")
-                if name in found
-                else pd.Series("", index=ids.index, dtype="str")
-                for name in RESOURCES[resource].fields
-            }
-        )
+        found = frame[[name for name in wanted if name in frame]].take(np.maximum(place, 0)).set_axis(ids.index)
+        texts = pd.DataFrame({name: as_text(column) for name, column in found.items()}, copy=False)
+        return texts.reindex(columns=list(wanted), fill_value="").where(pd.Series(place >= 0, ids.index), "", axis=0)
 
 
 def reading_of(table: pd.DataFrame, parts: list[Found], options: ReadOptions) -> TableReading:
@@ -271,13 +268,10 @@ def _by_id(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _distinct_orders(table: pd.DataFrame) -> pd.DataFrame:
     """Give what the rows tell of their orders, each content once; rows of one order mostly tell the same."""
-    codes, _ = pd.factorize(table["id_order"])
-    first = np.unique(codes, return_index=True)[1][codes] if len(codes) else codes
-    kept = first == np.arange(len(table))
+    kept = np.zeros(len(table), bool)
+    kept[:1] = True
     for column in (table[name] for name in table):
-        theirs = column.take(first).set_axis(column.index)
-        same = column.eq(theirs).fillna(value=False).to_numpy(dtype=bool) | (column.isna() & theirs.isna()).to_numpy()
-        kept |= ~same
+        kept[1:] |= ~_as_before(column)
     orders = _stripped(table[kept])
     several = orders["id_order"].duplicated(keep=False)
     if several.any():
@@ -285,10 +279,20 @@ def _distinct_orders(table: pd.DataFrame) -> pd.DataFrame:
     return orders.reset_index(drop=True)
 
 
+def _as_before(column: pd.Series) -> npt.NDArray[np.bool_]:
+    """Tell which cells but the first are the same as the one before."""
+    cells = pa.array(column, from_pandas=True)
+    this, before = cells[1:], cells[:-1]
+    both_missing = pc.and_(pc.is_null(this), pc.is_null(before))
+    same: npt.NDArray[np.bool_] = pc.coalesce(pc.equal(this, before), both_missing).to_numpy(zero_copy_only=False)
+    return same
+
+
 def _stripped(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {name: column.str.strip() if column.dtype == "str" else column for name, column in rows.items()},
         index=rows.index,
+        copy=False,
     )
 
 
