@@ -176,6 +176,21 @@ def test_cat_17_new_articles_adds_variants_and_leaves_their_product(tmp_path):
     assert {name: [row["SKU"] for row in rows] for name, rows in told(at).items()} == {"products_new_variants": ["B-M"]}
 
 
+def test_cat_17_articles_that_the_shop_has_may_become_one_product(tmp_path):
+    at = shops(tmp_path, ("a", "woocommerce", options("name = true", brand='description = "xx_marque"')))
+    profile = home(at) / "profile.toml"
+    text = profile.read_text()
+    profile.write_text(text.replace('master_column = "xx_maitre"', ""))
+    extract(at, *(row.replace(";S;", ";S;Coton").replace(";M;", ";M;Coton") for row in SHIRTS[:2]))
+    assert run(at).written == 2
+    told(at)
+    profile.write_text(text)
+    assert run(at).written == 2
+    files = told(at)
+    assert [(row["SKU"], row["Description"]) for row in files["products_new_variants"]] == [("TEE", "<p>Coton</p>")]
+    assert [row["Parent"] for row in files["products_changed_variants"]] == ["TEE", "TEE"]
+
+
 def test_cat_17_ranges_come_of_their_extract_and_each_discriminating_value_is_a_product(tmp_path):
     at = shops(tmp_path, ("a", "prestashop", options(variants='discriminating = ["Couleur"]')))
     profile = home(at) / "profile.toml"

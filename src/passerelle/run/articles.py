@@ -98,7 +98,7 @@ class ArticlesTask:
             options,
             shop=desk.shop.name,
             has_tax_rule="tax_rule" in target.columns & target.offered,
-            there=there[fates.go],
+            there=(there & ~families.variants_among(fates.references))[taken],
         )
         _refuse(fates, content.outcomes)
         if linked is not None:

@@ -83,6 +83,11 @@ class Families:
         """How the shop shows attributes, by name without case."""
         return rules.attribute_types(self.tables, shop=self.shop)
 
+    def variants_among(self, references: pd.Series) -> Mask:
+        """Tell which articles are variants: their product may be new where they are not."""
+        found: Mask = texts.among(references, self.variants["article"]).to_numpy()
+        return found
+
     def with_siblings(self, references: pd.Series, go: Mask, selected: Mask) -> Mask:
         """Tell which articles have to be looked at: those that go, and of their products the others selected."""
         parent = self.variants.set_index("article")["parent"].reindex(references).fillna("").astype("str")
