@@ -11,8 +11,11 @@ from article_shops import run, shops, told
 from stock_shops import NOW, codes, home, leave
 
 from passerelle.profile.workbook import create_workbook, read_mappings
+from passerelle.run.activation import ACTIVATE
 from passerelle.run.articles import NEW_ARTICLES
 from passerelle.run.errors import RunError
+from passerelle.run.prices import PRICES
+from passerelle.run.stocks import STOCKS
 
 HEADER = (
     "Code article;Libellé;Publié sur le web;PV HT;Poids net;xx_maitre;xx_libelle;xx_couleur;xx_taille;xx_marque;"
@@ -92,6 +95,22 @@ def test_cat_17_prestashop_gets_the_product_and_then_its_combinations_by_referen
     assert [(row["Reference #"], row["Price tax excluded"]) for row in files["products_changed"]] == [("TEE", "9")]
     impacts = [(row["Reference"], row["Impact on price"]) for row in files["products_changed_variants"]]
     assert impacts == [("R-M", "4"), ("B-S", "1"), ("B-M", "3.5")]
+
+
+def test_cat_17_other_tasks_leave_what_prestashop_has_as_combinations(tmp_path):
+    """Its import of products would make a product of each."""
+    more = "\n[shops.stock]\n[shops.activation]\n[shops.prices]\n"
+    at = shops(tmp_path, ("a", "prestashop", options(variants=more)))
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text().replace("[erp.extracts]", '[erp.extracts]\nstock = "stock.csv"'))
+    header = HEADER + ";Statut"
+    leave(at, "articles.csv", "\r\n".join([header, *(f"{row};0" for row in (*SHIRTS, MUG)), ""]).encode("cp1252"))
+    leave(at, "stock.csv", b"ItemId;Storehouse;RealStock\r\nR-S;Nice;4\r\nMUG;Nice;2\r\n")
+    run(at)
+    told(at)
+    for task in (STOCKS, ACTIVATE, PRICES):
+        found = run(at, task=task)
+        assert (found.written, codes(found)["article-is-combination"]) == (1, 4)
 
 
 def test_cat_17_a_combination_is_changed_only_where_all_of_it_may_be(tmp_path):

@@ -35,7 +35,7 @@ from passerelle.run.attribute_values import KIND, AttributeValues
 from passerelle.run.beside import columns_beside, files_beside
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
-from passerelle.run.families import Families
+from passerelle.run.families import ARTICLE, Families
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.listing import Listed, read_listing
@@ -43,7 +43,7 @@ from passerelle.run.product_files import CHANGED, NEW, ProductFiles, kept_apart,
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, differing
 
-ARTICLE, PRODUCT, TEXTS = "article", "product", "article-text"
+PRODUCT, TEXTS = "product", "article-text"
 """The kinds of values that the ledger keeps of what a shop was told."""
 TABLE = "articles"
 _IGNORED = "ignored-by-mapping"
