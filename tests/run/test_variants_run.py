@@ -265,8 +265,10 @@ def test_cat_18_packs_go_once_all_their_components_are_there(tmp_path):
 def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
     lcv = 'map_brands = true\nrfs_columns = ["xx_rayon"]\npromotion_column = "xx_promo"\ngeneric_colours = ["Couleur"]'
     at = shops(tmp_path, ("a", "prestashop", options(variants=lcv)))
+    # Left by two mappings: each is counted.
     sheets(
         at,
+        colours=[("mat", "#ignore")],
         brands=[("a", "acme", "Acme"), ("*", "INTERNE", "#ignore")],
         categories=[("*", "homme", "Homme/Hauts", "0,4"), ("*", "*", "Divers", "")],
         promotions=[("*", "BF26", "Black Friday")],
@@ -276,11 +278,12 @@ def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
         "M;Pull;1;30;;PULL;Pull;moutarde;M;ACME;Homme;BF26",
         "N;Pull;1;30;;PULL;Pull;noir/blanc;M;ACME;Homme;",
         "S;Sac;1;9;0,2;;;;;ACME;Femme;",
+        "K;Mat;1;9;;MAT;Mat;mat;M;ACME;Homme;",
         "I;Interne;1;9;;;;;;Interne;Homme;",
         "X;Inconnue;1;9;;;;;;Autre;Homme;",
     )
     found = run(at)
-    said = {"ignored-by-mapping": 1, "unmapped-brand": 1, "mapping-value-added": 1}
+    said = {"ignored-by-mapping": 2, "unmapped-brand": 1, "mapping-value-added": 1}
     assert (found.written, codes(found)) == (3, said)
     files = told(at)
     columns = ("Reference #", "Manufacturer", "Categories (x,y,z...)", "Weight")
