@@ -97,6 +97,22 @@ def test_cat_17_prestashop_gets_the_product_and_then_its_combinations_by_referen
     assert impacts == [("R-M", "4"), ("B-S", "1"), ("B-M", "3.5")]
 
 
+def test_cat_17_prestashops_listing_knows_products_and_combinations_by_what_was_told(tmp_path):
+    text = options().replace("[shops.variants]", LISTED + "[shops.variants]")
+    at = shops(tmp_path, ("a", "prestashop", text))
+    listed(at, "Product ID;Active (0/1);Name *;Categories (x,y,z...);Reference #", "7;1;Autre;;ZZZ")
+    extract(at, *SHIRTS[:2], MUG)
+    assert run(at).written == 3
+    told(at)
+    listed(at, "Product ID;Active (0/1);Name *;Categories (x,y,z...);Reference #", "8;1;T-shirt;;TEE", "9;1;Mug;;MUG")
+    extract(at, SHIRTS[0], SHIRTS[1].replace("12,5", "13"), MUG)
+    found = run(at)
+    assert (found.written, codes(found)) == (1, {"article-unchanged": 2})
+    assert [(row["Reference"], row["Impact on price"]) for row in told(at)["products_changed_variants"]] == [
+        ("R-M", "3")
+    ]
+
+
 def test_cat_17_other_tasks_leave_what_prestashop_has_as_combinations(tmp_path):
     """Its import of products would make a product of each."""
     more = "\n[shops.stock]\n[shops.activation]\n[shops.prices]\n"

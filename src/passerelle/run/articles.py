@@ -90,7 +90,8 @@ class ArticlesTask:
         fates.leave("article-locked", rules.locked(articles.table, options))
         _refuse(fates, families.outcomes)
         selected = fates.go.copy()
-        there = self._there(desk, options, fates, listed)
+        unlisted = families.variants_among(fates.references) & target.layout.apart
+        there = self._there(desk, options, fates, listed, unlisted)
         taken = families.with_siblings(fates.references, fates.go, selected)
         content = rules.content(
             articles.table[taken],
@@ -162,12 +163,15 @@ class ArticlesTask:
         others = rows["kind"] != VARIABLE
         return others | (rows["is_new"] if options.create else others) | (~rows["is_new"] if self.updates else others)
 
-    def _there(self, desk: Desk, options: ShopArticles, fates: Fates, listed: Listed | None) -> Mask:
-        """Tell which articles the shop has; leave those that are not to be created, or not to be changed."""
+    def _there(self, desk: Desk, options: ShopArticles, fates: Fates, listed: Listed | None, unlisted: Mask) -> Mask:
+        """Tell which articles the shop has; leave those that are not to be created, or not to be changed.
+
+        Combinations are not in its listing (``unlisted``): it has those that it was told.
+        """
         known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, ARTICLE)["key"]
         told: Mask = texts.among(fates.references, known).to_numpy()
         if listed:
-            there = listed.has(fates.references)
+            there = listed.has(fates.references) | (told & unlisted)
             fates.refuse(listed.outcomes)
             fates.refuse(near_misses(fates.references[fates.go & ~there], listed.rows["article"]))
             if not desk.request.full:
