@@ -263,6 +263,14 @@ def test_ebp_10_an_article_whose_stock_cannot_be_read_is_not_sent(tmp_path):
         run(at)
 
 
+def test_ebp_10_an_unreadable_row_of_an_article_that_is_left_anyway_does_not_matter(tmp_path):
+    at = shops(tmp_path, ("a", "woocommerce", ""))
+    leave(at, "articles.csv", articles("A1;Bol;0;0;;", "A2;Tasse;1;0;;"))
+    leave(at, "stock.csv", levels("A1;Nice;x", "A2;Nice;1"))
+    summary = run(at)
+    assert (summary.read, summary.written, summary.failed, summary.ignored) == (2, 1, 0, 1)
+
+
 def test_cat_5_sec_4_odd_references_are_only_data_and_doubled_ones_refused(tmp_path):
     odd = ["../../etc/x", "CON", "ÉTÉ 01 ", "=1+1", 'a""b', "0042", "-5"]
     at = shops(tmp_path, ("a", "woocommerce", ""))

@@ -11,8 +11,11 @@ from article_shops import run, shops, told
 from stock_shops import NOW, codes, home, leave
 
 from passerelle.profile.workbook import create_workbook, read_mappings
+from passerelle.run.activation import ACTIVATE
 from passerelle.run.articles import NEW_ARTICLES
 from passerelle.run.errors import RunError
+from passerelle.run.prices import PRICES
+from passerelle.run.stocks import STOCKS
 
 HEADER = (
     "Code article;Libellé;Publié sur le web;PV HT;Poids net;xx_maitre;xx_libelle;xx_couleur;xx_taille;xx_marque;"
@@ -92,6 +95,38 @@ def test_cat_17_prestashop_gets_the_product_and_then_its_combinations_by_referen
     assert [(row["Reference #"], row["Price tax excluded"]) for row in files["products_changed"]] == [("TEE", "9")]
     impacts = [(row["Reference"], row["Impact on price"]) for row in files["products_changed_variants"]]
     assert impacts == [("R-M", "4"), ("B-S", "1"), ("B-M", "3.5")]
+
+
+def test_cat_17_prestashops_listing_knows_products_and_combinations_by_what_was_told(tmp_path):
+    text = options().replace("[shops.variants]", LISTED + "[shops.variants]")
+    at = shops(tmp_path, ("a", "prestashop", text))
+    listed(at, "Product ID;Active (0/1);Name *;Categories (x,y,z...);Reference #", "7;1;Autre;;ZZZ")
+    extract(at, *SHIRTS[:2], MUG)
+    assert run(at).written == 3
+    told(at)
+    listed(at, "Product ID;Active (0/1);Name *;Categories (x,y,z...);Reference #", "8;1;T-shirt;;TEE", "9;1;Mug;;MUG")
+    extract(at, SHIRTS[0], SHIRTS[1].replace("12,5", "13"), MUG)
+    found = run(at)
+    assert (found.written, codes(found)) == (1, {"article-unchanged": 2})
+    assert [(row["Reference"], row["Impact on price"]) for row in told(at)["products_changed_variants"]] == [
+        ("R-M", "3")
+    ]
+
+
+def test_cat_17_other_tasks_leave_what_prestashop_has_as_combinations(tmp_path):
+    """Its import of products would make a product of each."""
+    more = "\n[shops.stock]\n[shops.activation]\n[shops.prices]\n"
+    at = shops(tmp_path, ("a", "prestashop", options(variants=more)))
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text().replace("[erp.extracts]", '[erp.extracts]\nstock = "stock.csv"'))
+    header = HEADER + ";Statut"
+    leave(at, "articles.csv", "\r\n".join([header, *(f"{row};0" for row in (*SHIRTS, MUG)), ""]).encode("cp1252"))
+    leave(at, "stock.csv", b"ItemId;Storehouse;RealStock\r\nR-S;Nice;4\r\nMUG;Nice;2\r\n")
+    run(at)
+    told(at)
+    for task in (STOCKS, ACTIVATE, PRICES):
+        found = run(at, task=task)
+        assert (found.written, codes(found)["article-is-combination"]) == (1, 4)
 
 
 def test_cat_17_a_combination_is_changed_only_where_all_of_it_may_be(tmp_path):
@@ -176,6 +211,21 @@ def test_cat_17_new_articles_adds_variants_and_leaves_their_product(tmp_path):
     assert {name: [row["SKU"] for row in rows] for name, rows in told(at).items()} == {"products_new_variants": ["B-M"]}
 
 
+def test_cat_17_articles_that_the_shop_has_may_become_one_product(tmp_path):
+    at = shops(tmp_path, ("a", "woocommerce", options("name = true", brand='description = "xx_marque"')))
+    profile = home(at) / "profile.toml"
+    text = profile.read_text()
+    profile.write_text(text.replace('master_column = "xx_maitre"', ""))
+    extract(at, *(row.replace(";S;", ";S;Coton").replace(";M;", ";M;Coton") for row in SHIRTS[:2]))
+    assert run(at).written == 2
+    told(at)
+    profile.write_text(text)
+    assert run(at).written == 2
+    files = told(at)
+    assert [(row["SKU"], row["Description"]) for row in files["products_new_variants"]] == [("TEE", "<p>Coton</p>")]
+    assert [row["Parent"] for row in files["products_changed_variants"]] == ["TEE", "TEE"]
+
+
 def test_cat_17_ranges_come_of_their_extract_and_each_discriminating_value_is_a_product(tmp_path):
     at = shops(tmp_path, ("a", "prestashop", options(variants='discriminating = ["Couleur"]')))
     profile = home(at) / "profile.toml"
@@ -231,8 +281,10 @@ def test_cat_18_packs_go_once_all_their_components_are_there(tmp_path):
 def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
     lcv = 'map_brands = true\nrfs_columns = ["xx_rayon"]\npromotion_column = "xx_promo"\ngeneric_colours = ["Couleur"]'
     at = shops(tmp_path, ("a", "prestashop", options(variants=lcv)))
+    # Left by two mappings: each is counted.
     sheets(
         at,
+        colours=[("mat", "#ignore")],
         brands=[("a", "acme", "Acme"), ("*", "INTERNE", "#ignore")],
         categories=[("*", "homme", "Homme/Hauts", "0,4"), ("*", "*", "Divers", "")],
         promotions=[("*", "BF26", "Black Friday")],
@@ -242,11 +294,12 @@ def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
         "M;Pull;1;30;;PULL;Pull;moutarde;M;ACME;Homme;BF26",
         "N;Pull;1;30;;PULL;Pull;noir/blanc;M;ACME;Homme;",
         "S;Sac;1;9;0,2;;;;;ACME;Femme;",
+        "K;Mat;1;9;;MAT;Mat;mat;M;ACME;Homme;",
         "I;Interne;1;9;;;;;;Interne;Homme;",
         "X;Inconnue;1;9;;;;;;Autre;Homme;",
     )
     found = run(at)
-    said = {"ignored-by-mapping": 1, "unmapped-brand": 1, "mapping-value-added": 1}
+    said = {"ignored-by-mapping": 2, "unmapped-brand": 1, "mapping-value-added": 1}
     assert (found.written, codes(found)) == (3, said)
     files = told(at)
     columns = ("Reference #", "Manufacturer", "Categories (x,y,z...)", "Weight")

@@ -213,7 +213,7 @@ def _joined(rows: pd.DataFrame, between: str, write: Callable[[pd.Series, pd.Ser
 
 def _kind(names: pd.Series, types: Mapping[str, str]) -> pd.Series:
     """Give how the shop shows attributes: as chosen in the mappings, else as a list."""
-    return names.str.casefold().map(lambda name: types.get(name, "select")).astype("str")
+    return names.map({name: types.get(name.casefold(), "select") for name in names.unique()}).astype("str")
 
 
 def _configurable(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -53,19 +53,17 @@ def with_variants(content: Content, variants: pd.DataFrame) -> Content:
     products = _parents(made, told["label"].set_axis(made.index))
     rows = pd.concat([known[~mine], products, made.assign(**dict.fromkeys(_OF_PRODUCT, ""))])
     rows = rows.sort_index(kind="stable").reset_index(drop=True)
-    last = made.drop_duplicates("parent", keep="last")
-    moved = dict(zip(last["article"], last["parent"], strict=True))
-    gone = set(made["article"]) - set(moved)
-    links = _moved(content.links, moved, gone)
-    of = dict(zip(own.index, own["parent"], strict=True))
-    links["linked_article"] = links["linked_article"].map(lambda article: of.get(article, article))
+    last = made.drop_duplicates("parent", keep="last")[["article", "parent"]]
+    gone = made.loc[~texts.among(made["article"], last["article"]), "article"]
+    links = _moved(content.links, last, gone)
+    links["linked_article"] = _of_products(links["linked_article"], variants)
     itself = links["linked_article"] == links["article"]
     return replace(
         content,
         products=PRODUCTS.conform(rows),
-        texts=_moved(content.texts, moved, gone),
-        categories=_moved(content.categories, moved, gone),
-        features=_moved(content.features, moved, gone),
+        texts=_moved(content.texts, last, gone),
+        categories=_moved(content.categories, last, gone),
+        features=_moved(content.features, last, gone),
         links=links[~itself].drop_duplicates(["article", "linked_article"]).reset_index(drop=True),
     )
 
@@ -128,7 +126,16 @@ def _distinct(made: pd.DataFrame, column: str) -> pd.Series:
     return texts.by_group(met[column], met["parent"], BETWEEN_VALUES) if len(met) else pd.Series(dtype="str")
 
 
-def _moved(rows: pd.DataFrame, moved: dict[str, str], gone: set[str]) -> pd.DataFrame:
-    """Give what is told of articles to the products that they are variants of."""
+def _moved(rows: pd.DataFrame, last: pd.DataFrame, gone: pd.Series) -> pd.DataFrame:
+    """Give what is told of articles to the products that they are the last variants of; of others nothing is."""
     kept = rows[~texts.among(rows["article"], gone)]
-    return kept.assign(article=kept["article"].replace(moved)).reset_index(drop=True)
+    return kept.assign(article=_of_products(kept["article"], last)).reset_index(drop=True)
+
+
+def _of_products(articles: pd.Series, variants: pd.DataFrame) -> pd.Series:
+    """Give the products of those that are variants, the others themselves."""
+    place = texts.places(articles, variants["article"])
+    if not (place >= 0).any():
+        return articles
+    parents = variants["parent"].take(place).set_axis(articles.index)
+    return parents.where(place >= 0, articles)

@@ -258,24 +258,30 @@ def _incomplete(known: pd.DataFrame, long: pd.DataFrame, options: VariantOptions
     counts = sizes.groupby(level="product", sort=False).prod()
     there = known.groupby("product", sort=False).size()
     short = counts.index[counts > there.reindex(counts.index)]
-    said = []
-    combination = _combinations(known, long)
-    for name in short:
-        of = known["product"] == name
-        axes = [
-            part.to_list() for _, part in values.loc[values["product"] == name].groupby("axis", sort=False)["value"]
-        ]
-        lacking = (_BETWEEN.join(each) for each in product(*axes))
-        has = set(combination[of])
-        few = islice((each for each in lacking if each not in has), _NAMED)
-        count = int(counts[name] - there[name])
-        told = " ; ".join(each.replace(_BETWEEN, ", ") for each in few) + (" …" if count > _NAMED else "")
-        articles = known.loc[of, "article"]
-        if options.incomplete == "refuse":
-            said.append(_said("combinations-missing", articles, field=name, value=told, count=count))
-        else:
-            said.append(_said("combinations-missing-sent", articles[:1], field=name, value=told, count=count))
-    return outcome.together(said)
+    short_ones = known[texts.among(known["product"], short)]
+    missing = _missing(short_ones, values[texts.among(values["product"], short)], _combinations(short_ones, long))
+    counts = (counts - there.reindex(counts.index)).clip(upper=1e18)
+    code, of = "combinations-missing", short_ones
+    if options.incomplete == "send":
+        code, of = "combinations-missing-sent", short_ones.drop_duplicates("product")
+    count = of["product"].map(counts.astype("int64"))
+    return _said(code, of["article"], field=of["product"], value=of["product"].map(missing), count=count)
+
+
+def _missing(known: pd.DataFrame, values: pd.DataFrame, combination: pd.Series) -> dict[str, str]:
+    """Name combinations that products lack, the first ones, by product: few products, one by one."""
+    axes: dict[str, dict[str, list[str]]] = {}
+    for name, axis, value in zip(values["product"], values["axis"], values["value"], strict=True):
+        axes.setdefault(name, {}).setdefault(axis, []).append(value)
+    has: dict[str, set[str]] = {}
+    for name, own in zip(known["product"], combination, strict=True):
+        has.setdefault(name, set()).add(own)
+    told = {}
+    for name, own in has.items():
+        lacking = (each for each in product(*axes[name].values()) if _BETWEEN.join(each) not in own)
+        first = [", ".join(each) for each in islice(lacking, _NAMED + 1)]
+        told[name] = " ; ".join(first[:_NAMED]) + (" …" if len(first) > _NAMED else "")
+    return told
 
 
 def _coloured(
@@ -324,5 +330,7 @@ def _labels(known: pd.DataFrame, own: pd.Series) -> pd.Series:
     """Give the label of each article's product: the last one told of it, else that of its last article."""
     told = known["label"].mask(known["label"] == "").groupby(known["product"], sort=False).transform("last")
     label = told.fillna(own.groupby(known["product"], sort=False).transform("last")).astype("str")
-    says = [apart.casefold() in text.casefold() for apart, text in zip(known["apart"], label, strict=True)]
-    return label.where(says, label + " " + known["apart"])
+    split = known.loc[known["apart"] != "", "apart"]
+    says = [apart.casefold() in text.casefold() for apart, text in zip(split, label[split.index], strict=True)]
+    label[split.index] = label[split.index].where(says, label[split.index] + " " + split)
+    return label

@@ -18,6 +18,7 @@ from passerelle.exchange.activation import activity_values, for_sale, product_ro
 from passerelle.exchange.catalogue import left_out as not_taken
 from passerelle.profile.shop_settings import ShopActivation
 from passerelle.run.erp_catalogue import ErpCatalogue
+from passerelle.run.families import leave_combinations
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk
 from passerelle.run.listing import Listed, read_listing
@@ -53,6 +54,7 @@ class ActivationTask:
         fates = Fates(table["article"])
         for code, mask in not_taken(table, options, since=erp.since(), holds=articles.holds).items():
             fates.leave(code, mask)
+        leave_combinations(desk, fates)
         if listed:
             fates.compare(listed)
         active = _for_sale(desk, table)

@@ -35,7 +35,7 @@ from passerelle.run.attribute_values import KIND, AttributeValues
 from passerelle.run.beside import columns_beside, files_beside
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
-from passerelle.run.families import Families
+from passerelle.run.families import ARTICLE, Families
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.listing import Listed, read_listing
@@ -43,7 +43,7 @@ from passerelle.run.product_files import CHANGED, NEW, ProductFiles, kept_apart,
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, differing
 
-ARTICLE, PRODUCT, TEXTS = "article", "product", "article-text"
+PRODUCT, TEXTS = "product", "article-text"
 """The kinds of values that the ledger keeps of what a shop was told."""
 TABLE = "articles"
 _IGNORED = "ignored-by-mapping"
@@ -90,7 +90,8 @@ class ArticlesTask:
         fates.leave("article-locked", rules.locked(articles.table, options))
         _refuse(fates, families.outcomes)
         selected = fates.go.copy()
-        there = self._there(desk, options, fates, listed)
+        unlisted = families.variants_among(fates.references) & target.layout.apart
+        there = self._there(desk, options, fates, listed, unlisted)
         taken = families.with_siblings(fates.references, fates.go, selected)
         content = rules.content(
             articles.table[taken],
@@ -98,7 +99,7 @@ class ArticlesTask:
             options,
             shop=desk.shop.name,
             has_tax_rule="tax_rule" in target.columns & target.offered,
-            there=there[fates.go],
+            there=(there & ~families.variants_among(fates.references))[taken],
         )
         _refuse(fates, content.outcomes)
         if linked is not None:
@@ -162,12 +163,15 @@ class ArticlesTask:
         others = rows["kind"] != VARIABLE
         return others | (rows["is_new"] if options.create else others) | (~rows["is_new"] if self.updates else others)
 
-    def _there(self, desk: Desk, options: ShopArticles, fates: Fates, listed: Listed | None) -> Mask:
-        """Tell which articles the shop has; leave those that are not to be created, or not to be changed."""
+    def _there(self, desk: Desk, options: ShopArticles, fates: Fates, listed: Listed | None, unlisted: Mask) -> Mask:
+        """Tell which articles the shop has; leave those that are not to be created, or not to be changed.
+
+        Combinations are not in its listing (``unlisted``): it has those that it was told.
+        """
         known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, ARTICLE)["key"]
         told: Mask = texts.among(fates.references, known).to_numpy()
         if listed:
-            there = listed.has(fates.references)
+            there = listed.has(fates.references) | (told & unlisted)
             fates.refuse(listed.outcomes)
             fates.refuse(near_misses(fates.references[fates.go & ~there], listed.rows["article"]))
             if not desk.request.full:

@@ -16,11 +16,17 @@ from passerelle.exchange import variants as rules
 from passerelle.exchange.articles import Content, text_of
 from passerelle.exchange.catalogue import Mask
 from passerelle.exchange.categories import named
+from passerelle.exchange.variant_cells import LAYOUTS, Layout
 from passerelle.exchange.variant_products import with_packs, with_variants
 from passerelle.model.products import PACK_COMPONENTS
 from passerelle.model.variants import VARIANTS
 from passerelle.profile.shop_settings import ShopVariants
 from passerelle.run.erp_catalogue import ErpCatalogue
+from passerelle.run.fates import Fates
+from passerelle.run.job import Desk
+
+ARTICLE = "article"
+"""The ledger's word for what a shop was told of an article."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,11 @@ class Families:
         """How the shop shows attributes, by name without case."""
         return rules.attribute_types(self.tables, shop=self.shop)
 
+    def variants_among(self, references: pd.Series) -> Mask:
+        """Tell which articles are variants: their product may be new where they are not."""
+        found: Mask = texts.among(references, self.variants["article"]).to_numpy()
+        return found
+
     def with_siblings(self, references: pd.Series, go: Mask, selected: Mask) -> Mask:
         """Tell which articles have to be looked at: those that go, and of their products the others selected."""
         parent = self.variants.set_index("article")["parent"].reindex(references).fillna("").astype("str")
@@ -121,3 +132,15 @@ class Families:
             outcomes=outcome.together([mapped.outcomes, packs.outcomes]),
             new_values=new | mapped.new_values,
         )
+
+
+def leave_combinations(desk: Desk, fates: Fates) -> None:
+    """Leave the articles that the shop was told as combinations, where these have a file of their own.
+
+    By its import of products they would become products; by that of combinations all else of them would be emptied.
+    """
+    if desk.shop.variants is None or not LAYOUTS.get(desk.shop.platform, Layout()).apart:
+        return
+    told = desk.ledger.sent_values(desk.profile.name, desk.shop.name, ARTICLE)
+    combinations = told.loc[told["value"].str.contains('"parent":', regex=False), "key"]
+    fates.leave("article-is-combination", texts.among(fates.references, combinations).to_numpy())

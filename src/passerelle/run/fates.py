@@ -30,23 +30,31 @@ class Fates:
     references: pd.Series
     record_type: str = "article"
     go: Mask = field(init=False)
+    _alone: Mask = field(init=False)
     left: dict[str, tuple[int, str]] = field(default_factory=dict)
     said: list[pd.DataFrame] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.go = np.ones(len(self.references), bool)
+        self._alone = np.zeros(len(self.references), bool)
 
     def leave(self, code: str, which: Mask) -> None:
         """Leave some of those that went so far."""
         which = which & self.go
         if which.any():
-            self.left[code] = (int(which.sum()), str(self.references.iloc[int(which.argmax())]))
+            before, first = self.left.get(code, (0, str(self.references.iloc[int(which.argmax())])))
+            self.left[code] = (before + int(which.sum()), first)
             self.go &= ~which
+            self._alone |= which
 
     def refuse(self, outcomes: pd.DataFrame) -> None:
-        """Take note of outcomes, and refuse the records that failed."""
+        """Take note of outcomes, and refuse the records that failed; of those left before, failures do not matter."""
+        is_failure = (outcomes["record_type"] == self.record_type) & (outcomes["state"] == "failed")
+        if is_failure.any() and self._alone.any():
+            outcomes = outcomes[~(is_failure & texts.among(outcomes["record"], self.references[self._alone]))]
+            is_failure = is_failure[outcomes.index]
         self.said.append(outcomes)
-        failed = outcomes.loc[(outcomes["record_type"] == self.record_type) & (outcomes["state"] == "failed"), "record"]
+        failed = outcomes.loc[is_failure, "record"]
         if len(failed):
             self.go &= ~texts.among(self.references, failed).to_numpy()
 

@@ -39,6 +39,7 @@ from passerelle.profile.shop_settings import ShopDocuments, ShopImages
 from passerelle.run.collected import Known, Make, collect, seen
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
+from passerelle.run.families import leave_combinations
 from passerelle.run.fates import Fates
 from passerelle.run.job import Attached, Desk, Package
 from passerelle.run.listing import OWN, Listed, read_listing
@@ -86,6 +87,7 @@ class FilesTask:
         fates = Fates(articles.table["article"])
         for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
             fates.leave(code, mask)
+        leave_combinations(desk, fates)
         has = work.listing()
         if has:
             fates.compare(has)

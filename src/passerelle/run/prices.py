@@ -29,6 +29,7 @@ from passerelle.run.accounts import GROUP
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
 from passerelle.run.extracts import read_extract
+from passerelle.run.families import leave_combinations
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.listing import Listed, read_listing
@@ -69,6 +70,7 @@ class PricesTask:
         fates = Fates(table["article"])
         for code, mask in catalogue.left_out(table, options, since=erp.since(), holds=read.articles.holds).items():
             fates.leave(code, mask)
+        leave_combinations(desk, fates)
         fates.refuse(read.doubtful)
         if listed:
             fates.compare(listed)

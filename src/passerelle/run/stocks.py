@@ -23,6 +23,7 @@ from passerelle.ledger.entries import VALUES
 from passerelle.profile.shop_settings import ShopStock
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
+from passerelle.run.families import leave_combinations
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.listing import read_listing
@@ -63,6 +64,7 @@ class StocksTask:
         fates = Fates(articles.table["article"])
         for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
             fates.leave(code, mask)
+        leave_combinations(desk, fates)
         fates.refuse(doubtful)
         if listed:
             fates.compare(listed)
