@@ -84,7 +84,7 @@ def test_cat_1_ebp_10_stk_8_twenty_kinds_of_mistakes_have_twenty_outcomes_and_al
 
     good = {"BON-1", "00123", "BON 3", "TROU", "BARRE", "TITRE", "CATEGORIE"}
     assert products.keys() == good
-    assert (products["BON-1"]["Name *"], products["BON-1"]["Price tax excluded"]) == ('Bol "Nîmes"; grès', "12.5")
+    assert (products["BON-1"]["Name *"], products["BON-1"]["Price tax excluded"]) == ('Bol "Nîmes" grès', "12.5")
     assert good <= quantities.keys()
     assert (quantities["BON-1"], quantities["BON 3"]) == ("6", "-1")
 
