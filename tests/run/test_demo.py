@@ -136,6 +136,7 @@ def test_oas_1_cat_10_cat_16_the_catalogues_demonstration_makes_the_products_of_
     assert vitrine.keys() == oasis.keys() | {"TASSE", "COFFRET-THE"}
     bowl = "<p>Un bol en <strong>grès émaillé</strong>, tourné à la main.</p>"
     assert (vitrine["BOL-GRES"]["Description"], oasis["BOL-GRES"]["description"]) == (bowl, bowl)
+    assert oasis["TISANE-1"]["description"] == "<p>Thym, verveine &amp; romarin &lt;bio&gt;</p>"  # of its plain twin
     assert vitrine["BOL-GRES"]["Categories (x,y,z...)"] == "Vaisselle/Bols"
     german = {row["ref"]: row["title"] for row in sent(output, "oasis/in", "catalogue_produits_de_new")}
     assert german["THEIERE"] == "Gusseiserne Teekanne"
