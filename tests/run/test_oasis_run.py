@@ -206,6 +206,13 @@ def test_oas_1_cat_17_cat_18_variants_name_their_product_and_packs_what_they_hol
         ("BOX", "T-S", "2", "0"), ("BOX", "T-L", "1", "0"), ("BOX", "MUG", "1", "0")
     ]  # fmt: skip
     assert article_shops.run(at).state == "nothing-to-do"
+    # Of the next night's articles only the pack has changed: what it holds is of the same products as before.
+    text = profile.read_text().replace("update = { name = true }", "update = { name = true }\nchanged_only = true")
+    profile.write_text(text)
+    dates = [
+        f"{row};{day}" for row, day in zip(rows, ["01/11/2026 00:00:00"] * 4 + ["21/11/2026 09:00:00"], strict=True)
+    ]
+    leave(at, "articles.csv", article_shops.extract(*dates, header=f"{header};Date de modification"))
     leave(at, "packs.csv", packs.format("BOX;POT;2;3\r\n").encode("cp1252"))
     assert article_shops.run(at).written == 1
     files = article_shops.told(at)
