@@ -40,6 +40,7 @@ COLUMNS: Mapping[str, str] = {
     "family": "Code famille",
     "family_label": "Libellé famille",
     "vat": "Code TVA",
+    "rate": "Taux de TVA",
     "net": "PV HT",
     "gross": "PV TTC",
     "barcode": "Code barre",
@@ -55,7 +56,15 @@ COLUMNS: Mapping[str, str] = {
     "state": "Statut",
     "stocked": "Gérer l'article en stock",
 }
-BASE = {"vat": "TVA20", "brand": "Grès d'Uzès", "web": "1", "state": "0", "stocked": "1", "group": "Vaisselle"}
+BASE = {
+    "vat": "TVA20",
+    "rate": "20",
+    "brand": "Grès d'Uzès",
+    "web": "1",
+    "state": "0",
+    "stocked": "1",
+    "group": "Vaisselle",
+}
 BOWL = {
     "rich": RTF % r"Un bol en \b gr\'e8s \'e9maill\'e9\b0 , tourn\'e9 \'e0 la main.",
     "plain": "Un bol en grès émaillé, tourné à la main.",
@@ -94,13 +103,21 @@ ARTICLES: list[dict[str, str]] = [
     | {"photos": "theiere-face.png;theiere-dos.png"},
     {"code": "TISANE-1", "label": "Tisane des Cévennes 100 g", "label_en": "Herbal tea from the Cévennes"}
     | {"label_de": "Kräutertee aus den Cevennen", "plain": "Thym, verveine & romarin <bio>"}
-    | {"family": "THE", "family_label": "Autour du thé", "vat": "TVA55", "net": "6,36", "gross": "6,71"}
+    | {"family": "THE", "family_label": "Autour du thé", "vat": "TVA55", "rate": "5,5", "net": "6,36", "gross": "6,71"}
     | {"weight": "0,100", "brand": "Herbes & Co", "group": "Épicerie", "origin": "Cévennes"},
     {"code": "COFFRET-THE", "label": "Coffret du matin", "label_en": "Morning set", "label_de": "Morgenset"}
     | {"plain": "Une théière, deux tasses, une tisane.", "family": "THE", "family_label": "Autour du thé"}
     | {"net": "66,67", "gross": "80,00", "weight": "2,300"},
     {"code": "CARTE-CADEAU", "label": "Carte cadeau 50 €", "label_en": "Gift card 50 €", "label_de": "Gutschein 50 €"}
-    | {"family": "DIVERS", "family_label": "Divers", "vat": "EXO", "net": "50,00", "gross": "50,00", "stocked": "0"},
+    | {
+        "family": "DIVERS",
+        "family_label": "Divers",
+        "vat": "EXO",
+        "rate": "0",
+        "net": "50,00",
+        "gross": "50,00",
+        "stocked": "0",
+    },
     {"code": "VASE-ANCIEN", "label": "Vase ancien", "family": "DIVERS", "family_label": "Divers", "state": "1"},
     {
         "code": "PIECE-LAVE-LINGE",
@@ -145,6 +162,15 @@ COMPONENTS = [
     ("COFFRET-THE", "THEIERE", "1"),
     ("COFFRET-THE", "TASSE-OCR-25 cl", "2"),
     ("COFFRET-THE", "TISANE-1", "1"),
+]
+TARIFF_COLUMNS = (
+    *("Code article", "Code de la catégorie tarifaire", "Code famille (client)", "Code (tiers)", "Quantité", "PV HT"),
+    *("PV TTC", "% remise", "Date de début", "Date de fin"),
+)
+TARIFFS = [
+    ("BOL-GRES", "", "", "", "", "", "", "10", "01/01/2026", "31/12/2099"),
+    ("BOL-GRES", "REV", "", "", "6", "14,00", "", "", "", ""),
+    ("THEIERE", "", "", "CL00001", "", "35,00", "", "", "", ""),
 ]
 CUSTOMER_COLUMNS = (
     *("Code (tiers)", "Nom", "E-mail (facturation)", "Statut", "Personne physique", "Civilité"),
@@ -212,6 +238,7 @@ def write(folder: Path) -> None:
     header = ("Code article", "Dépôt", "Stock réel", "Quantité commandée clients")
     _put(folder / "extracts" / "stocks.csv", extract(header, STOCK))
     _put(folder / "extracts" / "articles_lies.csv", extract(("Code article", "Code article lié"), LINKED))
+    _put(folder / "extracts" / "tarifs.csv", extract(TARIFF_COLUMNS, TARIFFS))
     header = ("ParentItemId", "ItemId", "Quantity")
     _put(folder / "extracts" / "nomenclatures.csv", extract(header, COMPONENTS))
     _put(folder / "extracts" / "clients.csv", extract(CUSTOMER_COLUMNS, CUSTOMERS))

@@ -57,6 +57,17 @@ def test_cat_10_each_text_takes_its_column_rtf_becomes_html_and_plain_text_is_es
     PRODUCTS.check(products)
 
 
+@pytest.mark.parametrize(
+    ("styles", "expected"),
+    [(True, ["<p>Un <strong>bol</strong>.</p>", "<p>clair</p>"]), (False, ["<p>clair</p>", "<p>clair</p>"])],
+)
+def test_cat_10_a_description_that_the_erp_has_twice(styles, expected):
+    table = articles("A", "B", DesCom=[RTF, r"{\rtf1\par}"], DesComClear=["clair", "clair"])
+    options = {"fields": {"description": "DesCom"}, "twins": {"DesCom": "DesComClear"}, "styles": styles}
+    assert made(table, **options).products["description"].tolist() == expected
+    assert "DesComClear" in columns_named(ArticleOptions(**options))[0]
+
+
 def test_cat_10_further_languages_have_rows_of_their_own_where_there_is_a_text():
     table = articles("A", "B", En=["Bowl", ""], De=["", "Tasse"])
     found = made(table, languages={"en": {"name": "En"}, "de": {"name": "De"}}).texts

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from passerelle.exchange import rich_text
-from passerelle.exchange.rich_text import SCHEMES, TAGS, chosen_twin, to_html, to_text
+from passerelle.exchange.rich_text import SCHEMES, TAGS, either_as_html, to_html, to_text
 
 RICH_EDIT = (
     r"{\rtf1\ansi\ansicpg1252\deff0\deflang1036{\fonttbl{\f0\fnil\fcharset0 Arial;}{\f1\fnil\fcharset2 Symbol;}}"
@@ -106,15 +106,12 @@ def test_cat_10_text_without_styles():
     assert to_text(pd.Series([rtf, "a\nb"], dtype="str")).tolist() == ["Lampe\n- LED\n5 W | E27", "a\nb"]
 
 
-def test_cat_10_the_twin_that_is_wanted_unless_it_is_blank():
-    rich = pd.Series([r"{\rtf1 \b r\b0}", r"{\rtf1\par}", r"{\rtf1 \b r}"], dtype="str")
-    plain = pd.Series(["p", "p", " "], dtype="str")
-    assert to_html(chosen_twin(rich, plain, wanted="rich")).tolist() == [
-        "<p><strong>r</strong></p>",
-        "<p>p</p>",
-        "<p><strong>r</strong></p>",
-    ]
-    assert to_html(chosen_twin(rich, plain, wanted="plain")).tolist() == ["<p>p</p>", "<p>p</p>", "<p>r</p>"]
+def test_cat_10_a_text_that_says_nothing_is_taken_from_its_twin():
+    rich = pd.Series([r"{\rtf1 \b r\b0}", r"{\rtf1\par}", r"{\rtf1 \b r}"], dtype="str", index=[7, 8, 9])
+    plain = pd.Series(["p", "p", " "], dtype="str", index=[7, 8, 9])
+    bold = "<p><strong>r</strong></p>"
+    assert either_as_html(rich, plain).to_dict() == {7: bold, 8: "<p>p</p>", 9: bold}
+    assert either_as_html(plain, rich).to_dict() == {7: "<p>p</p>", 8: "<p>p</p>", 9: bold}
 
 
 WORDS = r"""

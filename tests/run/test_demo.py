@@ -136,6 +136,7 @@ def test_oas_1_cat_10_cat_16_the_catalogues_demonstration_makes_the_products_of_
     assert vitrine.keys() == oasis.keys() | {"TASSE", "COFFRET-THE"}
     bowl = "<p>Un bol en <strong>grès émaillé</strong>, tourné à la main.</p>"
     assert (vitrine["BOL-GRES"]["Description"], oasis["BOL-GRES"]["description"]) == (bowl, bowl)
+    assert oasis["TISANE-1"]["description"] == "<p>Thym, verveine &amp; romarin &lt;bio&gt;</p>"  # of its plain twin
     assert vitrine["BOL-GRES"]["Categories (x,y,z...)"] == "Vaisselle/Bols"
     german = {row["ref"]: row["title"] for row in sent(output, "oasis/in", "catalogue_produits_de_new")}
     assert german["THEIERE"] == "Gusseiserne Teekanne"
@@ -155,6 +156,21 @@ def test_oas_1_cat_17_cat_18_the_catalogues_demonstration_has_variants_and_a_pac
     assert len(cups) == 4
     pack = {row["ref"]: row["quantity"] for row in sent(output, "oasis/in", "liaison_variantes_pack")}
     assert pack == {"THEIERE": "1", "TASSE-OCR-25 cl": "2", "TISANE-1": "1"}
+
+
+def test_oas_1_pri_2_cat_5_the_catalogues_demonstration_has_prices_and_what_is_for_sale(catalogue):
+    """A promotion of 10 percent, a price of dealers from six pieces on; the vase is dormant."""
+    output, _, _ = catalogue
+    vitrine = {row["Reference #"]: row for row in sent(output, "vitrine/import", "prices")}
+    oasis = {row["ref"]: row for row in sent(output, "oasis/in", "prix_de_vente")}
+    assert (vitrine["BOL-GRES"]["Price tax excluded"], vitrine["BOL-GRES"]["Discount percent"]) == ("20.00", "10")
+    assert (oasis["BOL-GRES"]["price_excl_tax"], oasis["BOL-GRES"]["promotion_price"]) == ("20.00", "18.00")
+    [dealers] = sent(output, "vitrine/import", "specific_prices")
+    assert (dealers["reference"], dealers["id_group"], dealers["from_quantity"], dealers["price"]) == (
+        "BOL-GRES", "4", "6", "14"
+    )  # fmt: skip
+    online = {row["ref"]: row["online"] for row in sent(output, "oasis/in", "articles_en_ligne")}
+    assert (online["BOL-GRES"], online["VASE-ANCIEN"], online["PIECE-LAVE-LINGE"]) == ("1", "0", "0")
 
 
 def sent_rows(said: str) -> dict[str, int]:

@@ -6,6 +6,7 @@ import json
 
 import account_shops
 import article_shops
+import price_shops
 import pytest
 from builders import delivered, installed
 from erp import amount, documents, total, unzipped
@@ -14,6 +15,7 @@ from stock_shops import articles, home, leave, levels, run, shops, told
 from passerelle.formats.registry import formats
 from passerelle.formats.sample import sample
 from passerelle.run.accounts import CUSTOMERS
+from passerelle.run.activation import ACTIVATE
 from passerelle.run.errors import RunError
 from passerelle.run.job import run_task
 from passerelle.run.orders import ORDERS
@@ -204,8 +206,40 @@ def test_oas_1_cat_17_cat_18_variants_name_their_product_and_packs_what_they_hol
         ("BOX", "T-S", "2", "0"), ("BOX", "T-L", "1", "0"), ("BOX", "MUG", "1", "0")
     ]  # fmt: skip
     assert article_shops.run(at).state == "nothing-to-do"
+    # Of the next night's articles only the pack has changed: what it holds is of the same products as before.
+    text = profile.read_text().replace("update = { name = true }", "update = { name = true }\nchanged_only = true")
+    profile.write_text(text)
+    dates = [
+        f"{row};{day}" for row, day in zip(rows, ["01/11/2026 00:00:00"] * 4 + ["21/11/2026 09:00:00"], strict=True)
+    ]
+    leave(at, "articles.csv", article_shops.extract(*dates, header=f"{header};Date de modification"))
     leave(at, "packs.csv", packs.format("BOX;POT;2;3\r\n").encode("cp1252"))
     assert article_shops.run(at).written == 1
     files = article_shops.told(at)
     assert [(row["ref"], row["delete"]) for row in files["liaison_articles_pack"]] == [("POT", "0"), ("MUG", "1")]
     assert [(row["ref"], row["delete"]) for row in files["liaison_variantes_pack"]] == [("POT", "0"), ("MUG", "1")]
+
+
+def test_oas_1_pri_1_pri_2_sale_prices_and_promotions(tmp_path):
+    at = price_shops.price_shops(tmp_path, ("a", "oasis", ""))
+    compare(at, "prices")
+    bowl, tea = "A1;Bol;1;20,00;24,00;20", "A2;Thé;1;5,00;5,275;5,5"
+    promotion = "A1;;;;;18;;;20/11/2026;30/11/2026"
+    price_shops.leave_prices(at, [bowl, tea], [promotion])
+    assert price_shops.run(at).written == 2
+    assert told(at, name="prix_de_vente") == [
+        {"ref": "A1", "price_excl_tax": "20.00", "promotion_price": "18.00"}
+        | {"promotion_from": "2026-11-20", "promotion_to": "2026-11-30"},
+        {"ref": "A2", "price_excl_tax": "5.00", "promotion_price": "", "promotion_from": "", "promotion_to": ""},
+    ]
+    assert price_shops.run(at).state == "nothing-to-do"
+
+
+def test_oas_1_cat_5_articles_go_on_and_off(tmp_path):
+    at = shops(tmp_path, ("a", "oasis", "\n[shops.activation]"))
+    compare(at, "activation")
+    leave(at, "articles.csv", articles("A1;Bol;1;0;;", "A2;Thé;1;1;;", "A3;Pot;0;0;;"))
+    assert run_task(ACTIVATE, Request("test", shop="a"), at).written == 3
+    assert told(at, name="articles_en_ligne") == [
+        {"ref": "A1", "online": "1"}, {"ref": "A2", "online": "0"}, {"ref": "A3", "online": "0"}
+    ]  # fmt: skip

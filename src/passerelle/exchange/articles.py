@@ -110,7 +110,7 @@ def columns_named(options: ArticleOptions) -> tuple[set[str], set[str]]:
     named = [label for name, label in fields.items() if name not in NUMBERS]
     named += [label for own in options.languages.values() for label in own.model_dump().values()]
     named += [*options.features.values(), *options.categories.levels, options.categories.supplementary]
-    named += [options.locked_column, options.weight_unit_column]
+    named += [options.locked_column, options.weight_unit_column, *options.twins.values()]
     return {label for label in named if label}, {label for label in numbers if label}
 
 
@@ -165,7 +165,7 @@ def content(
     fields = options.fields.model_dump()
     named = {name: label for name, label in fields.items() if label}
     columns: dict[str, object] = {"article": articles["article"], "kind": SIMPLE, "is_active": options.active}
-    columns |= _texts(articles, options.fields, made)
+    columns |= _texts(articles, options.fields, options, made)
     for name in ("vat_code", "brand", "supplier", "supplier_reference", "barcode", "tags"):
         if name in named:
             columns[name] = tidy(text_of(articles[named[name]]))
@@ -257,7 +257,9 @@ def _made(there: Mask | None, update: UpdateFields) -> dict[str, Mask | None]:
     return {name: None if there is None or getattr(update, name) else ~there for name in _MARKUP}
 
 
-def _texts(articles: pd.DataFrame, chosen: ProductTexts, made: Mapping[str, Mask | None]) -> dict[str, pd.Series]:
+def _texts(
+    articles: pd.DataFrame, chosen: ProductTexts, options: ArticleOptions, made: Mapping[str, Mask | None]
+) -> dict[str, pd.Series]:
     """Give a product's texts in one language, of the columns chosen for it."""
     found = {}
     for name in TEXTS:
@@ -265,8 +267,12 @@ def _texts(articles: pd.DataFrame, chosen: ProductTexts, made: Mapping[str, Mask
         if label:
             text = text_of(articles[label])
             if name in _MARKUP:
+                twin = text_of(articles[options.twins[label]]) if label in options.twins else text
+                both = (text, twin) if options.styles else (twin, text)
                 wanted = made[name]
-                found[name] = rich_text.to_html(text if wanted is None else text.where(wanted, ""))
+                found[name] = rich_text.either_as_html(
+                    *(one if wanted is None else one.where(wanted, "") for one in both)
+                )
                 continue
             if text.str.startswith(_RTF).any():
                 text = rich_text.to_text(text)
@@ -278,7 +284,7 @@ def _languages(articles: pd.DataFrame, options: ArticleOptions, made: Mapping[st
     """Give the texts of the further languages, of products that have any in it."""
     parts = [PRODUCT_TEXTS.empty()]
     for language, chosen in options.languages.items():
-        rows = pd.DataFrame(_texts(articles, chosen, made), index=articles.index)
+        rows = pd.DataFrame(_texts(articles, chosen, options, made), index=articles.index)
         there = (rows != "").any(axis=1)
         own = rows[there].assign(article=articles.loc[there, "article"], language=language)
         parts.append(PRODUCT_TEXTS.conform(own))

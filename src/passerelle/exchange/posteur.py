@@ -62,17 +62,19 @@ def shop_categories(keys: pd.Series, language: str) -> pd.DataFrame:
     return SHOP_CATEGORIES.conform(rows.drop_duplicates("ref", ignore_index=True))
 
 
-def associations(content: Content, kind: str) -> pd.DataFrame:
+def associations(content: Content, kind: str, parents: pd.Series) -> pd.DataFrame:
     """Give what products are associated with.
 
     Args:
         content: the products.
         kind: of ``TOLD_BY``.
+        parents: by article, also of those that do not go, the product that it is a variant of.
 
     Returns:
         ``PRODUCT_ASSOCIATIONS``, each once.
     """
-    return PRODUCT_ASSOCIATIONS.conform(_MADE[kind](content).drop_duplicates(["article", "ref"], ignore_index=True))
+    rows = _pack_articles(content, parents) if kind == "pack_articles" else _MADE[kind](content)
+    return PRODUCT_ASSOCIATIONS.conform(rows.drop_duplicates(["article", "ref"], ignore_index=True))
 
 
 def _categories(content: Content) -> pd.DataFrame:
@@ -92,12 +94,13 @@ def _pack_variants(content: Content) -> pd.DataFrame:
     return content.components.rename(columns={"component": "ref"})
 
 
-def _pack_articles(content: Content) -> pd.DataFrame:
+def _pack_articles(content: Content, parents: pd.Series) -> pd.DataFrame:
     """Give the products that packs are made of; of several variants of one product their quantities together."""
-    products = content.products.set_index("article")["parent"]
+    going = content.products.set_index("article")["parent"]
+    known = pd.concat([going, parents[~parents.index.isin(going.index)]])
     own = _pack_variants(content)
     for column in ("article", "ref"):
-        parent = products.reindex(own[column]).fillna("").set_axis(own.index)
+        parent = known.reindex(own[column]).fillna("").set_axis(own.index)
         own[column] = own[column].where(parent == "", parent)
     return own.groupby(["article", "ref"], sort=False, as_index=False)["quantity"].sum()
 
@@ -106,7 +109,6 @@ _MADE: Mapping[str, Callable[[Content], pd.DataFrame]] = {
     "product_categories": _categories,
     "product_brands": _brands,
     "product_features": _features,
-    "pack_articles": _pack_articles,
     "pack_variants": _pack_variants,
 }
 

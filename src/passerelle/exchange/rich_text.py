@@ -10,7 +10,6 @@ import itertools
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Literal
 
 import nh3
 import numpy as np
@@ -55,20 +54,16 @@ def to_text(texts: pd.Series) -> pd.Series:
     return _each(texts, _text)
 
 
-def chosen_twin(rich: pd.Series, plain: pd.Series, *, wanted: Literal["plain", "rich"]) -> pd.Series:
-    """Choose between the two columns in which the ERP keeps one text, by row.
+def either_as_html(texts: pd.Series, otherwise: pd.Series) -> pd.Series:
+    """Give texts as HTML, and where they say nothing others: the ERP keeps a text twice, with styles and without.
 
     Args:
-        rich: with styles, RTF or not.
-        plain: the same without; row by row as above.
-        wanted: where that one is blank, the other is taken.
-
-    Returns:
-        Texts for :func:`to_html` or :func:`to_text`, same index; a rich text taken for a plain one has lost its styles.
+        texts: as for :func:`to_html`.
+        otherwise: row by row as above.
     """
-    if wanted == "plain":
-        return plain.where(plain.str.strip() != "", to_text(rich))
-    return rich.where(to_text(rich).str.strip() != "", plain)
+    written = to_html(texts)
+    lacking = written == ""
+    return written.mask(lacking, to_html(otherwise.where(lacking, "")))
 
 
 def _each(texts: pd.Series, convert: Callable[[str], str]) -> pd.Series:

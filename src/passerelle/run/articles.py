@@ -127,7 +127,8 @@ class ArticlesTask:
         further, more = _languages(desk, options, content, target, rows.loc[rows["is_new"], "article"], fates)
         going = rows.loc[texts.among(rows["article"], [*changed["key"], *products["key"]]), ["article", "is_new"]]
         created, others = (going.loc[going["is_new"] == new, "article"] for new in (True, False))
-        beside = files_beside(desk, content, created, others, {*target.permitted, "components"})
+        parents = families.variants.set_index("article")["parent"]
+        beside = files_beside(desk, content, parents, created, others, {*target.permitted, "components"})
         lists = (desk.shop.variants or ShopVariants()).list_unused_values and target.layout.shared
         values = AttributeValues.after(desk, changed, ARTICLE) if lists else AttributeValues()
         erp.transferred(articles.extract.made_at)

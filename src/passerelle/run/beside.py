@@ -46,13 +46,19 @@ def columns_beside(desk: Desk) -> set[str]:
 
 
 def files_beside(
-    desk: Desk, content: Content, new: pd.Series, changed: pd.Series, permitted: Collection[str]
+    desk: Desk,
+    content: Content,
+    parents: pd.Series,
+    new: pd.Series,
+    changed: pd.Series,
+    permitted: Collection[str],
 ) -> Beside:
     """Write what differs of what products are associated with.
 
     Args:
         desk: the run's.
         content: the products.
+        parents: by article, the product that it is a variant of.
         new: articles of new products.
         changed: articles of those that the shop has, and that go.
         permitted: columns of these that may be changed.
@@ -64,7 +70,7 @@ def files_beside(
     for kind, column in posteur.TOLD_BY.items():
         if _has(desk, kind):
             articles = pd.concat([new, changed]) if column in permitted else new
-            rows = posteur.associations(content, kind)
+            rows = posteur.associations(content, kind, parents)
             rows = rows[texts.among(rows["article"], articles)].reset_index(drop=True)
             if kind == "product_categories":
                 _categories(desk, content, articles, beside)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from passerelle.run.accounts import CUSTOMER_GROUPS, CUSTOMERS
+from passerelle.run.activation import ACTIVATE
 from passerelle.run.articles import ARTICLES
 from passerelle.run.erp_files import ZIP_NAME
 from passerelle.run.errors import RunError
@@ -17,6 +18,7 @@ from passerelle.run.images import IMAGES
 from passerelle.run.installation import Installation
 from passerelle.run.job import Task, run_task
 from passerelle.run.orders import run_orders
+from passerelle.run.prices import PRICES
 from passerelle.run.request import Request
 from passerelle.run.stocks import STOCKS
 from passerelle.run.summary import Summary
@@ -26,7 +28,9 @@ PROFILE, CATALOGUE = "demo", "catalogue"
 """The sample profiles: what comes from shops, and what goes to them."""
 CATALOGUE_TASKS: tuple[tuple[Task, str], ...] = (
     (ARTICLES, "articles"),
+    (PRICES, "prices"),
     (STOCKS, "stock"),
+    (ACTIVATE, "activation"),
     (IMAGES, "images"),
     (CUSTOMER_GROUPS, "groups"),
     (CUSTOMERS, "accounts"),

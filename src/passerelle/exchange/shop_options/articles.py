@@ -139,6 +139,15 @@ class ArticleOptions(ArticleFilter):
     languages: dict[str, ProductTexts] = Field(
         default_factory=dict, description="By further language of the shop, where its texts come from (CAT-10)."
     )
+    twins: dict[str, str] = Field(
+        default_factory=dict,
+        description="By column of a description, the column with the same text without styles (`DesComClear` of "
+        "`DesCom`): where one of the two is blank, the other is taken (CAT-10).",
+        examples=[{"DesCom": "DesComClear"}],
+    )
+    styles: bool = Field(
+        default=True, description="Of the two the one with styles is taken, else the plain one (CAT-10)."
+    )
     default_tax_rule: str = Field(
         "", description="Tax rule of VAT codes that the sheet *Règles de taxe* does not have (CAT-11)."
     )
