@@ -397,7 +397,7 @@ def test_fmt_1_the_standard_descriptor_has_nothing_of_ours(built_in):
     for name in NAMES:
         text = json.dumps(to_frictionless(built_in.get(name)))
         assert "passerelle" not in text
-        assert "$" not in re.sub(r"pattern[^}]*", "", text)
+        assert "$" not in re.sub(r'"pattern": "(?:[^"\\]|\\.)*"', "", text)
     fixed = replace(built_in.get("ebp/orders"), layout="fixed")
     with pytest.raises(ValueError, match="cannot describe ebp/orders"):
         to_frictionless(fixed)
