@@ -173,6 +173,8 @@ def content(
         if name in named:
             columns[name] = articles[named[name]]
     said = [_nameless(articles["article"], columns.get("name"))]
+    if "price" in named:
+        said.append(_given_away(articles["article"], articles[named["price"]], there, options.update))
     if "weight" in named:
         columns["weight"], wrong = _weights(articles, named["weight"], options)
         said.append(wrong)
@@ -299,6 +301,16 @@ def _features(articles: pd.DataFrame, options: ArticleOptions) -> pd.DataFrame:
         rows = pd.DataFrame({"article": articles["article"], "feature": feature, "value": value, "position": position})
         parts.append(PRODUCT_FEATURES.conform(rows[value != ""]))
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+
+
+def _given_away(references: pd.Series, price: pd.Series, there: Mask | None, update: UpdateFields) -> pd.DataFrame:
+    """Refuse articles whose price is told and is none: they would be given away."""
+    is_told = np.ones(len(price), bool) if there is None or update.price else ~there
+    wrong = {"price-missing": price.isna(), "price-not-positive": (price <= 0).fillna(value=False)}
+    return outcome.together(
+        outcome.said(code, references[is_told & mask], record_type="article", stage="exchange")
+        for code, mask in wrong.items()
+    )
 
 
 def _nameless(references: pd.Series, names: object) -> pd.DataFrame:
