@@ -323,6 +323,21 @@ def test_fmt_1_a_folder_of_formats_must_exist(complete):
     assert codes(complete) == ["check-formats"]
 
 
+def test_oas_1_formats_whose_columns_nobody_has_declared_are_said(complete):
+    complete.replace('platform = "prestashop"', 'platform = "oasis"\ndelivery = { place = "out" }')
+    complete.replace("[erp.extracts]", '[erp]\nformats_folder = "formats"\n[erp.extracts]')
+    folder = complete.folder / "formats" / "oasis"
+    folder.mkdir(parents=True)
+    (folder / "stock.yaml").write_text("name: oasis/stock\npasserelle: {extends: oasis/stock, assumed: false}\n")
+    [(code, field, value)] = said(complete)
+    assert (code, field) == ("check-formats-assumed", "shops[1].platform")
+    assert "oasis/prices" in value
+    assert "oasis/stock" not in value
+    assert "oasis/categories" not in value
+    (folder / "prices.yaml").write_text("name: oasis/prices\nnonsense: 1\n")
+    assert codes(complete) == ["check-formats"]
+
+
 def test_pro_4_a_paused_profile_says_so(complete):
     complete.replace('name = "demo"', 'name = "demo"\npaused = true')
     assert codes(complete) == ["check-paused"]

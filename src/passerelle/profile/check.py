@@ -83,6 +83,7 @@ def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.Data
             *_prospects(loaded),
             *_places(loaded, secrets_file),
             *_criteria(loaded),
+            *_assumed(loaded, available),
         ]
     )
 
@@ -344,6 +345,21 @@ def _criteria(loaded: LoadedProfile) -> Outcomes:
             except CriterionError as error:
                 key = ("shops", number, table, "criterion")
                 yield _said(loaded, "check-criterion", key, condition, **_texts(error))
+
+
+def _assumed(loaded: LoadedProfile, available: Formats | None) -> Outcomes:
+    """Say by which formats a shop cannot be told anything yet: nobody has declared their columns."""
+    for number, shop in enumerate(loaded.profile.shops):
+        if available is None or shop.delivery is None:
+            continue
+        own = [name for name in available.names() if name.startswith(f"{shop.platform}/")]
+        try:
+            guessed = [name for name in own if available.get(name).assumed]
+        except DescriptorError as error:
+            yield _said(loaded, "check-formats", ("erp", "formats_folder"), reason=str(error))
+            continue
+        if guessed:
+            yield _said(loaded, "check-formats-assumed", ("shops", number, "platform"), ", ".join(guessed))
 
 
 def _conditions(shop: Shop) -> dict[str, str]:
