@@ -35,7 +35,7 @@ _BREAK_BYTES = frozenset((*range(0x20), 0x7F, 0xC2, 0xE2))
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 """What no program shows."""
 _PRINTABLE = bytes(range(0x20, 0x7F))
-_BLOCK = 2**15
+_BLOCK = 2**14
 """Rows that are made at a time, so that memory holds the file, not all its cells."""
 _AT_ONCE = 2
 """Blocks that are made at the same time: Arrow works outside of Python's lock, pandas does not."""

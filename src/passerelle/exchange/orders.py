@@ -280,6 +280,22 @@ def _entered(sales: SalesOrders, selected: _Selected, context: Context) -> Excha
     _, contents, changed, status, _ = selected
     entering = _entering(sales, selected, context)
     found = _found(entering, context)
+    out, sides, settled, said = _documents(entering, found, changed, context)
+    unknown = {
+        "statuses": status.unknown,
+        "special_articles": lines.lacking_articles(said),
+        **found.unknown,
+    }
+    return _exchange(out, entering, found, sides, settled, contents, changed, said, unknown, context)
+
+
+def _documents(
+    entering: _Entering, found: _Found, changed: changes.Changes, context: Context
+) -> tuple[_Documents, pd.DataFrame, _Settled, pd.DataFrame]:
+    """Make the documents that go out; give them, both addresses by order, the settlements, and what was said.
+
+    What is made on the way is as large as they are, and is gone before they are written out.
+    """
     people = _people(entering, found, changed, context)
     priced = _priced(entering.sales, found.coded, context)
     numbered, dated, of_numbers = _numbered_and_dated(people, entering, context)
@@ -309,13 +325,7 @@ def _entered(sales: SalesOrders, selected: _Selected, context: Context) -> Excha
         header[["document_key"]].assign(record_key=entering.parted.of_orders(header["document_key"])),
     ).without(outcome.refused(outcome.together(said)))
     out, problems_of_groups = _grouped(alone, people, entering.together, context)
-    said += [settled.outcomes, problems_of_groups]
-    unknown = {
-        "statuses": status.unknown,
-        "special_articles": lines.lacking_articles(outcome.together(said)),
-        **found.unknown,
-    }
-    return _exchange(out, entering, found, sides, settled, contents, changed, outcome.together(said), unknown, context)
+    return out, sides, settled, outcome.together([*said, settled.outcomes, problems_of_groups])
 
 
 def _entering(sales: SalesOrders, selected: _Selected, context: Context) -> _Entering:

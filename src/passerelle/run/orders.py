@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Self
 
 import pandas as pd
-import pyarrow as pa
 
 from passerelle import money, outcome
 from passerelle.exchange import texts
@@ -41,6 +40,7 @@ from passerelle.run.extracts import read_extract
 from passerelle.run.installation import Installation
 from passerelle.run.intake import Intake, open_orders
 from passerelle.run.job import Desk, Package, run_task
+from passerelle.run.memory import give_back
 from passerelle.run.request import Request
 from passerelle.run.summary import State, Summary
 from passerelle.storage.progress import Progress
@@ -87,7 +87,7 @@ class OrdersTask:
             raise ProfileError(wrong_mappings, profile.language)
         intake = desk.intake(exports.ORDERS)
         sales = in_order(intake.read_shops())
-        pa.default_memory_pool().release_unused()  # Arrow would keep what the files' cells took
+        give_back()  # what the files' cells took
         known = [ledger.exchanged(profile.name, record_type) for record_type in _RECORD_TYPES]
         exchanged = pd.concat(known, ignore_index=True).rename(columns={"files": "file_name"})
         accounts = ledger.accounts(profile.name)[list(ACCOUNT_COLUMNS)]
@@ -111,7 +111,7 @@ class OrdersTask:
         )
         orders, refunds = sales.orders, _refunds(sales)
         del sales  # the larger half of the run's memory
-        pa.default_memory_pool().release_unused()
+        give_back()
         files = write_erp_files(exchange, desk.formats, profile.erp.format_settings, profile.erp.batch)
         said = [
             wrong_articles,
