@@ -169,7 +169,8 @@ def _parse_date(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]:
 
 
 def _render_string(one: Field, values: pd.Series) -> pa.Array:  # noqa: ARG001 - one signature for all types
-    return pa.array(values.astype("str"), type=pa.large_string(), from_pandas=True)
+    texts = values if values.dtype == "str" else values.astype("str")  # asking pandas for nothing takes its time too
+    return pa.array(texts, type=pa.large_string(), from_pandas=True)
 
 
 def _render_integer(one: Field, values: pd.Series) -> pa.Array:  # noqa: ARG001 - one signature for all types

@@ -10,14 +10,14 @@ Source: spec STO-6, REL-1, RUN-6.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from passerelle.ledger import leases, tables
 from passerelle.ledger.entries import FoundFile, Pickup
@@ -25,7 +25,6 @@ from passerelle.ledger.errors import PickupLostError
 from passerelle.ledger.schema import origins, pickups, records, runs
 
 _IDENTITY = [field.name for field in fields(FoundFile)]
-_INSERT: Mapping[str, Callable[[sa.Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def claim(
@@ -35,7 +34,8 @@ def claim(
     mine = {"profile": run.profile, "shop": shop, "run_number": run.number, "picked_at": now}
     new = [{**asdict(file), **mine} for file in sorted(found, key=lambda file: file.path)]
     if new:
-        insert = _INSERT[connection.dialect.name](pickups)
+        # The database's own insert, of the one that is used: each takes a while to import.
+        insert = import_module(f"sqlalchemy.dialects.{connection.dialect.name}").insert(pickups)
         rest = {"state": "claimed", "is_unreadable": False, "moved_to": ""}
         connection.execute(insert.on_conflict_do_nothing(), [{**row, **rest} for row in new])
     for row in [*(_row(connection, file) for file in new), *_left_behind(connection, run, shop)]:

@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from markdown_it import MarkdownIt
-
 from passerelle.ledger.errors import BusyError
 from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language, code, system
@@ -73,6 +71,8 @@ def telling(task: str, request: Request, installation: Installation) -> Iterator
 
 def message(mail: Mail, notice: Notice, language: str) -> EmailMessage:
     """Make a mail: its text as it is, and as HTML; files attached."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415 - most runs write no mail
+
     made = EmailMessage()
     made["Subject"], made["From"], made["To"] = notice.subject, mail.sender, ", ".join(split(mail.recipients))
     made["Date"], made["Message-ID"] = formatdate(), make_msgid(domain=mail.sender.rpartition("@")[2])
