@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -316,3 +317,12 @@ def test_cat_10_to_16_no_articles_make_no_products():
     rows, said = shop_rows(content(table, RULES, options, shop="fr"), NOTATIONS["woocommerce"])
     assert rows.empty
     assert said.empty
+
+
+@pytest.mark.parametrize(("there", "update", "refused"), [(False, False, 2), (True, True, 2), (True, False, 0)])
+def test_cat_3_pri_1_an_article_whose_price_is_told_and_is_none_is_not_given_away(there, update, refused):
+    table = articles("A", "B", "C", PV=numbers("12", None, "0"))
+    options = ArticleOptions(fields={"price": "PV"}, update={"price": update})
+    said = content(table, RULES, options, shop="fr", there=np.full(3, there)).outcomes
+    assert said["record"].tolist() == ["B", "C"][:refused]
+    assert set(said["code"]) <= {"price-missing", "price-not-positive"}

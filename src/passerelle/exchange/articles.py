@@ -172,9 +172,10 @@ def content(
     for name in NUMBERS:
         if name in named:
             columns[name] = articles[named[name]]
-    said = [_nameless(articles["article"], columns.get("name"))]
-    if "price" in named:
-        said.append(_given_away(articles["article"], articles[named["price"]], there, options.update))
+    said = [
+        _nameless(articles["article"], columns.get("name")),
+        _given_away(articles["article"], columns.get("price"), there, options.update),
+    ]
     if "weight" in named:
         columns["weight"], wrong = _weights(articles, named["weight"], options)
         said.append(wrong)
@@ -303,8 +304,10 @@ def _features(articles: pd.DataFrame, options: ArticleOptions) -> pd.DataFrame:
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
 
 
-def _given_away(references: pd.Series, price: pd.Series, there: Mask | None, update: UpdateFields) -> pd.DataFrame:
+def _given_away(references: pd.Series, price: object, there: Mask | None, update: UpdateFields) -> pd.DataFrame:
     """Refuse articles whose price is told and is none: they would be given away."""
+    if not isinstance(price, pd.Series):
+        return outcome.none()
     is_told = np.ones(len(price), bool) if there is None or update.price else ~there
     wrong = {"price-missing": price.isna(), "price-not-positive": (price <= 0).fillna(value=False)}
     return outcome.together(
