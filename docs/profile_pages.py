@@ -58,11 +58,18 @@ A Windows path stands in apostrophes: `'C:\\Passerelle\\import'`; between quotat
 else.
 
 ```
+passerelle profile new               asks, and writes a profile whose file explains every setting
 passerelle profile list              the profiles, and which of them need work
 passerelle profile show demo         every setting, also those left at their default
 passerelle profile check demo        all that is missing, at once: exit code 2 when something is
 passerelle profile refresh demo      read the shops' waiting exports and add new values to the mappings
+passerelle profile duplicate demo b  a copy with its mappings; the ledger knows nothing of it
+passerelle profile delete demo       its file and mappings; extracts and the ledger stay
+passerelle profile mail demo         a trial mail
 ```
+
+`profile new` may be asked nothing: `passerelle profile new my-shop --shop fr=prestashop --task stocks --task prices --yes`. What a shop has a
+table for it is offered: without `[shops.stock]` there is no task `stocks`, and no deployment of it.
 
 Every mistake of the file is said at once, with file, line and field, in French or English.
 

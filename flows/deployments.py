@@ -28,6 +28,7 @@ from passerelle.flows.prospects import prospects
 from passerelle.flows.quotes import quotes_to_shop
 from passerelle.flows.statuses import statuses
 from passerelle.flows.stocks import stocks
+from passerelle.profile.features import offers
 from passerelle.profile.loader import LoadedProfile
 
 TASKS: tuple[Flow[..., Any], ...] = (
@@ -56,11 +57,11 @@ HEARTBEAT_SILENCE = dt.timedelta(minutes=9)
 
 
 def deployments(profiles: list[LoadedProfile]) -> list[RunnerDeployment]:
-    """Give one deployment per task and profile, named after the profile.
+    """Give one deployment per profile and task that it offers, named after the profile (PRO-3).
 
     A run of a task that comes while another one of it works waits for it.
     """
-    return [_deployed(task, loaded) for loaded in profiles for task in TASKS]
+    return [_deployed(task, loaded) for loaded in profiles for task in TASKS if offers(loaded.profile, task.name)]
 
 
 def _deployed(task: Flow[..., Any], loaded: LoadedProfile) -> RunnerDeployment:

@@ -1,4 +1,4 @@
-"""``passerelle profile``: ``list``, ``show``, ``check``, ``refresh``, ``mail``."""
+"""``passerelle profile``: ``list``, ``show``, ``check``, ``refresh``, ``new``, ``duplicate``, ``delete``, ``mail``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passerelle.cli.session import WRONG_USAGE, failing, installation, language, say
+from passerelle.cli.session import WRONG_USAGE, confirm, failing, installation, language, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +80,12 @@ def check(name: NameArgument) -> None:
 
     Exit codes: 0 the profile can run, 2 something is missing.
     """
+    if _missing(name):
+        raise typer.Exit(WRONG_USAGE)
+
+
+def _missing(name: str) -> int:
+    """Say what a profile lacks; count what keeps it from running."""
     with failing():
         from passerelle.profile.check import check as missing  # noqa: PLC0415
 
@@ -91,8 +97,7 @@ def check(name: NameArgument) -> None:
             typer.echo(f"Profil {name} : {errors} manque(s), {remarks} remarque(s).")
         else:
             typer.echo(f"Profile {name}: {errors} missing, {remarks} remark(s).")
-    if errors:
-        raise typer.Exit(WRONG_USAGE)
+        return errors
 
 
 @app.command("refresh")
@@ -132,6 +137,63 @@ def refresh(name: NameArgument) -> None:
         raise typer.Exit(1)
     if len(unreadable):
         raise typer.Exit(REFUSED)
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(help="Short code of the profile; asked for when it is missing.")] = "",
+    shop: Annotated[
+        list[str] | None,
+        typer.Option("--shop", metavar="NAME=PLATFORM", help="A shop, as fr=prestashop; may be repeated."),
+    ] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="What goes to the shops: articles, stocks, prices …; repeated.")
+    ] = None,
+    exports: Annotated[str, typer.Option(help="Place of the shops' exports.")] = "exports",
+    delivery: Annotated[str, typer.Option(help="Place of what goes to the ERP.")] = "delivered",
+    articles: Annotated[str, typer.Option(help="The ERP's extract of articles.")] = "extracts/Articles.txt",
+    label: Annotated[str, typer.Option(help="Name shown to people.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is not given has its default.")] = False,
+) -> None:
+    """Make a profile: asks, and writes a file that explains every setting. Créer un profil."""
+    with failing():
+        from passerelle.cli.wizard import asked_for  # noqa: PLC0415
+        from passerelle.profile.making import make  # noqa: PLC0415
+
+        given = {"exports": exports, "delivery": delivery, "articles": articles, "label": label}
+        wanted = asked_for(name, shop or [], task or [], given, asks=not yes)
+        path = make(wanted, installation().profiles)
+        typer.echo(f"Profil écrit : {path}" if _french() else f"Profile written: {path}")
+    _missing(wanted.name)
+
+
+@app.command("duplicate")
+def duplicate(
+    name: NameArgument, new_name: Annotated[str, typer.Argument(metavar="NEW", help="Name of the copy.")]
+) -> None:
+    """Copy a profile and its mappings. Dupliquer un profil."""
+    with failing():
+        from passerelle.profile.making import duplicate as copied  # noqa: PLC0415
+
+        path = copied(name, new_name, installation().profiles)
+        typer.echo(f"Profil écrit : {path}" if _french() else f"Profile written: {path}")
+
+
+@app.command("delete")
+def delete(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove a profile and its mappings; what was exchanged stays in the ledger. Supprimer un profil."""
+    with failing():
+        from passerelle.profile.making import delete as removed  # noqa: PLC0415
+
+        loaded = _loaded(name)
+        if not yes:
+            confirm(
+                f"Supprimer {loaded.path} et {loaded.profile.mappings} ?"
+                if _french()
+                else f"Delete {loaded.path} and {loaded.profile.mappings}?"
+            )
+        for path in removed(name, installation().profiles):
+            typer.echo(f"- {path}")
 
 
 @app.command("mail")

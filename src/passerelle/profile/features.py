@@ -1,0 +1,32 @@
+"""Which tasks a profile offers: those whose table one of its shops has.
+
+Source: spec PRO-3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from passerelle.profile.settings import Profile
+
+TABLES: Mapping[str, str] = {
+    "prospects": "customers",
+    "articles": "articles",
+    "new-articles": "articles",
+    "stocks": "stock",
+    "prices": "prices",
+    "activation": "activation",
+    "images": "images",
+    "documents": "documents",
+    "customers": "accounts",
+    "customer-groups": "groups",
+    "statuses": "statuses",
+    "quotes-to-shop": "quotes",
+}
+"""By task, the table of a shop that switches it on; the others every profile offers."""
+
+
+def offers(profile: Profile, task: str) -> bool:
+    """Tell whether a profile offers a task."""
+    table = TABLES.get(task)
+    return table is None or any(getattr(shop, table) for shop in profile.shops)
