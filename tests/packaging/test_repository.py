@@ -113,6 +113,15 @@ class TestPages:
             assert set(named) <= tests, f"{number}: {set(named) - tests}"
             assert set(re.findall(r"[A-Z]+-\d+", ids)) <= known, number
 
+    def test_rel_1_every_fault_names_tests_that_exist(self, root, coverage):
+        tests = {f"{file}::{name}" for file, name in coverage.tests()}
+        page = (root / "docs/reliability.md").read_text(encoding="utf-8")
+        rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+        for row in rows:
+            named = re.findall(r"`(tests/[^`]+)`", row)
+            assert named, row
+            assert set(named) <= tests, f"{set(named) - tests}"
+
     @pytest.mark.parametrize(
         ("name", "ids"),
         [
