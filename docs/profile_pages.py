@@ -68,8 +68,8 @@ passerelle profile delete demo       its file and mappings; extracts and the led
 passerelle profile mail demo         a trial mail
 ```
 
-`profile new` may be asked nothing: `passerelle profile new my-shop --shop fr=prestashop --task stocks --task prices --yes`. What a shop has a
-table for it is offered: without `[shops.stock]` there is no task `stocks`, and no deployment of it.
+`profile new` need not ask: `passerelle profile new my-shop --shop fr=prestashop --task stocks --task prices --yes`.
+What a shop has a table for it is offered: without `[shops.stock]` there is no task `stocks`, and no deployment of it.
 
 Every mistake of the file is said at once, with file, line and field, in French or English.
 
