@@ -8,11 +8,13 @@ from random import Random
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from passerelle.formats.registry import formats
 from passerelle.model.orders import TABLES, SalesOrders
 from passerelle.shops.export import ExportFile, ReadOptions, read_export
-from passerelle.shops.prestashop import sql_rows
+from passerelle.shops.prestashop import sql_rows, sql_tables
 from passerelle.shops.prestashop.orders import orders_of
 from passerelle.shops.prestashop.reading import Reading
 from passerelle.shops.prestashop.records import joined
@@ -132,3 +134,15 @@ def test_the_exports_have_what_orders_can_have() -> None:
     assert {kind for one in sales for kind in one.charges["kind"]} == {"shipping", "wrapping"}
     assert any((one.lines["parent_reference"] != "").any() for one in sales)
     assert {currency for one in sales for currency in one.orders["currency"]} == {"EUR", "CHF"}
+
+
+CELL = st.sampled_from(["1", "1 ", "2", " "])
+ORDER_ROWS = st.lists(st.tuples(CELL, CELL, st.sampled_from([1, 2, None]), st.sampled_from([None, "2026-10-01"])))
+
+
+@given(ORDER_ROWS)
+def test_each_content_of_an_order_comes_once(rows: list[tuple[str, str, int | None, str | None]]) -> None:
+    table = pd.DataFrame(rows, columns=["id_order", "name", "total", "day"])
+    table = table.astype({"id_order": "str", "name": "str", "total": "Int64", "day": "datetime64[s]"})
+    stripped = table.assign(id_order=table["id_order"].str.strip(), name=table["name"].str.strip())
+    pd.testing.assert_frame_equal(sql_tables._distinct_orders(table), stripped.drop_duplicates(ignore_index=True))

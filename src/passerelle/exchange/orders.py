@@ -259,7 +259,6 @@ class _Found:
     """What mappings and accounts answer.
 
     Attributes:
-        coded: lines and charges with article, VAT rate and VAT code.
         looked: territory, payment, shipping, currency.
         account: the customer accounts.
         titles: each one's civility.
@@ -267,7 +266,6 @@ class _Found:
         outcomes: what was said.
     """
 
-    coded: vat.Coded
     looked: lookups.Lookups
     account: customers.Accounts
     titles: pd.Series
@@ -279,8 +277,7 @@ def _entered(sales: SalesOrders, selected: _Selected, context: Context) -> Excha
     """Make the documents of the orders and refunds that this run enters."""
     _, contents, changed, status, _ = selected
     entering = _entering(sales, selected, context)
-    found = _found(entering, context)
-    out, sides, settled, said = _documents(entering, found, changed, context)
+    out, found, sides, settled, said = _documents(entering, changed, context)
     unknown = {
         "statuses": status.unknown,
         "special_articles": lines.lacking_articles(said),
@@ -290,16 +287,21 @@ def _entered(sales: SalesOrders, selected: _Selected, context: Context) -> Excha
 
 
 def _documents(
-    entering: _Entering, found: _Found, changed: changes.Changes, context: Context
-) -> tuple[_Documents, pd.DataFrame, _Settled, pd.DataFrame]:
-    """Make the documents that go out; give them, both addresses by order, the settlements, and what was said.
+    entering: _Entering, changed: changes.Changes, context: Context
+) -> tuple[_Documents, _Found, pd.DataFrame, _Settled, pd.DataFrame]:
+    """Make the documents that go out.
 
     What is made on the way is as large as they are, and is gone before they are written out.
+
+    Returns:
+        The documents; what was found; both addresses by order; the settlements; what was said.
     """
+    coded, uncoded = _coded(entering.sales, entering.countries, context)
+    found = _found(entering, coded, context)
     people = _people(entering, found, changed, context)
-    priced = _priced(entering.sales, found.coded, context)
+    priced = _priced(entering.sales, coded, context)
     numbered, dated, of_numbers = _numbered_and_dated(people, entering, context)
-    said = [*entering.outcomes, *found.outcomes, *of_numbers, _unpaid(entering.orders, context.orders)]
+    said = [*entering.outcomes, *uncoded, *found.outcomes, *of_numbers, _unpaid(entering.orders, context.orders)]
     said += priced.outcomes
     # Of an order that is refused anyway the totals say nothing.
     computed = _rounded(entering.orders, priced, outcome.refused(outcome.together(said)), context.orders)
@@ -321,11 +323,12 @@ def _documents(
         computed.gap,
         people["charged_total"],
         settled.made,
-        _shop_amounts(found.coded, priced.discounts),
+        _shop_amounts(coded, priced.discounts),
         header[["document_key"]].assign(record_key=entering.parted.of_orders(header["document_key"])),
+        _articles(coded, entering.parted),
     ).without(outcome.refused(outcome.together(said)))
     out, problems_of_groups = _grouped(alone, people, entering.together, context)
-    return out, sides, settled, outcome.together([*said, settled.outcomes, problems_of_groups])
+    return out, found, sides, settled, outcome.together([*said, settled.outcomes, problems_of_groups])
 
 
 def _entering(sales: SalesOrders, selected: _Selected, context: Context) -> _Entering:
@@ -344,11 +347,10 @@ def _entering(sales: SalesOrders, selected: _Selected, context: Context) -> _Ent
     return _Entering(of_run, together, credit, parted, both, orders, answers, by_record, countries, [*said, *problems])
 
 
-def _found(entering: _Entering, context: Context) -> _Found:
+def _found(entering: _Entering, coded: vat.Coded, context: Context) -> _Found:
     """Ask the mappings, the ERP's extracts and the ledger (ORD-20, ORD-40 to ORD-44, CUS-1, CUS-2, CUS-8)."""
     options, tables = context.orders, context.mappings
     sales, orders, countries = entering.sales, entering.orders, entering.countries
-    coded, problems = _coded(sales, countries, context)
     rates = pd.concat([part[["order_key", "tax_rate"]] for part in (coded.lines, coded.charges)])
     taxed = entering.credit.taxed.combine_first(rates.groupby("order_key")["tax_rate"].max() > 0)
     # What a refund gives back was charged at the rates of its order's day.
@@ -361,12 +363,11 @@ def _found(entering: _Entering, context: Context) -> _Found:
     )
     titles, no_title, new_titles = lookups.titles(orders, account.buyers, tables["titles"], options)
     return _Found(
-        coded,
         looked,
         account,
         titles,
         {"taxes": coded.unknown, "vat_rates": checked.unknown, "titles": new_titles, **looked.unknown},
-        [*problems, checked.outcomes, looked.outcomes, account.outcomes, no_title],
+        [checked.outcomes, looked.outcomes, account.outcomes, no_title],
     )
 
 
@@ -448,7 +449,6 @@ def _exchange(
     needed, addresses = _customers(header, found.account, sides, context)
     entered = settlements.of_documents(out.settlements, header)
     created = found.account.created
-    sold = _articles(found.coded, entering.parted)
     return Exchange(
         documents=DOCUMENTS.conform(_with_deposits(header, entered, context.orders)),
         lines=_numbered_lines(out.lines, keys),
@@ -465,7 +465,7 @@ def _exchange(
         replaced=changed.accepted[texts.among(changed.accepted.index.to_series(), out.sources["record_key"])],
         parents=credit.parents[texts.among(credit.parents.index.to_series(), keys)],
         effects=effects.of_documents(
-            header, out.sources, entering.by_record["status_after"], sold, context.orders.afterwards
+            header, out.sources, entering.by_record["status_after"], out.articles, context.orders.afterwards
         ),
         new_values={name: values for name, values in unknown.items() if len(values)},
         reconciliation=reconciliation.reconcile(header, out.charged, out.shop_amounts, out.breakdown, out.gap),
@@ -573,7 +573,8 @@ _Selected = tuple[SalesOrders, pd.Series, changes.Changes, selection.ByStatus, l
 class _Documents:
     """Documents that go out, before they are written; all tables are by document key.
 
-    ``charged`` is what the shop charged, ``gap`` what the Écart lines carry, ``sources`` as in ``Exchange``.
+    ``charged`` is what the shop charged, ``gap`` what the Écart lines carry, ``sources`` as in ``Exchange``;
+    ``articles`` are those sold, by order (``record_key``).
     """
 
     header: pd.DataFrame
@@ -584,6 +585,7 @@ class _Documents:
     settlements: pd.DataFrame
     shop_amounts: pd.DataFrame
     sources: pd.DataFrame
+    articles: pd.DataFrame
 
     def without(self, records: set[str]) -> _Documents:
         """Leave out the documents of some orders and refunds; the others are sorted by date and key."""
@@ -637,6 +639,7 @@ def _grouped(
         settlements=pd.concat([rest.settlements, groups.settlements], ignore_index=True),
         shop_amounts=alone.shop_amounts.assign(order_key=document_of.fillna(alone.shop_amounts["order_key"])),
         sources=pd.concat([rest.sources, sources], ignore_index=True),
+        articles=alone.articles,
     )
     return both.without(outcome.refused(said)), said
 

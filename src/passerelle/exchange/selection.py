@@ -214,7 +214,7 @@ def content_hashes(sales: SalesOrders) -> pd.Series:
         title, separator = (pa.scalar(text, pa.large_string()) for text in (name, "\x1f"))
         owner = texts.places(table["order_key"], keys)
         content = pc.binary_join_element_wise(title, *cells, separator)
-        parts.append(pa.table({"owner": owner, "content": content}).filter(pc.greater_equal(owner, 0)))
+        parts.append(pa.table({"owner": owner, "content": content}))
     rows = pa.concat_tables(parts).sort_by([("owner", "ascending"), ("content", "ascending")])
     whole = texts.joined(rows["content"], np.bincount(rows["owner"], minlength=len(keys)), "\x1e")
     encoded = pc.cast(whole, pa.large_binary()).to_pylist()

@@ -22,7 +22,10 @@ def among(texts: pd.Series, known: Iterable[str]) -> pd.Series:
 
 def places(texts: pd.Series | pd.Index, known: pd.Series | pd.Index) -> npt.NDArray[np.int64]:
     """Tell at which place among the known ones, each of which stands there once, every text is; -1: nowhere."""
-    found = pc.index_in(pa.array(texts, _TEXT), value_set=pa.array(known, _TEXT))
+    asked, answering = pa.array(texts, _TEXT), pa.array(known, _TEXT)
+    if type(asked) is type(answering) and asked.equals(answering):  # as often in tables of one row per order
+        return np.arange(len(asked))
+    found = pc.index_in(asked, value_set=answering)
     place: npt.NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     return place
 
