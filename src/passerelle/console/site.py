@@ -227,7 +227,7 @@ def _accepted(header: str) -> list[str]:
     return [name for _, name in sorted(weighted, key=lambda one: -one[0])]
 
 
-def _query(given: Mapping[str, object], **changed: object) -> str:
+def _query(given: Mapping[str, object], /, **changed: object) -> str:
     """Give the query of an address with some values changed; what is empty is left out."""
     return urlencode({name: value for name, value in {**given, **changed}.items() if value})
 

@@ -26,7 +26,7 @@ class Words:
     def __init__(self, language: Language) -> None:
         self.language = language
 
-    def __call__(self, name: str, **parameters: object) -> str:
+    def __call__(self, name: str, /, **parameters: object) -> str:
         """Give a word, its parameters filled in.
 
         Raises:

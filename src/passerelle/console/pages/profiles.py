@@ -17,7 +17,7 @@ from passerelle import outcome
 from passerelle.console.site import Form, Member, NotThereError, Visitor
 from passerelle.ebp.chosen import Chosen
 from passerelle.ebp.import_formats import import_formats, written
-from passerelle.messages import code
+from passerelle.messages import Language, code
 from passerelle.profile.check import check
 from passerelle.profile.loader import LoadedProfile, ProfileError
 from passerelle.profile.shown import settings
@@ -26,6 +26,7 @@ from passerelle.run.errors import RunError
 from passerelle.run.mail import send_trial
 from passerelle.run.samples import SAMPLES_NAME, sample_files
 from passerelle.storage.check import check_place
+from passerelle.storage.errors import StorageError
 from passerelle.storage.places import open_place
 
 router = APIRouter()
@@ -118,19 +119,22 @@ def _page(visitor: Visitor, name: str, **results: Any) -> HTMLResponse:
 
 
 def _tried(visitor: Visitor, loaded: LoadedProfile, name: str, *, write: bool) -> dict[str, Any]:
+    """Try a place, once; one that cannot even be tried, such as for want of its password, says so too."""
     place, language = loaded.profile.places[name], visitor.language
-    once = place.model_copy(update={"attempts": 1})
-    steps = [
-        {
-            "is_good": step.error is None,
-            "text": code(step.code).text(language, detail=step.detail or "?"),
-            "error": step.error.text(language) if step.error else "",
-            "todo": step.error.todo(language) if step.error else "",
-        }
-        for step in check_place(place, open_place(once, base_folder=loaded.folder), write=write)
-    ]
+    steps: list[dict[str, Any]] = []
+    try:
+        once = open_place(place.model_copy(update={"attempts": 1}), base_folder=loaded.folder)
+        for step in check_place(place, once, write=write):
+            steps.append(_step(code(step.code).text(language, detail=step.detail or "?"), step.error, language))
+    except StorageError as error:
+        steps.append(_step("", error, language))
     warnings = [code(one).text(language, where=place.name) for one in place.warnings]
     return {"name": name, "where": place.name, "warnings": warnings, "steps": steps}
+
+
+def _step(text: str, error: StorageError | None, language: Language) -> dict[str, Any]:
+    said = (error.text(language), error.todo(language)) if error else ("", "")
+    return {"is_good": error is None, "text": text, "error": said[0], "todo": said[1]}
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:
