@@ -27,9 +27,7 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the u
 
 def console(
     host: Annotated[str, typer.Option(help="Address to listen at.", envvar="PASSERELLE_CONSOLE_HOST")] = LOOPBACK,
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Its port.", envvar="PASSERELLE_CONSOLE_PORT")
-    ] = 4280,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.", envvar="PASSERELLE_CONSOLE_PORT")] = 4280,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(

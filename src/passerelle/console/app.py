@@ -35,6 +35,8 @@ from passerelle.run.installation import Installation
 from passerelle.storage.errors import StorageError
 
 _log = logging.getLogger(__name__)
+PARTS = (entry, dashboard, runs, starts, profiles, mappings)
+"""The pages."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -70,7 +72,7 @@ def application(site: Site, doors: Doors) -> Guard:
     """Make the console of a site."""
     app = FastAPI(title="Passerelle", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site = site
-    for part in (entry, dashboard, runs, starts, profiles, mappings):
+    for part in PARTS:
         app.include_router(part.router)
     app.get("/health", response_model=None)(_health)
     app.mount("/static", StaticFiles(directory=Path(str(files(__package__))) / "static"), "static")

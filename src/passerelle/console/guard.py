@@ -1,4 +1,4 @@
-"""What every request passes before any page is asked: who may come, by which name, how large; and what every answer says.
+"""What every request passes before a page is asked: who may come, by which name, how large; what every answer says.
 
 Source: spec SEC-1; OWASP Secure Headers Project.
 """

@@ -1,7 +1,7 @@
 """Who may use the console, and which programs may start tasks by its trigger URL.
 
-Passwords are kept as bcrypt hashes. Tokens, of sessions and of programs, are 256 random bits, so that their SHA-256 says
-nothing of them; they are looked up by it, which takes as long for one that is almost right as for any other.
+Passwords are kept as bcrypt hashes. Tokens, of sessions and of programs, are 256 random bits, so that their SHA-256
+says nothing of them; they are looked up by it, which takes as long for one that is almost right as for any other.
 
 Source: spec SEC-1, SEC-2.
 """

@@ -197,9 +197,7 @@ class Journal:
 
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     conditions = [
-        column == value
-        for column, value in ((runs.c.profile, wanted.profile), (runs.c.task, wanted.task))
-        if value
+        column == value for column, value in ((runs.c.profile, wanted.profile), (runs.c.task, wanted.task)) if value
     ]
     if wanted.state == "refusals":
         conditions.append(runs.c.counts["failed"].as_integer() > 0)

@@ -18,11 +18,11 @@ import pandas as pd
 
 from passerelle.exchange.mappings import IGNORE, MAPPINGS, MappingColumn, MappingTable
 from passerelle.messages import Language
-from passerelle.outcome import none, said, together
+from passerelle.outcome import said, together
 from passerelle.profile.cells import CHOICES, possible
 from passerelle.profile.sheets import NOTHING, Header, Sheet, columns_of, header_of, mapping_rows
 from passerelle.profile.splice import Written
-from passerelle.profile.workbook import UNREADABLE, edited, replace_file, said_of_file, sheets_of
+from passerelle.profile.workbook import UNREADABLE, edited, mapping_files, replace_file, said_of_file, sheets_of
 
 Answers = Mapping[tuple[int, str], str]
 """What is answered, by row of the sheet and column of the mapping."""
@@ -79,7 +79,7 @@ def answerable(path: Path) -> tuple[list[Answerable], pd.DataFrame]:
     Args:
         path: the workbook, or the folder of CSV files.
     """
-    before = _states(path)
+    before = {file: _state(file) for file in mapping_files(path)}
     sheets, problems = sheets_of(path)
     found = []
     for name, mapping in MAPPINGS.items():
@@ -109,29 +109,34 @@ def answer(path: Path, name: str, state: str, answers: Answers) -> pd.DataFrame:
     sheets, problems = sheets_of(path)
     sheet = sheets.get(name)
     header = None if sheet is None else header_of(MAPPINGS[name], sheet)
-    if sheet is None or header is None:
+    if sheet is None or header is None or not wanted:
         return problems
     file = _file(path, sheet)
     try:
-        seen, is_same = file.stat(), _states(path)[file] == state
-        empty = all(_is_empty(sheet, header, *cell) for cell in wanted)
-        if not (is_same and empty):
-            return said("mapping-changed-meanwhile", [sheet.place], record_type="mapping", stage="map")
-        if not wanted:
-            return none()
-        cells = {(row, header.columns[column]): Written(text) for (row, column), text in wanted.items()}
-        data = edited(file, {sheet.title: cells})
-        wrong = _new_faults(file, data, name, sheet)
-        if len(wrong):
-            return wrong
-        replace_file(file, data, seen)
+        wrong = _written(file, MAPPINGS[name], sheet, header, state, wanted)
     except PermissionError:
-        return said_of_file("mapping-not-answered-open", file)
+        wrong = said_of_file("mapping-not-answered-open", file)
     except OSError as error:
-        return said_of_file("mapping-not-answered", file, error)
+        wrong = said_of_file("mapping-not-answered", file, error)
     except UNREADABLE:
-        return said_of_file("mapping-file-not-edited", file)
-    return said("mapping-answered", [sheet.place], record_type="mapping", stage="map", count=len(wanted))
+        wrong = said_of_file("mapping-file-not-edited", file)
+    done = said("mapping-answered", [sheet.place], record_type="mapping", stage="map", count=len(wanted))
+    return wrong if len(wrong) else done
+
+
+def _written(
+    file: Path, mapping: MappingTable, sheet: Sheet, header: Header, state: str, wanted: Answers
+) -> pd.DataFrame:
+    """Write the answers, unless the file has changed or could not be read with them; say what is wrong."""
+    seen, is_same = file.stat(), _state(file) == state
+    if not (is_same and all(_is_empty(sheet, header, *cell) for cell in wanted)):
+        return said("mapping-changed-meanwhile", [sheet.place], record_type="mapping", stage="map")
+    cells = {(row, header.columns[column]): Written(text) for (row, column), text in wanted.items()}
+    data = edited(file, {sheet.title: cells})
+    wrong = _new_faults(file, data, mapping, sheet)
+    if wrong.empty:
+        replace_file(file, data, seen)
+    return wrong
 
 
 def _rows(mapping: MappingTable, sheet: Sheet, header: Header) -> Iterator[Row]:
@@ -150,14 +155,14 @@ def _is_empty(sheet: Sheet, header: Header, number: int, column: str) -> bool:
     return column in header.columns and number in sheet.rows and not _text(sheet, header, number, column)
 
 
-def _new_faults(file: Path, data: bytes, name: str, sheet: Sheet) -> pd.DataFrame:
+def _new_faults(file: Path, data: bytes, mapping: MappingTable, sheet: Sheet) -> pd.DataFrame:
     """Say what is wrong with the mapping that was not before the answers."""
     with TemporaryDirectory() as folder:
         trial = Path(folder, file.name)
         trial.write_bytes(data)
         sheets, problems = sheets_of(trial if file.suffix.lower() != ".csv" else trial.parent)
-        _, after = mapping_rows(MAPPINGS[name], sheets[name])
-    _, before = mapping_rows(MAPPINGS[name], sheet)
+        _, after = mapping_rows(mapping, sheets[mapping.name])
+    _, before = mapping_rows(mapping, sheet)
     known = set(zip(before["record"], before["code"], strict=True))
     is_new = [one not in known for one in zip(after["record"], after["code"], strict=True)]
     return together([problems[problems["record"] == sheet.place], after[is_new]])
@@ -167,7 +172,5 @@ def _file(path: Path, sheet: Sheet) -> Path:
     return path / sheet.place if path.is_dir() else path
 
 
-def _states(path: Path) -> dict[Path, str]:
-    """Give the hash of each file of the mappings."""
-    files = [file for file in path.iterdir() if file.is_file()] if path.is_dir() else [path]
-    return {file: sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()}
+def _state(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()

@@ -99,11 +99,10 @@ def _chart(name: str, places: Sequence[tuple[date, str]], counted: Iterable[tupl
             sums[place][0] += one.succeeded
             sums[place][1] += one.failed
     highest = max((good + bad for good, bad in sums.values()), default=0)
-    bars = [
-        Bar(label, *sums[place], left=position * _STEP, height=_of(sums[place][0], highest),
-            failed_height=_of(sums[place][1], highest))
-        for position, (place, label) in enumerate(places)
-    ]  # fmt: skip
+    bars = []
+    for position, (place, label) in enumerate(places):
+        good, bad = sums[place]
+        bars.append(Bar(label, good, bad, position * _STEP, _of(good, highest), _of(bad, highest)))
     return Chart(name, bars, len(bars) * _STEP, highest, sum(good for good, _ in sums.values()))
 
 

@@ -20,6 +20,7 @@ from passerelle.ebp.import_formats import import_formats, written
 from passerelle.messages import Language, code
 from passerelle.profile.check import check
 from passerelle.profile.loader import LoadedProfile, ProfileError
+from passerelle.profile.settings import Profile
 from passerelle.profile.shown import settings
 from passerelle.profile.workbook import mapping_files
 from passerelle.run.errors import RunError
@@ -35,7 +36,7 @@ router = APIRouter()
 @router.get("/profiles", response_model=None)
 def profiles_page(visitor: Member) -> HTMLResponse:
     """Show the profiles, also those that cannot be used."""
-    found = []
+    found: list[tuple[str, Profile | None]] = []
     for name in visitor.site.names:
         try:
             found.append((name, visitor.site.profile(name).profile))
@@ -124,8 +125,10 @@ def _tried(visitor: Visitor, loaded: LoadedProfile, name: str, *, write: bool) -
     steps: list[dict[str, Any]] = []
     try:
         once = open_place(place.model_copy(update={"attempts": 1}), base_folder=loaded.folder)
-        for step in check_place(place, once, write=write):
-            steps.append(_step(code(step.code).text(language, detail=step.detail or "?"), step.error, language))
+        steps.extend(
+            _step(code(step.code).text(language, detail=step.detail or "?"), step.error, language)
+            for step in check_place(place, once, write=write)
+        )
     except StorageError as error:
         steps.append(_step("", error, language))
     warnings = [code(one).text(language, where=place.name) for one in place.warnings]
