@@ -17,11 +17,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import uvicorn
 from builders import ALL_MAPPED, installed
 
 from passerelle.cli.console import tasks
-from passerelle.console.app import Doors, application, opened
+from passerelle.console.app import Doors, opened, server
 from passerelle.ledger.ledger import Ledger
 from passerelle.run.installation import Installation
 
@@ -84,19 +83,16 @@ def variables(installation: Installation) -> dict[str, str]:
 def serve(installation: Installation) -> Iterator[Served]:
     """Serve a console by uvicorn, from this process."""
     with opened(installation, tasks()) as site:
-        config = uvicorn.Config(
-            application(site, Doors()), host="127.0.0.1", port=0, log_level="warning", access_log=False
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
+        serving = server(site, Doors(), "127.0.0.1", 0)
+        thread = threading.Thread(target=serving.run, daemon=True)
         thread.start()
-        while not server.started:
+        while not serving.started:
             time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
+        port = serving.servers[0].sockets[0].getsockname()[1]
         try:
             yield Served(installation, f"http://127.0.0.1:{port}")
         finally:
-            server.should_exit = True
+            serving.should_exit = True
             thread.join()
             site.starter.wait()
 

@@ -148,7 +148,7 @@ def test_con_1_a_run_says_in_both_languages_what_was_refused_and_what_to_do(serv
             assert escaped(row.message) in french
     assert "Complétez cette taxe dans la feuille Taxes" in french
     assert "Aucun code TVA" not in english
-    assert "Fill this tax in" in english or "in the sheet Taxes" in english
+    assert "Fill in this tax in the Taxes sheet of the mappings" in english
     assert '<html lang="fr">' in french
     assert '<html lang="en">' in english
 

@@ -55,10 +55,8 @@ def console(
     Add the first user with: passerelle console-user add NAME.
     """
     with failing():
-        import uvicorn  # noqa: PLC0415
-
         from passerelle.console.app import LOOPBACK as OWN_NAMES  # noqa: PLC0415
-        from passerelle.console.app import Doors, application, opened  # noqa: PLC0415
+        from passerelle.console.app import Doors, opened, server  # noqa: PLC0415
         from passerelle.console.guard import networks  # noqa: PLC0415
 
         try:
@@ -71,17 +69,7 @@ def console(
             raise typer.BadParameter(str(error)) from None
         with opened(installation(), tasks(), os.environ.get("PREFECT_API_URL", "")) as site:
             typer.echo(f"Console: http://{host}:{port}")
-            # Addresses of requests may hold tokens, so that they are not logged.
-            uvicorn.run(
-                application(site, doors),
-                host=host,
-                port=port,
-                log_level="warning",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_graceful_shutdown=5,
-            )
+            server(site, doors, host, port).run()
 
 
 def tasks() -> Tasks:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, RedirectResponse, Response
@@ -86,6 +87,22 @@ def application(site: Site, doors: Doors) -> Guard:
     for kind, answer in handlers.items():
         app.add_exception_handler(kind, answer)
     return Guard(app, doors.hosts, doors.addresses, doors.proxies)
+
+
+def server(site: Site, doors: Doors, host: str, port: int) -> uvicorn.Server:
+    """Give what serves a console; addresses of requests may hold tokens, so that they are not logged."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application(site, doors),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
 
 
 def _health() -> PlainTextResponse:

@@ -8,6 +8,7 @@ Source: spec CON-1, PRO-1, ORD-45.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +25,8 @@ from passerelle.profile.sheets import NOTHING, Header, Sheet, columns_of, header
 from passerelle.profile.splice import Written
 from passerelle.profile.workbook import UNREADABLE, edited, mapping_files, replace_file, said_of_file, sheets_of
 
+_one_at_a_time = threading.Lock()
+"""Of several people who answer at once; the console is one process, others' writing is seen by the file's state."""
 Answers = Mapping[tuple[int, str], str]
 """What is answered, by row of the sheet and column of the mapping."""
 
@@ -106,6 +109,11 @@ def answer(path: Path, name: str, state: str, answers: Answers) -> pd.DataFrame:
         Outcomes of record type ``mapping``; none has failed when the answers were written.
     """
     wanted = {cell: text.strip() for cell, text in answers.items() if text.strip()}
+    with _one_at_a_time:
+        return _answered(path, name, state, wanted)
+
+
+def _answered(path: Path, name: str, state: str, wanted: Answers) -> pd.DataFrame:
     sheets, problems = sheets_of(path)
     sheet = sheets.get(name)
     header = None if sheet is None else header_of(MAPPINGS[name], sheet)
