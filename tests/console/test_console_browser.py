@@ -114,7 +114,9 @@ def test_con_1_no_page_scrolls_sideways(chromium, yesterday, width):
         page.goto(served.url + path)
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        unlabelled = "[...document.querySelectorAll('input:not([type=hidden]),select')].filter(one => !one.labels.length"
+        unlabelled = (
+            "[...document.querySelectorAll('input:not([type=hidden]),select')].filter(one => !one.labels.length"
+        )
         assert page.evaluate(f"{unlabelled} && !one.getAttribute('aria-labelledby')).length") == 0, path
     assert complaints == []
 
@@ -163,17 +165,22 @@ def test_con_1_colours_can_be_told_from_their_ground(chromium, yesterday):
     page, _ = opened(chromium, served, "fr", 1200)
     measure = """() => {
       const rgb = text => text.match(/[\\d.]+/g).map(Number);
-      const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-        .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-      const ground = one => { for (; one; one = one.parentElement) { const c = rgb(getComputedStyle(one).backgroundColor);
-        if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+      const part = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+      const light = ([r, g, b]) => .2126 * part(r / 255) + .7152 * part(g / 255) + .0722 * part(b / 255);
+      const ground = one => {
+        for (; one; one = one.parentElement) {
+          const colour = rgb(getComputedStyle(one).backgroundColor);
+          if (colour.length < 4 || colour[3] > 0) return colour;
+        }
+        return [255, 255, 255];
+      };
       const found = [];
       for (const one of document.querySelectorAll('body *')) {
         if (![...one.childNodes].some(node => node.nodeType === 3 && node.textContent.trim())) continue;
         if (!one.getClientRects().length || one.closest('svg')) continue;
-        const [a, b] = [light(rgb(getComputedStyle(one).color)), light(ground(one))].sort((x, y) => y - x);
-        const ratio = (a + .05) / (b + .05);
-        if (ratio < 4.5) found.push(one.tagName + '.' + one.className + ' ' + one.textContent.trim().slice(0, 30) + ' ' + ratio.toFixed(2));
+        const both = [light(rgb(getComputedStyle(one).color)), light(ground(one))];
+        const ratio = (Math.max(...both) + .05) / (Math.min(...both) + .05);
+        if (ratio < 4.5) found.push(`${one.tagName}.${one.className} ${one.textContent.trim().slice(0, 30)} ${ratio}`);
       }
       return found;
     }"""

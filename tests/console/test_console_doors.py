@@ -66,7 +66,9 @@ def test_sec_1_answers_say_what_browsers_must_not_do(served):
 def test_sec_1_pages_hold_no_script_or_style_of_their_own(served):
     for path in ("/", "/runs", "/start/test/orders", "/profiles/test", "/profiles/test/mappings/taxes", "/access"):
         text = served.member().page(path)
-        assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?! src=\"/static/)|javascript:|https?://", text) == [], path
+        assert re.findall(r"<style|\sstyle=|\son\w+=|<script(?! src=\"/static/)|javascript:|https?://", text) == [], (
+            path
+        )
 
 
 def test_sec_1_the_session_is_not_for_scripts_and_ends(served):

@@ -24,7 +24,9 @@ NEW = {"taxes": pd.DataFrame([("TVA", "10", "FR"), ("TVA", "2.1", "FR")], column
 def book(tmp_path, request):
     """A workbook, and a folder of CSV files, with two taxes that wait for their VAT code."""
     path = tmp_path / request.param
-    create_workbook(path, mapping_rows({"taxes": [("*", "20", "*", "TVA20")], "statuses": [("2", "yes", "invoice", "", "")]}))
+    create_workbook(
+        path, mapping_rows({"taxes": [("*", "20", "*", "TVA20")], "statuses": [("2", "yes", "invoice", "", "")]})
+    )
     add_new_values(path, {**NEW, "statuses": pd.DataFrame({"status": ["9"]})})
     return path
 
@@ -46,7 +48,11 @@ def state(path) -> str:
 
 def test_ord_45_and_con_1_what_waits_comes_first_and_is_answered(book):
     sheet = shown(book)
-    assert [(row.texts["tax_rate"], row.is_waiting) for row in sheet.rows] == [("10", True), ("2.1", True), ("20", False)]
+    assert [(row.texts["tax_rate"], row.is_waiting) for row in sheet.rows] == [
+        ("10", True),
+        ("2.1", True),
+        ("20", False),
+    ]
     said = answer(book, "taxes", sheet.state, {(sheet.rows[0].number, "vat_code"): " TVA10 "})
     assert codes(said) == ["mapping-answered"]
     table = read_mappings(book)[0]["taxes"].set_index("tax_rate")
@@ -138,7 +144,7 @@ def test_con_1_a_page_saves_answers_and_says_when_somebody_was_faster(own, waiti
 def test_con_1_of_many_who_answer_at_once_one_is_heard(own, waiting):
     path = "/profiles/test/mappings/taxes"
     members = [own.member() for _ in range(4)]
-    page = [one.page(path) for one in members][0]
+    *_, page = [one.page(path) for one in members]
     form = {"state": re.search(r'name="state" value="(\w+)"', page)[1]}
     cell = re.search(r'name="(cell-\d+-vat_code)"', page)[1]
     answers: dict[int, int] = {}

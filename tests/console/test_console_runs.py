@@ -18,6 +18,8 @@ from consoles import variables
 from passerelle import outcome
 from passerelle.cli import run as run_commands
 from passerelle.cli.console import tasks
+from passerelle.console.app import opened
+from passerelle.console.pages.dashboard import charts
 from passerelle.console.starting import Prefect, Starter
 from passerelle.ledger.entries import Prepared
 from passerelle.ledger.journal import ORDERS, Wanted
@@ -101,17 +103,43 @@ def test_jou_1_runs_are_filtered_and_searched(ledger, wanted, fits):
     assert [run.run_id for run in read_through(ledger, wanted, ascending=True)] == expected
 
 
-def test_jou_3_counts_by_hour_add_up_and_the_latest_is_by_shop(ledger):
-    counted = ledger.journal.counts(NOON - timedelta(hours=50))
-    assert sum(one.runs for one in counted) == 50
-    assert sum(one.succeeded for one in counted) == 8 * 40
-    assert sum(one.failed for one in counted) == sum(n % 2 for n in range(70, 120) if n % 5 != 4)
-    assert {(one.profile, one.hour) for one in counted if one.hour == NOON - timedelta(hours=1)} == {
-        ("south", NOON - timedelta(hours=1))
-    }
-    latest = ledger.journal.latest(NOON - timedelta(days=60))
-    assert len(latest) == 12  # of 2 profiles, 3 tasks and 4 shops, each number names one of 12
+def test_jou_3_counts_add_up_and_the_latest_is_by_shop(ledger):
+    counted = ledger.journal.counts(NOON - timedelta(hours=50), NOON - timedelta(hours=10))
+    expected = {}
+    for number in range(70, 110):
+        name = (("north", "south")[number % 2], ("orders", "stocks", "prices")[number % 3])
+        sums = expected.setdefault(name, [0, 0, 0])
+        sums[0] += 1
+        sums[1] += 8 * (number % 5 != 4)
+        sums[2] += (number % 2) * (number % 5 != 4)
+    assert {(one.profile, one.task): [one.runs, one.succeeded, one.failed] for one in counted} == expected
+    latest = ledger.journal.latest()
     assert {run.run_id for run in latest} == {f"run-{number:03d}" for number in range(108, 120)}
+    assert [(run.profile, run.task) for run in latest] == sorted((run.profile, run.task) for run in latest)
+
+
+def test_jou_3_days_and_months_of_the_charts_are_those_of_the_profiles_zone(own):
+    """23:30 UTC on the last of a month is the first of the next in Paris."""
+    moments = [datetime(2026, 1, 31, 23, 30, tzinfo=UTC), datetime(2026, 3, 31, 21, 30, tzinfo=UTC)]
+    for moment in moments:
+        with Ledger.open(own.installation.ledger_url, clock=lambda at=moment: at) as ledger:
+            ledger.prepare(
+                ledger.start_run("test", "orders"), Prepared(counts={"read": 5, "succeeded": 4, "failed": 1})
+            )
+    today = datetime(2026, 4, 2, 12, tzinfo=UTC)
+    with opened(replace(own.installation, clock=lambda: today), tasks()) as site:
+        drawn = {
+            chart.name: {bar.label: (bar.succeeded, bar.failed) for bar in chart.bars} for chart in charts(site, "")
+        }
+        assert {label: sums for label, sums in drawn["to-erp-months"].items() if any(sums)} == {
+            "02/26": (4, 1),
+            "03/26": (4, 1),
+        }
+        assert {label: sums for label, sums in drawn["to-erp-days"].items() if any(sums)} == {"31/03": (4, 1)}
+        assert not any(any(sums) for sums in drawn["to-shops-days"].values())
+        assert not any(
+            any(sums) for chart in charts(site, "nobody") for sums in [(bar.succeeded,) for bar in chart.bars]
+        )
 
 
 def test_jou_2_outcomes_come_in_pages(ledger):
@@ -218,9 +246,9 @@ def test_con_2_a_plan_is_made_and_applied(own):
     assert "Terminé" in page
     plan = re.search(r'name="apply" value="([^"]+)"', page)[1]
     assert own.ledger().runs() == []
-    workbook = member.get(f"{started}/files/plan.xlsx")
+    workbook = member.get(f"{started}/{plan}/plan.xlsx")
     assert workbook.content.startswith(b"PK")
-    assert member.get(f"{started}/files/asked.json").status_code == 404
+    assert member.get(f"{started}/{plan}/asked.json").status_code == 404
     applied = over(member, member.submit("/start/test/orders", apply=plan).headers["location"])
     (run,) = own.ledger().runs()
     assert run.state == "delivered"
@@ -394,7 +422,9 @@ class TestCon1Prefect:
 
     def test_what_has_no_deployment_and_plans_are_processes_of_their_own(self, own, server):
         starter = Starter(own.installation, own.ledger(), tasks(), Prefect(server[0]))
-        started = [starter.start(*asked, by="anne") for asked in (("quotes", "test", {}), ("orders", "test", {"plan": True}))]
+        started = [
+            starter.start(*asked, by="anne") for asked in (("quotes", "test", {}), ("orders", "test", {"plan": True}))
+        ]
         starter.wait()
         assert [one.is_prefect for one in started] == [False, False]
 

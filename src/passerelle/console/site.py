@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
@@ -26,6 +26,7 @@ from passerelle.console.limits import FailureLimit
 from passerelle.console.starting import Starter
 from passerelle.console.tasks import Tasks
 from passerelle.console.words import Words
+from passerelle.ledger.journal import Counts
 from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language
 from passerelle.profile.loader import LoadedProfile, ProfileError, load, names
@@ -33,6 +34,8 @@ from passerelle.run.installation import Installation
 
 SESSION, LANGUAGE = "passerelle_session", "passerelle_language"
 _QUARTER = 15 * 60.0
+_SETTLED = timedelta(days=3)
+"""How long after its start a run may still change: it is retried, or delivered."""
 _YEAR = 365 * 24 * 3600
 _LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
@@ -62,6 +65,7 @@ class Site:
     """By address and user."""
     callers: FailureLimit = field(default_factory=lambda: FailureLimit(20, _QUARTER))
     """By address: logins, and tokens of the trigger URL."""
+    _counted: dict[tuple[date, date], Sequence[Counts]] = field(default_factory=dict)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -92,6 +96,16 @@ class Site:
                 found.append(self.profile(name))
             except ProfileError:
                 continue
+        return found
+
+    def counted(self, first: date, end: date) -> Sequence[Counts]:
+        """Count what the runs did from one day until before another; of days long over that is counted once."""
+        if (first, end) in self._counted:
+            return self._counted[first, end]
+        start, stop = (datetime.combine(day, time(), self.zone) for day in (first, end))
+        found = self.ledger.journal.counts(start, stop)
+        if stop < self.installation.clock() - _SETTLED:
+            self._counted[first, end] = found
         return found
 
     def local(self, moment: datetime | None) -> str:

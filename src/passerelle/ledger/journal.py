@@ -1,4 +1,4 @@
-"""The journal's questions to the ledger: pages of runs and of outcomes, the latest of each task, counts by hour.
+"""The journal's questions to the ledger: pages of runs and of outcomes, the latest of each task, counts.
 
 Pages go on from their last row, not by a number of rows to skip, so that the thousandth takes no longer than the first.
 
@@ -24,6 +24,7 @@ from passerelle.ledger.schema import leases, outcomes, runs
 Order = Literal["started", "profile", "task", "state"]
 _SORTED_BY = {"profile": runs.c.profile, "task": runs.c.task, "state": runs.c.state}
 ORDERS = get_args(Order)
+_LATEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,10 @@ class RunPage:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What the runs of a task of a profile did in one hour (UTC)."""
+    """What the runs of a task of a profile did in a stretch of time."""
 
     profile: str
     task: str
-    hour: datetime
     runs: int
     succeeded: int
     failed: int
@@ -132,17 +132,20 @@ class Journal:
         with self._database.reading() as connection:
             return [(row.profile, row.task) for row in connection.execute(query)]
 
-    def latest(self, since: datetime) -> list[Run]:
-        """Give the latest run of each profile, task and shop of those started since then, by profile and task."""
-        shop = sa.func.coalesce(runs.c.parameters["shop"].as_string(), "")
-        each = (
-            sa.select(sa.func.max(runs.c.number))
-            .where(runs.c.started_at >= since)
-            .group_by(runs.c.profile, runs.c.task, shop)
-        )
-        query = sa.select(runs).where(runs.c.number.in_(each)).order_by(runs.c.profile, runs.c.task, runs.c.number)
-        with self._database.reading() as connection:
-            return [_run(row) for row in connection.execute(query)]
+    def latest(self) -> list[Run]:
+        """Give the latest run of each profile, task and shop, by profile and task.
+
+        Of a task that tells several shops something only so many runs are looked at that all its shops are among them.
+        """
+        found = []
+        for profile, task in self.tasks():
+            of_task = runs.c.profile == profile, runs.c.task == task
+            query = sa.select(runs).where(*of_task).order_by(runs.c.number.desc()).limit(_LATEST)
+            with self._database.reading() as connection:
+                newest = [_run(row) for row in connection.execute(query)]
+            by_shop = {run.parameters.get("shop", ""): run for run in reversed(newest)}
+            found += [by_shop[shop] for shop in sorted(by_shop)]
+        return found
 
     def of_start(self, start: str) -> list[Run]:
         """Give the runs that one start has made: the run of that id, or one per shop, their ids beginning with it."""
@@ -150,22 +153,16 @@ class Journal:
         with self._database.reading() as connection:
             return [_run(row) for row in connection.execute(query.order_by(runs.c.number))]
 
-    def counts(self, since: datetime, until: datetime | None = None) -> list[Counts]:
-        """Count what the runs did that started in a stretch of time, by hour (JOU-3)."""
+    def counts(self, first: datetime, last: datetime) -> list[Counts]:
+        """Count what the runs did that started from one moment until before another (JOU-3)."""
         of = (runs.c.profile, runs.c.task)
         succeeded, failed = (
             sa.func.sum(sa.func.coalesce(runs.c.counts[name].as_integer(), 0)) for name in ("succeeded", "failed")
         )
+        query = sa.select(*of, sa.func.count(), succeeded, failed).group_by(*of)
         with self._database.reading() as connection:
-            hour = _hour(connection)
-            query = sa.select(*of, hour, sa.func.count(), succeeded, failed).where(runs.c.started_at >= since)
-            if until is not None:
-                query = query.where(runs.c.started_at < until)
-            rows = connection.execute(query.group_by(*of, hour)).all()
-        return [
-            Counts(profile, task, datetime.fromisoformat(f"{at}:00+00:00"), count, int(good), int(bad))
-            for profile, task, at, count, good, bad in rows
-        ]
+            rows = connection.execute(query.where(runs.c.started_at >= first, runs.c.started_at < last))
+            return [Counts(*names, int(count), int(good), int(bad)) for *names, count, good, bad in rows]
 
     def outcomes(
         self, run_id: str, *, only_failed: bool = False, after: int = -1, limit: int = 100
@@ -211,13 +208,6 @@ def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
         holds = runs.c.message.icontains(wanted.text, autoescape=True)
         conditions.append(runs.c.run_id.startswith(wanted.text, autoescape=True) | holds)
     return conditions
-
-
-def _hour(connection: sa.Connection) -> sa.ColumnElement[str]:
-    """Give the hour that a run started in (UTC), as text: ``2026-11-21 05``."""
-    if connection.dialect.name == "postgresql":
-        return sa.func.to_char(sa.func.timezone("UTC", runs.c.started_at), "YYYY-MM-DD HH24")
-    return sa.func.substr(sa.cast(runs.c.started_at, sa.Text), 1, 13)
 
 
 def _run(row: sa.Row[Any]) -> Run:

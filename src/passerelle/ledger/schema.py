@@ -72,6 +72,7 @@ runs = sa.Table(
     _text("message"),
     sa.Index(None, "profile", "task", "state"),
     sa.Index(None, "profile"),
+    sa.Index(None, "profile", "task"),
     sa.Index(None, "task"),
     sa.Index(None, "state"),
     sa.Index(None, "started_at"),

@@ -5,7 +5,7 @@ Source: spec CON-1, JOU-3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated
@@ -18,7 +18,6 @@ from passerelle.ledger.journal import Counts, Wanted
 
 DAYS, MONTHS = 30, 12
 _ATTENTION = 8
-_LATEST_DAYS = 60
 _HEIGHT, _STEP = 120, 24
 
 router = APIRouter()
@@ -63,7 +62,7 @@ def dashboard(visitor: Member, profile: Annotated[str, Query(max_length=200)] = 
         questions.page(Wanted(profile=profile, state=state, first=week), limit=_ATTENTION).runs
         for state in ("failed", "refusals")
     )
-    latest = [run for run in questions.latest(now - timedelta(days=_LATEST_DAYS)) if profile in {"", run.profile}]
+    latest = [run for run in questions.latest() if profile in {"", run.profile}]
     return visitor.page(
         "dashboard.html",
         latest=latest,
@@ -80,39 +79,41 @@ def charts(site: Site, profile: str) -> list[Chart]:
     today = site.installation.clock().astimezone(site.zone).date()
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
     months = [_months_before(today, ago) for ago in reversed(range(MONTHS))]
-    since = site.installation.clock() - timedelta(days=31 * MONTHS)
-    counted = [one for one in site.ledger.journal.counts(since) if profile in {"", one.profile}]
-    found = []
-    for way, to_shops in (("to-erp", False), ("to-shops", True)):
-        of_way = [one for one in counted if _goes_to_shops(site, one.task) == to_shops]
-        by_day = [(one.hour.astimezone(site.zone).date(), one) for one in of_way]
-        by_month = [(day.replace(day=1), one) for day, one in by_day]
-        found.append(_chart(f"{way}-days", [(day, f"{day:%d/%m}") for day in days], by_day))
-        found.append(_chart(f"{way}-months", [(day, f"{day:%m/%y}") for day in months], by_month))
-    return found
+    stretches = {
+        "days": [(f"{day:%d/%m}", site.counted(day, day + timedelta(days=1))) for day in days],
+        "months": [(f"{first:%m/%y}", site.counted(first, _months_before(first, -1))) for first in months],
+    }
+    return [
+        _chart(
+            f"{way}-{name}",
+            [
+                (label, [one for one in counted if _fits(site, one, profile, to_shops=to_shops)])
+                for label, counted in stretch
+            ],
+        )
+        for way, to_shops in (("to-erp", False), ("to-shops", True))
+        for name, stretch in stretches.items()
+    ]
 
 
-def _chart(name: str, places: Sequence[tuple[date, str]], counted: Iterable[tuple[date, Counts]]) -> Chart:
-    sums = {place: [0, 0] for place, _ in places}
-    for place, one in counted:
-        if place in sums:
-            sums[place][0] += one.succeeded
-            sums[place][1] += one.failed
-    highest = max((good + bad for good, bad in sums.values()), default=0)
-    bars = []
-    for position, (place, label) in enumerate(places):
-        good, bad = sums[place]
-        bars.append(Bar(label, good, bad, position * _STEP, _of(good, highest), _of(bad, highest)))
-    return Chart(name, bars, len(bars) * _STEP, highest, sum(good for good, _ in sums.values()))
+def _fits(site: Site, one: Counts, profile: str, *, to_shops: bool) -> bool:
+    is_to_shops = one.task in site.tasks and site.tasks[one.task].goes_to_shops
+    return profile in {"", one.profile} and is_to_shops == to_shops
+
+
+def _chart(name: str, counted: Sequence[tuple[str, Sequence[Counts]]]) -> Chart:
+    sums = [(label, sum(one.succeeded for one in of), sum(one.failed for one in of)) for label, of in counted]
+    highest = max(good + bad for _, good, bad in sums)
+    bars = [
+        Bar(label, good, bad, position * _STEP, _of(good, highest), _of(bad, highest))
+        for position, (label, good, bad) in enumerate(sums)
+    ]
+    return Chart(name, bars, len(bars) * _STEP, highest, sum(good for _, good, _ in sums))
 
 
 def _of(count: int, highest: int) -> int:
     """Give the height of a bar: something that is there is seen."""
     return max(1, round(count * _HEIGHT / highest)) if count else 0
-
-
-def _goes_to_shops(site: Site, task: str) -> bool:
-    return task in site.tasks and site.tasks[task].goes_to_shops
 
 
 def _months_before(day: date, months: int) -> date:

@@ -25,9 +25,7 @@ def login_page(visitor: AnyVisitor, after: str = "/") -> HTMLResponse | Redirect
     if visitor.user:
         return go(own_path(after))
     has_users = bool(visitor.site.ledger.access.users())
-    return visitor.page(
-        "login.html", after=own_path(after), has_users=has_users, name="", wait=0, is_refused=False
-    )
+    return visitor.page("login.html", after=own_path(after), has_users=has_users, name="", wait=0, is_refused=False)
 
 
 @router.post("/login", response_model=None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from json import JSONDecoder
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Header, Request
@@ -68,16 +69,16 @@ def started_page(visitor: Member, start_id: str) -> HTMLResponse:
         start=started,
         runs=site.ledger.journal.of_start(start_id),
         is_over=site.starter.is_over(started),
-        plan=_plan(started),
+        plans=_plans(started),
     )
 
 
-@router.get("/started/{start_id}/files/{name}", response_model=None)
-def plan_file(visitor: Member, start_id: str, name: str) -> FileResponse:
-    """Give a file of the plan that a start has made."""
+@router.get("/started/{start_id}/{plan_id}/{name}", response_model=None)
+def plan_file(visitor: Member, start_id: str, plan_id: str, name: str) -> FileResponse:
+    """Give a file of a plan that a start has made."""
     started = visitor.site.starter.started(start_id)
-    plan = _plan(started) if started else None
-    kept = journal.within(visitor.site.installation, plan.files) if plan else {}
+    made = {plan.plan: plan for plan in _plans(started)} if started else {}
+    kept = journal.within(visitor.site.installation, made[plan_id].files) if plan_id in made else {}
     if name not in kept:
         raise NotThereError
     return FileResponse(kept[name], filename=name)
@@ -113,9 +114,14 @@ def trigger(
     return JSONResponse({"run": started.id, "profile": profile, "task": task}, 202)
 
 
-def _plan(start: Start) -> Summary | None:
-    """Give the plan that a start has made, once it has."""
-    if start.is_plan and start.exit_code in {0, 3}:
-        with suppress(ValueError, TypeError, KeyError):
-            return Summary.from_json(start.output)
-    return None
+def _plans(start: Start) -> list[Summary]:
+    """Give the plans that a start has made, one per shop where it goes to shops, once it is over."""
+    if not start.is_plan or start.exit_code is None:
+        return []
+    found, rest = [], start.output.strip()
+    with suppress(ValueError, TypeError, KeyError):
+        while rest:
+            _, end = JSONDecoder().raw_decode(rest)
+            found.append(Summary.from_json(rest[:end]))
+            rest = rest[end:].strip()
+    return found

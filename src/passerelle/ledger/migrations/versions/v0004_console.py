@@ -41,6 +41,7 @@ def upgrade() -> None:
     )
     for column in ("profile", "task", "state", "started_at"):
         op.create_index(op.f(f"ix_runs_{column}"), "runs", [column])
+    op.create_index(op.f("ix_runs_profile_task"), "runs", ["profile", "task"])
     failed = sa.text("state = 'failed'")
     op.create_index(
         op.f("ix_outcomes_failed"), "outcomes", ["run_number", "position"], sqlite_where=failed, postgresql_where=failed
