@@ -21,10 +21,12 @@ from passerelle.cli.console import tasks
 from passerelle.console.app import opened
 from passerelle.console.pages.dashboard import charts
 from passerelle.console.starting import Prefect, Starter
+from passerelle.formats.errors import FormatError
 from passerelle.ledger.entries import Prepared
 from passerelle.ledger.journal import ORDERS, Wanted
 from passerelle.ledger.ledger import Ledger
 from passerelle.run.errors import RunError
+from passerelle.run.faults import said
 from passerelle.run.orders import run_orders
 from passerelle.run.request import Request
 
@@ -144,7 +146,7 @@ def test_jou_3_days_and_months_of_the_charts_are_those_of_the_profiles_zone(own)
 
 def test_jou_2_outcomes_come_in_pages(ledger):
     run = ledger.start_run("north", "orders")
-    said = outcome.together(
+    outcomes = outcome.together(
         [
             outcome.said("unknown-article", [f"r{n}"], record_type="order", stage="map", value="A")
             if n % 3 == 0
@@ -152,7 +154,7 @@ def test_jou_2_outcomes_come_in_pages(ledger):
             for n in range(30)
         ]
     )
-    ledger.prepare(run, Prepared(outcomes=said))
+    ledger.prepare(run, Prepared(outcomes=outcomes))
     failed = ledger.journal.outcomes(run, only_failed=True, limit=4)
     assert [row["record"] for row in failed] == ["r0", "r3", "r6", "r9"]
     more = ledger.journal.outcomes(run, only_failed=True, after=failed[-1]["position"], limit=100)
@@ -363,6 +365,16 @@ def test_con_2_a_run_of_this_very_machine_only_is_stopped(own, starter):
     with pytest.raises(RunError, match="cannot be stopped from here"):
         starter.stop(run, by="anne")
     assert ledger.run(run).state == "running"
+
+
+def test_jou_1_a_failed_run_says_why_and_what_to_do_in_the_profiles_language(own):
+    (own.installation.profiles / "test" / "articles.csv").write_bytes(b"")
+    with pytest.raises(FormatError) as caught:
+        run_orders(Request.asked("test"), own.installation)
+    (run,) = own.ledger().runs()
+    assert (run.state, run.message) == ("failed", said(caught.value, "fr"))
+    assert run.message != said(caught.value, "en")
+    assert escaped(run.message) in own.member().page(f"/runs/{run.run_id}")
 
 
 class TestCon1Prefect:

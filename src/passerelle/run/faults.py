@@ -36,3 +36,9 @@ def told(error: Exception, language: Language) -> Fault | None:
         said = system.texts(error)
         return Fault(said[f"reason_{language}"], said[f"todo_{language}"])
     return None
+
+
+def said(error: Exception, language: Language) -> str:
+    """Say an error and what to do about it; one that only we can mend in its own words."""
+    fault = told(error, language)
+    return f"{fault.text} {fault.todo}".strip() if fault else str(error)
