@@ -21,7 +21,6 @@ from passerelle.cli.console import tasks
 from passerelle.console.app import opened
 from passerelle.console.pages.dashboard import charts
 from passerelle.console.starting import Prefect, Starter
-from passerelle.formats.errors import FormatError
 from passerelle.ledger.entries import Prepared
 from passerelle.ledger.journal import ORDERS, Wanted
 from passerelle.ledger.ledger import Ledger
@@ -369,7 +368,7 @@ def test_con_2_a_run_of_this_very_machine_only_is_stopped(own, starter):
 
 def test_jou_1_a_failed_run_says_why_and_what_to_do_in_the_profiles_language(own):
     (own.installation.profiles / "test" / "articles.csv").write_bytes(b"")
-    with pytest.raises(FormatError) as caught:
+    with pytest.raises(RunError) as caught:
         run_orders(Request.asked("test"), own.installation)
     (run,) = own.ledger().runs()
     assert (run.state, run.message) == ("failed", said(caught.value, "fr"))
