@@ -27,6 +27,7 @@ from passerelle.ledger.ledger import Ledger
 from passerelle.run.errors import RunError
 from passerelle.run.faults import said
 from passerelle.run.orders import run_orders
+from passerelle.run.purge import purge
 from passerelle.run.request import Request
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -256,6 +257,32 @@ def test_con_2_a_plan_is_made_and_applied(own):
     assert run.parameters["apply"] == plan
     assert f"/runs/{run.run_id}" in applied
     assert [one.action for one in own.ledger().audit()].count("start") == 2
+
+
+def test_sec_5_what_a_start_said_is_purged(own):
+    member = own.member()
+    member.page("/start/test/orders")
+    path = member.submit("/start/test/orders", plan="1", period="all").headers["location"]
+    over(member, path)
+    home = own.installation.started_folder(path.rpartition("/")[2])
+    assert (home / "output").stat().st_size > 1000
+    purge(own.installation, "test", by="test")
+    assert home.is_dir()
+    later = replace(own.installation, clock=lambda: datetime.now(UTC) + timedelta(days=4000))
+    purge(later, "test", by="test")
+    assert not home.exists()
+    assert member.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/runs/x?after=99999999999999999999", "/runs/x?after=-5", "/runs/x?after=a"])
+def test_con_1_numbers_that_are_none_are_pages_that_are_not_there(served, path):
+    assert served.member().get(path).status_code in {404, 422}
+
+
+def test_con_2_flags_may_be_said_no_to():
+    task = tasks()["stocks"]
+    assert task.asked({"full": "1", "plan": "0", "shop": " web "}) == {"full": True, "shop": "web"}
+    assert task.asked({"full": "false", "shop": ""}) == {}
 
 
 def test_run_5_what_a_start_says_of_wrong_usage_is_shown(own):

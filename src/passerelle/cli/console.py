@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,7 +70,8 @@ def console(
             raise typer.BadParameter(str(error)) from None
         with opened(installation(), tasks(), os.environ.get("PREFECT_API_URL", "")) as site:
             typer.echo(f"Console: http://{host}:{port}")
-            server(site, doors, host, port).run()
+            with suppress(KeyboardInterrupt):  # Ctrl-C: it has stopped as it should
+                server(site, doors, host, port).run()
 
 
 def tasks() -> Tasks:

@@ -287,7 +287,7 @@ class Starter:
         del self._processes[start_id]
 
     def _home(self, start_id: str) -> Path:
-        return self._installation.state / "started" / start_id
+        return self._installation.started_folder(start_id)
 
     def _holder(self, run_id: str) -> Holder | None:
         return next((one for one in self._ledger.journal.holders() if one.holder == run_id), None)

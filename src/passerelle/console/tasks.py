@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from passerelle.run.errors import RunError
 
+_NO = {"0", "false", "no", "non"}
+
 
 @dataclass(frozen=True, slots=True)
 class Option:
@@ -42,7 +44,8 @@ class Task:
             if name not in known:
                 raise RunError("console-unknown-option", is_usage=True, value=name, known=", ".join(known))
         flags = {name for name in wanted if known[name].is_flag}
-        return {name: True if name in flags else value for name, value in wanted.items()}
+        no = {name for name in flags if wanted[name].lower() in _NO}
+        return {name: True if name in flags else value for name, value in wanted.items() if name not in no}
 
 
 Tasks = Mapping[str, Task]

@@ -162,7 +162,7 @@ class Journal:
         query = sa.select(*of, sa.func.count(), succeeded, failed).group_by(*of)
         with self._database.reading() as connection:
             rows = connection.execute(query.where(runs.c.started_at >= first, runs.c.started_at < last))
-            return [Counts(*names, int(count), int(good), int(bad)) for *names, count, good, bad in rows]
+            return [Counts(profile, task, int(count), int(good), int(bad)) for profile, task, count, good, bad in rows]
 
     def outcomes(
         self, run_id: str, *, only_failed: bool = False, after: int = -1, limit: int = 100

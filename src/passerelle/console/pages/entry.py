@@ -6,9 +6,9 @@ Source: spec SEC-1, SEC-2.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from passerelle.console.site import AnyVisitor, Form, Member, go, own_path
@@ -17,6 +17,7 @@ from passerelle.run.faults import Fault, told
 
 _log = logging.getLogger(__name__)
 router = APIRouter()
+Number = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 
 @router.get("/login", response_model=None)
@@ -91,7 +92,8 @@ def remove_user(visitor: Member, form: Form, name: str) -> RedirectResponse:  # 
 def change_password(visitor: Member, form: Form) -> HTMLResponse | RedirectResponse:
     """Give oneself another password, by the one in use; then log in again."""
     access, language = visitor.site.ledger.access, visitor.language
-    token = access.log_in(visitor.user, form.get("old", ""))
+    waits = visitor.site.callers.wait(visitor.address)
+    token = None if waits else access.log_in(visitor.user, form.get("old", ""))
     if token is None:
         visitor.site.callers.failed(visitor.address)
         return _access(visitor, 401, is_refused=True)
@@ -115,7 +117,7 @@ def add_token(visitor: Member, form: Form) -> HTMLResponse:
 
 
 @router.post("/access/tokens/{number}/remove", response_model=None)
-def remove_token(visitor: Member, form: Form, number: int) -> RedirectResponse:  # noqa: ARG001 - it guards
+def remove_token(visitor: Member, form: Form, number: Number) -> RedirectResponse:  # noqa: ARG001 - it guards
     """Remove a token."""
     visitor.site.ledger.access.remove_token(number, by=visitor.user)
     return go("/access")

@@ -29,6 +29,7 @@ _FORMATS = {".zip": "application/zip", ".json": "application/json", ".csv": "tex
 
 router = APIRouter()
 Text = Annotated[str, Query(max_length=200)]
+Position = Annotated[int, Query(ge=-1, le=2**31 - 1)]
 
 
 @router.get("/runs", response_model=None)
@@ -75,7 +76,7 @@ def runs_page(
 
 
 @router.get("/runs/{run_id}", response_model=None)
-def run_page(visitor: Member, run_id: str, said: Text = "failed", after: int = -1) -> HTMLResponse:
+def run_page(visitor: Member, run_id: str, said: Text = "failed", after: Position = -1) -> HTMLResponse:
     """Show a run: what it did, what it refused and why, its files."""
     site = visitor.site
     run = site.ledger.run(run_id)
