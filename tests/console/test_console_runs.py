@@ -279,6 +279,13 @@ def test_con_1_numbers_that_are_none_are_pages_that_are_not_there(served, path):
     assert served.member().get(path).status_code in {404, 422}
 
 
+def test_pro_3_a_task_that_no_shop_has_a_table_for_is_not_offered(served):
+    page = served.member().page("/start")
+    assert '"/start/test/orders"' in page
+    assert "/start/test/stocks" not in page
+    assert "Vers les boutiques" not in page
+
+
 def test_con_2_flags_may_be_said_no_to():
     task = tasks()["stocks"]
     assert task.asked({"full": "1", "plan": "0", "shop": " web "}) == {"full": True, "shop": "web"}

@@ -16,6 +16,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Redirect
 from passerelle.console.site import AnyVisitor, Form, Member, NotThereError, go
 from passerelle.console.starting import Start
 from passerelle.exchange.options import Period
+from passerelle.profile.features import TABLES, offers
 from passerelle.run import journal
 from passerelle.run.errors import RunError
 from passerelle.run.faults import told
@@ -28,7 +29,11 @@ router = APIRouter()
 @router.get("/start", response_model=None)
 def choose(visitor: Member) -> HTMLResponse:
     """Show what can be started."""
-    return visitor.page("start.html", profiles=visitor.site.profiles(), tasks=visitor.site.tasks.values())
+    offered = [
+        (loaded, [task for task in visitor.site.tasks.values() if offers(loaded.profile, task.name)])
+        for loaded in visitor.site.profiles()
+    ]
+    return visitor.page("start.html", offered=offered)
 
 
 @router.get("/start/{profile}/{task}", response_model=None)
@@ -37,13 +42,14 @@ def ask(visitor: Member, request: Request, profile: str, task: str) -> HTMLRespo
     loaded = visitor.site.profile(profile)
     if task not in visitor.site.tasks:
         raise NotThereError
+    table = TABLES.get(task)
     return visitor.page(
         "start_task.html",
         task=visitor.site.tasks[task],
         loaded=loaded,
         given=dict(request.query_params),
         periods=get_args(Period),
-        shops=[shop.name for shop in loaded.profile.shops],
+        shops=[shop.name for shop in loaded.profile.shops if table is None or getattr(shop, table)],
     )
 
 
