@@ -298,7 +298,7 @@ def test_run_5_what_a_start_says_of_wrong_usage_is_shown(own):
     started = member.submit("/start/test/orders", since="2026-02-01", until="2026-01-01").headers["location"]
     page = over(member, started)
     assert "Demande ou réglage incorrect" in page
-    assert "2026-02-01" in page
+    assert "Le premier jour (2026-02-01) est après le dernier (2026-01-01)." in page
     assert member.submit("/start/test/orders", nonsense="1").status_code == 400
     assert member.submit("/start/test/nonsense").status_code == 404
     assert member.get("/started/..%2Fruns").status_code == 404

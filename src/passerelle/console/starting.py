@@ -35,7 +35,7 @@ from passerelle.ledger.entries import Run
 from passerelle.ledger.errors import UnknownError
 from passerelle.ledger.journal import Holder
 from passerelle.ledger.ledger import Ledger, new_run_id
-from passerelle.messages import code
+from passerelle.messages import Language, code
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 
@@ -146,7 +146,7 @@ class Starter:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._latest: dict[tuple[str, str], str] = {}
 
-    def start(self, task: str, profile: str, options: Options, *, by: str) -> Start:
+    def start(self, task: str, profile: str, options: Options, *, by: str, language: Language = "fr") -> Start:
         """Start a task of a profile.
 
         Args:
@@ -154,6 +154,7 @@ class Starter:
             profile: name of the profile.
             options: of the task's command, by their names as parameters of its flow.
             by: who asks, for the audit.
+            language: what the command says is in.
 
         Raises:
             RunError: the profile is at work already (``console-busy``, its parameter ``run`` is the run), or Prefect
@@ -162,8 +163,9 @@ class Starter:
         with self._lock:
             if not options.get("plan"):
                 self._check_free(task, profile, str(options.get("shop", "")))
-            started = self._started(task, profile, options, by)
-            self._latest[profile, task] = started.id
+            started = self._started(task, profile, options, by, language)
+            if not started.is_plan:
+                self._latest[profile, task] = started.id
         self._ledger.access.note(by, "start", "run", started.id, profile, task)
         return started
 
@@ -186,7 +188,9 @@ class Starter:
             return True
         if start.is_prefect:
             return not self._prefect.is_living(start.id)
-        return start.id not in self._processes and not self._holder(start.id)
+        names = (start.id, f"{start.id}-")
+        works = any(one.holder == names[0] or one.holder.startswith(names[1]) for one in self._ledger.journal.holders())
+        return start.id not in self._processes and not works
 
     def can_stop(self, run: Run) -> bool:
         """Tell whether a run could be stopped from here."""
@@ -242,7 +246,7 @@ class Starter:
         except UnknownError:
             return ""
 
-    def _started(self, task: str, profile: str, options: Options, by: str) -> Start:
+    def _started(self, task: str, profile: str, options: Options, by: str, language: Language) -> Start:
         deployment = None if options.get("plan") else self._prefect.deployment(task, profile)
         if deployment:
             start_id = self._prefect.run(deployment, {"profile": profile, **options})
@@ -254,10 +258,10 @@ class Starter:
         asked = {name: getattr(start, name) for name in ("id", "profile", "task", "options", "by", "is_prefect")}
         (home / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
         if not deployment:
-            self._spawn(start, home)
+            self._spawn(start, home, language)
         return start
 
-    def _spawn(self, start: Start, home: Path) -> None:
+    def _spawn(self, start: Start, home: Path, language: Language) -> None:
         """Start the command; a thread waits for it, so that it leaves no zombie and its end is known."""
         given = [
             f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
@@ -268,6 +272,7 @@ class Starter:
             "PASSERELLE_PROFILES": str(self._installation.profiles),
             "PASSERELLE_STATE": str(self._installation.state),
             "PASSERELLE_LEDGER": self._installation.ledger_url,
+            "PASSERELLE_LANG": language,
         }
         with (home / "output").open("wb") as output, (home / "errors").open("wb") as errors:
             process = subprocess.Popen(

@@ -59,7 +59,7 @@ def start(visitor: Member, form: Form, profile: str, task: str) -> RedirectRespo
     if profile not in visitor.site.names or task not in visitor.site.tasks:
         raise NotThereError
     options = visitor.site.tasks[task].asked(form)
-    started = visitor.site.starter.start(task, profile, options, by=visitor.user)
+    started = visitor.site.starter.start(task, profile, options, by=visitor.user, language=visitor.language)
     return go(f"/started/{started.id}")
 
 
