@@ -1,7 +1,7 @@
 # `make run` and `make test` are all a newcomer needs; they need Python 3.11 to 3.14, git and make (3.81, macOS', will do).
 
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
-APT_PACKAGES := openssh-server rclone
+APT_PACKAGES := openssh-server rclone chromium
 FTP_SERVERS := vsftpd proftpd-mod-crypto pure-ftpd
 JOBS := 2
 BIN := .venv/bin
@@ -48,6 +48,7 @@ bench: .venv/packaged
 	@$(BIN)/python benchmarks/orders.py
 	@$(BIN)/python benchmarks/stocks.py
 	@$(BIN)/python benchmarks/transfer.py
+	@$(BIN)/python benchmarks/console.py
 	@$(BIN)/python benchmarks/images.py
 
 constraints: | .venv/bin/python

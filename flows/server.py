@@ -1,4 +1,4 @@
-"""One machine that does everything: Prefect's server, the schedules and the runner that works them off.
+"""One machine that does everything: Prefect's server, the schedules, the runner that works them off, the console.
 
 The server listens on loopback only; its database, results and the key that encrypts its secrets lie in the
 installation's state folder.
@@ -28,16 +28,17 @@ START_SECONDS = 120
 
 
 class ServerNotStartedError(RuntimeError):
-    """Prefect's server did not start; the message says where its log is."""
+    """Prefect's server, or the console, did not start; the message says where its log is."""
 
 
-def environment(installation: Installation, port: int) -> dict[str, str]:
-    """Give the environment that server, runner and flow runs share."""
+def environment(installation: Installation, port: int, console_port: int) -> dict[str, str]:
+    """Give the environment that server, runner, flow runs and console share."""
     home = installation.state / "prefect"
     return {
         "PASSERELLE_PROFILES": str(installation.profiles),
         "PASSERELLE_STATE": str(installation.state),
         "PASSERELLE_LEDGER": installation.ledger_url,
+        "PASSERELLE_CONSOLE": os.environ.get("PASSERELLE_CONSOLE", f"http://{HOST}:{console_port}"),
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",
         "PREFECT_SERVER_API_HOST": HOST,
@@ -60,34 +61,57 @@ def server(variables: Mapping[str, str]) -> Iterator[str]:
     Raises:
         ServerNotStartedError: it stopped or did not answer in time.
     """
-    home = Path(variables["PREFECT_HOME"])
-    log_path = home / "server.log"
+    command = ["prefect", "server", "start"]
+    api = variables["PREFECT_API_URL"]
+    with _started(command, variables, Path(variables["PREFECT_HOME"]) / "server.log", f"{api}/health"):
+        yield api.removesuffix("/api")
+
+
+@contextmanager
+def console(variables: Mapping[str, str], port: int) -> Iterator[str]:
+    """Run the console until the end of the ``with``; runs that it has started go on.
+
+    Yields:
+        Its address.
+
+    Raises:
+        ServerNotStartedError: it stopped or did not answer in time.
+    """
+    address = f"http://{HOST}:{port}"
+    log = Path(variables["PASSERELLE_STATE"]) / "console.log"
+    with _started(["passerelle", "console", f"--port={port}"], variables, log, f"{address}/health"):
+        yield address
+
+
+@contextmanager
+def _started(command: list[str], variables: Mapping[str, str], log_path: Path, health: str) -> Iterator[None]:
+    """Run a module of Python that serves, as a group of processes that is ended as a whole."""
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start"],
+            [sys.executable, "-m", *command],
             env={**os.environ, **variables},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
     try:
-        _wait(process, variables["PREFECT_API_URL"], log_path)
-        yield variables["PREFECT_API_URL"].removesuffix("/api")
+        _wait(process, health, log_path)
+        yield
     finally:
         _stop(process)
 
 
-def _wait(process: subprocess.Popen[bytes], api: str, log_path: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], health: str, log_path: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise ServerNotStartedError(f"Prefect's server stopped at once; see {log_path}")
+            raise ServerNotStartedError(f"{log_path.stem} stopped at once; see {log_path}")
         try:
-            if httpx.get(f"{api}/health", timeout=2).status_code == httpx.codes.OK:
+            if httpx.get(health, timeout=2).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             time.sleep(0.2)
-    raise ServerNotStartedError(f"Prefect's server did not answer within {START_SECONDS} s; see {log_path}")
+    raise ServerNotStartedError(f"{log_path.stem} did not answer within {START_SECONDS} s; see {log_path}")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -8,13 +8,15 @@ Source: design.md decision 6; spec RUN-1, RUN-4, RUN-5; facts prefect.md §1.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import quote
 
 from prefect import Task, get_run_logger, runtime, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
@@ -137,6 +139,9 @@ def _reported(summary: Summary, name: str) -> State[Any]:
             for row in summary.reasons[:ARTIFACT_ROWS]
         ]
         create_table_artifact(rows, key=f"{key}-rejects")
+    if (console := os.environ.get("PASSERELLE_CONSOLE")) and summary.run_id:
+        address = f"{console.rstrip('/')}/runs/{quote(summary.run_id)}"
+        create_link_artifact(address, link_text=summary.run_id, key=f"{key}-console", description="console")
     if zip_path := summary.files.get("erpFiles.zip"):
         create_markdown_artifact(f"[erpFiles.zip]({Path(zip_path).as_uri()}) — `{zip_path}`", key=f"{key}-zip")
     if summary.has_refusals:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import demo, ebp, ledger, profile, purge, run, storage, up
+from passerelle.cli import console, demo, ebp, ledger, profile, purge, run, storage, up
 from passerelle.cli.format import app as format_app
 from passerelle.cli.session import remember
 
@@ -48,7 +48,11 @@ app.add_typer(run.app, name="run")
 app.add_typer(profile.app, name="profile")
 run.register(app)
 app.command("purge")(purge.purge)
+app.command("stop")(console.stop)
 app.command("up")(up.up)
+app.command("console")(console.console)
+app.add_typer(console.users, name="console-user")
+app.add_typer(console.tokens, name="console-token")
 app.command("demo")(demo.demo)
 app.add_typer(format_app, name="format")
 app.add_typer(ebp.app, name="ebp")

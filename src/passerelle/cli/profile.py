@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from passerelle.profile.loader import LoadedProfile
-    from passerelle.profile.positions import Key
 
 REFUSED = 3
 
@@ -52,26 +49,13 @@ def _summary(name: str) -> tuple[str, ...]:
 def show(name: NameArgument) -> None:
     """Show every setting, also those left at their default. Tous les réglages, même ceux par défaut."""
     with failing():
-        from passerelle.profile.loader import dotted  # noqa: PLC0415
+        from passerelle.profile.shown import settings  # noqa: PLC0415
 
         loaded = _loaded(name)
         default = "  # par défaut" if _french() else "  # default"
         typer.echo(f"# {loaded.path}")
-        for key, value in _settings(loaded.profile.model_dump(mode="json"), ()):
-            is_given = key in loaded.lines or (key[-1] == "url" and key[:-1] in loaded.lines)
-            typer.echo(f"{dotted(key)} = {json.dumps(value, ensure_ascii=False)}{'' if is_given else default}")
-
-
-def _settings(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
-    """Give each setting with its value; a list of texts is one setting, a list of tables has several."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _settings(inner, (*key, name))
-    elif isinstance(value, list) and value and isinstance(value[0], dict):
-        for position, inner in enumerate(value):
-            yield from _settings(inner, (*key, position))
-    elif value is not None:
-        yield key, value
+        for one in settings(loaded):
+            typer.echo(f"{one.name} = {one.value}{'' if one.is_given else default}")
 
 
 @app.command("check")

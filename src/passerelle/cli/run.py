@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -39,6 +41,23 @@ ShopOption = Annotated[str, typer.Option(help="Only this shop.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 _WORST_FIRST = (1, 2, 3, 0)
 """Exit codes: failed, wrong usage, refused records, all well."""
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
+_named = {"run_id": ""}
+
+
+@app.callback()
+def named(
+    run_id: Annotated[
+        str, typer.Option("--run-id", metavar="RUN", help="Name the run, or go on with it; of a shop: RUN-shop.")
+    ] = "",
+) -> None:
+    """Keep the run's name for the task."""
+    with failing():
+        from passerelle.run.errors import RunError  # noqa: PLC0415
+
+        if run_id and not _RUN_ID.fullmatch(run_id):
+            raise RunError("console-bad-run-id", is_usage=True, value=run_id)
+    _named["run_id"] = run_id
 
 
 def _sales_command(task: str) -> Callable[..., None]:
@@ -191,8 +210,9 @@ def _run(task: Task, request: Request, output: Path | None = None, *, json: bool
         if output and not request.plan:
             raise RunError("run-output-without-plan", is_usage=True)
         gc.freeze()  # what was imported stays: looking through it again and again costs a small run a tenth of its time
+        run_id = "-".join(filter(None, (_named["run_id"], request.shop))) if _named["run_id"] else request.run_id
         with shown_on_terminal() as progress:
-            summary = run_task(task, request, installation(), progress)
+            summary = run_task(task, replace(request, run_id=run_id), installation(), progress)
         if output and summary.plan:
             _copy(summary.files["plan.xlsx"], output, "plan.xlsx")
         if json:

@@ -88,25 +88,9 @@ def failing() -> Iterator[None]:
 
 def _told(error: Exception) -> tuple[str, int] | None:
     """Give message and exit code of an error that users can act on."""
-    from passerelle.formats.errors import CriterionError, FormatError  # noqa: PLC0415
-    from passerelle.formats.notation import DescriptorError  # noqa: PLC0415
-    from passerelle.formats.registry import UnknownFormatError  # noqa: PLC0415
-    from passerelle.ledger.errors import LedgerError, WrongUrlError  # noqa: PLC0415
-    from passerelle.messages import code, system  # noqa: PLC0415
-    from passerelle.profile.loader import ProfileError  # noqa: PLC0415
-    from passerelle.run.errors import RunError  # noqa: PLC0415
-    from passerelle.storage.errors import BadPlace, StorageError  # noqa: PLC0415
+    from passerelle.run.faults import told  # noqa: PLC0415
 
-    chosen = language()
-    for kind, name in ((DescriptorError, "format-unusable"), (UnknownFormatError, "format-unknown")):
-        if isinstance(error, kind):
-            said = code(name)
-            reason = str(error.args[0] if error.args else error)
-            return f"{said.text(chosen, reason=reason)}\n{said.todo(chosen)}", WRONG_USAGE
-    if isinstance(error, StorageError | LedgerError | FormatError | CriterionError | ProfileError | RunError):
-        usage = isinstance(error, BadPlace | WrongUrlError | ProfileError) or getattr(error, "is_usage", False)
-        message = "\n".join(filter(None, (error.text(chosen), error.todo(chosen))))
-        return message, WRONG_USAGE if usage else FAILED
-    if isinstance(error, OSError):
-        return system.text(error, chosen), FAILED
-    return None
+    fault = told(error, language())
+    if fault is None:
+        return None
+    return "\n".join(filter(None, (fault.text, fault.todo))), WRONG_USAGE if fault.is_usage else FAILED

@@ -148,8 +148,7 @@ def _places(place: str, profile: str, options: Sequence[str]) -> Iterator[tuple[
     from passerelle.storage.errors import BadPlace  # noqa: PLC0415
 
     loaded = load(profile, profiles_folder=installation().profiles)
-    named = {shop.name: shop.source.place for shop in loaded.profile.shops}
-    named["delivery"] = loaded.profile.delivery.place
+    named = loaded.profile.places
     if place and place not in named:
         raise BadPlace(place, "", ", ".join(named), "storage-no-such-place")
     for name in [place] if place else named:

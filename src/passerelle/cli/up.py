@@ -1,4 +1,4 @@
-"""``passerelle up``: server, schedules and runner on this machine."""
+"""``passerelle up``: server, schedules, runner and console on this machine."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from passerelle.cli.session import failing, installation
 
 def up(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of Prefect's server, on loopback.")] = 4200,
+    console_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the console.", envvar="PASSERELLE_CONSOLE_PORT")
+    ] = 4280,
     limit: Annotated[int, typer.Option(min=1, help="How many runs work at once.")] = 2,
 ) -> None:
-    """Start everything on this machine: Prefect's server, the schedules, the runner. Ctrl-C stops it.
+    """Start everything on this machine: Prefect's server, the schedules, the runner, the console. Ctrl-C stops it.
 
-    Tout démarrer sur cette machine : serveur Prefect, planifications, exécutions.
+    Tout démarrer sur cette machine : serveur Prefect, planifications, exécutions, console.
     """
     with failing():
-        from passerelle.flows.server import environment, server  # noqa: PLC0415
+        from passerelle.flows.server import console, environment, server  # noqa: PLC0415
 
         chosen = installation()
-        variables = environment(chosen, port)
+        variables = environment(chosen, port, console_port)
         # Before Prefect is imported: it reads its settings then.
         os.environ.update(variables)
-        with server(variables) as address:
+        with server(variables) as address, console(variables, console_port) as pages:
             from prefect import serve  # noqa: PLC0415
 
             from passerelle.flows.deployments import deployments, install_automations  # noqa: PLC0415
@@ -36,5 +39,6 @@ def up(
                 typer.echo(f"no profile in {chosen.profiles}", err=True)
                 raise typer.Exit(2)
             install_automations()
+            typer.echo(f"Console: {pages}")
             typer.echo(f"Prefect: {address}  —  {', '.join(each.profile.name for each in found)}")
             serve(*deployments(found), limit=limit, pause_on_shutdown=False, print_starting_message=False)

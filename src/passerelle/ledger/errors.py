@@ -137,3 +137,27 @@ class StoredFileChangedError(LedgerError):
     """A file in the outbox is not the one that was prepared."""
 
     code = "ledger-stored-file-changed"
+
+
+class BadUserNameError(LedgerError):
+    """A user of the console cannot have this name."""
+
+    code = "console-bad-user-name"
+
+
+class BadPasswordError(LedgerError):
+    """A password is too short or too long."""
+
+    code = "console-bad-password"
+
+
+class UserExistsError(LedgerError):
+    """There is a user of this name."""
+
+    code = "console-user-exists"
+
+
+class UserUnknownError(LedgerError):
+    """There is no such user."""
+
+    code = "console-user-unknown"

@@ -124,7 +124,7 @@ class Lease:
             if held is None:
                 connection.execute(sa.insert(leases), {"profile": self.profile, "task": self.task, **mine})
                 return
-            if _lives(held, now):
+            if lives(held, now):
                 raise BusyError(
                     profile=self.profile,
                     task=self.task,
@@ -148,11 +148,11 @@ class Lease:
 def is_held(connection: sa.Connection, profile: str, task: str, now: datetime) -> bool:
     """Tell whether a living process holds a task of a profile."""
     held = connection.execute(sa.select(leases).where(leases.c.profile == profile, leases.c.task == task)).one_or_none()
-    return held is not None and _lives(held, now)
+    return held is not None and lives(held, now)
 
 
-def _lives(held: sa.Row[Any], now: datetime) -> bool:
-    """Tell whether a lease counts: it has not run out, and its holder is not known to be gone."""
+def lives(held: sa.Row[Any], now: datetime) -> bool:
+    """Tell whether the row of a lease counts: it has not run out, and its holder is not known to be gone."""
     return bool(now < held.expires_at) and not _is_gone(held.host, held.pid, held.token)
 
 

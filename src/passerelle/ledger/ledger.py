@@ -30,6 +30,7 @@ from sqlalchemy import exc
 
 from passerelle import outcome
 from passerelle.ledger import pickups, prepare, purging, tables
+from passerelle.ledger.access import Access
 from passerelle.ledger.database import Database, open_database
 from passerelle.ledger.entries import (
     ACCOUNTS,
@@ -45,6 +46,7 @@ from passerelle.ledger.entries import (
     StoredFile,
 )
 from passerelle.ledger.errors import UndeliveredError, UnknownError, WrongStateError
+from passerelle.ledger.journal import Journal
 from passerelle.ledger.leases import Clock, Lease
 from passerelle.ledger.schema import (
     Moment,
@@ -74,6 +76,12 @@ def _now() -> datetime:
 def last_transfer(task: str, shop: str) -> str:
     """Name the mark of when a task last transferred to a shop (CAT-2)."""
     return f"{task}.last-transfer.{shop}"
+
+
+def new_run_id(now: datetime) -> str:
+    """Name a run so that it sorts by time."""
+    now = now.astimezone(UTC)
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{secrets.token_hex(4)}"
 
 
 class Ledger:
@@ -113,6 +121,16 @@ class Ledger:
     def url(self) -> str:
         """The address of the database, without password."""
         return self._database.url
+
+    @property
+    def journal(self) -> Journal:
+        """The journal's questions."""
+        return Journal(self._database, self._clock)
+
+    @property
+    def access(self) -> Access:
+        """Who may use the console."""
+        return Access(self._database, self._clock)
 
     # Leases
 
@@ -169,8 +187,8 @@ class Ledger:
         Raises:
             ValueError: the run is another profile's or task's.
         """
-        now = self._clock().astimezone(UTC)
-        run_id = run_id or f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}-{secrets.token_hex(4)}"
+        now = self._clock()
+        run_id = run_id or new_run_id(now)
         with self._database.writing() as connection:
             if self._held(profile):
                 killed = _running(connection, profile, task, (parameters or {}).get("shop")) - {run_id}

@@ -71,6 +71,11 @@ runs = sa.Table(
     sa.Column("counts", sa.JSON, nullable=False),
     _text("message"),
     sa.Index(None, "profile", "task", "state"),
+    sa.Index(None, "profile"),
+    sa.Index(None, "profile", "task"),
+    sa.Index(None, "task"),
+    sa.Index(None, "state"),
+    sa.Index(None, "started_at"),
 )
 """A run of a task, as the journal shows it (JOU-1)."""
 
@@ -87,6 +92,13 @@ outcomes = sa.Table(
     _text("field"),
     _text("value"),
     _text("params"),
+    sa.Index(
+        "ix_outcomes_failed",
+        "run_number",
+        "position",
+        sqlite_where=sa.text("state = 'failed'"),
+        postgresql_where=sa.text("state = 'failed'"),
+    ),
 )
 """What a run said of its records: the columns of passerelle.outcome, in the order said."""
 
@@ -266,3 +278,34 @@ audit = sa.Table(
     _text("detail"),
 )
 """Who made the ledger forget what; rows are only ever added (ORD-9)."""
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    _text("password_hash"),
+    sa.Column("created_at", Moment, nullable=False),
+)
+"""Who may use the console (SEC-1)."""
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("token_hash", sa.Text, primary_key=True),
+    sa.Column("user_name", sa.ForeignKey(users.c.name), nullable=False, index=True),
+    sa.Column("expires_at", Moment, nullable=False),
+)
+"""Who is logged in to the console; the token itself is with the browser alone."""
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True),
+    _text("label"),
+    _text("profile"),
+    _text("token_hash", unique=True),
+    _text("created_by"),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("used_at", Moment),
+)
+"""What lets a program start tasks of a profile, or of all (empty), by the trigger URL (SEC-2)."""

@@ -19,6 +19,7 @@ from passerelle.messages import Language
 from passerelle.profile.mail_settings import Mail
 from passerelle.profile.setting_types import Filled, Name, ProfilePath, Schedule, Setting, TimeZone, WindowsPath
 from passerelle.profile.shop_settings import Delivery, Shop
+from passerelle.storage.place import Place
 
 
 def _own_names(shops: tuple[Shop, ...]) -> tuple[Shop, ...]:
@@ -207,3 +208,8 @@ class Profile(Options):
     orders: OrderOptions = OrderOptions()
     customers: CustomerOptions = CustomerOptions()
     prospects: ProspectOptions = ProspectOptions()
+
+    @property
+    def places(self) -> dict[str, Place]:
+        """Its places by name: ``delivery``, and those that the shops' exports come from."""
+        return {**{shop.name: shop.source.place for shop in self.shops}, "delivery": self.delivery.place}

@@ -55,7 +55,7 @@ UNPACKED_LIMIT = 200 * MEGABYTE
 Mappings = dict[str, pd.DataFrame]
 """Rows of each mapping by its name: key and value columns, text."""
 
-_UNREADABLE = (
+UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
     csv.Error,
@@ -85,7 +85,7 @@ def read_mappings(path: Path) -> tuple[Mappings, pd.DataFrame]:
         All of ``MAPPINGS``, without rows where there is no sheet. And outcomes of record type ``mapping``, whose
         record names file, sheet and cell: while one has failed, the mappings must not be used.
     """
-    sheets, problems = _sheets(path)
+    sheets, problems = sheets_of(path)
     found = {name: mapping.empty() for name, mapping in MAPPINGS.items()}
     for name, sheet in sheets.items():
         rows, wrong = mapping_rows(MAPPINGS[name], sheet)
@@ -126,7 +126,7 @@ def create_workbook(path: Path, rows: Mapping[str, pd.DataFrame] | None = None, 
     if not path.suffix:
         path.mkdir(parents=True)
         for name, mapping in MAPPINGS.items():
-            _replace(path / f"{name}.csv", csv_files.with_cells(b"", _table(mapping, tables[name], language)))
+            replace_file(path / f"{name}.csv", csv_files.with_cells(b"", _table(mapping, tables[name], language)))
         return
     workbook = Workbook()
     workbook.remove(workbook.worksheets[0])
@@ -138,7 +138,7 @@ def create_workbook(path: Path, rows: Mapping[str, pd.DataFrame] | None = None, 
     data = BytesIO()
     workbook.save(data)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, splice.with_cells(data.getvalue(), edits))
+    replace_file(path, splice.with_cells(data.getvalue(), edits))
 
 
 def add_new_values(
@@ -163,14 +163,14 @@ def add_new_values(
             create_workbook(path, language=language)
         return _added(path, values, language)
     except PermissionError:
-        return 0, _of_file("mapping-file-open", path)
+        return 0, said_of_file("mapping-file-open", path)
     except OSError as error:
-        return 0, _of_file("mapping-file-not-written", path, error)
+        return 0, said_of_file("mapping-file-not-written", path, error)
 
 
 def _added(path: Path, values: Mapping[str, pd.DataFrame], language: Language) -> tuple[int, pd.DataFrame]:
     seen = {file: file.stat() for file in mapping_files(path)}
-    sheets, problems = _sheets(path)
+    sheets, problems = sheets_of(path)
     if len(problems):
         return 0, problems
     edits: dict[Path, dict[str, Cells]] = defaultdict(dict)
@@ -191,18 +191,19 @@ def _added(path: Path, values: Mapping[str, pd.DataFrame], language: Language) -
             added[file].append(_listed(mapping, sheet, header, new))
     for file, sheets_of_file in edits.items():
         try:
-            _replace(file, _edited(file, sheets_of_file), seen.get(file))
+            replace_file(file, edited(file, sheets_of_file), seen.get(file))
         except PermissionError:
-            added[file] = [_of_file("mapping-file-open", file)]
+            added[file] = [said_of_file("mapping-file-open", file)]
         except OSError as error:
-            added[file] = [_of_file("mapping-file-not-written", file, error)]
-        except _UNREADABLE:
-            added[file] = [_of_file("mapping-file-not-edited", file)]
+            added[file] = [said_of_file("mapping-file-not-written", file, error)]
+        except UNREADABLE:
+            added[file] = [said_of_file("mapping-file-not-edited", file)]
     outcomes = together([problems, *(said_ for of_file in added.values() for said_ in of_file)])
     return int((outcomes["code"] == "mapping-value-added").sum()), outcomes
 
 
-def _edited(file: Path, edits: Mapping[str, Cells]) -> bytes:
+def edited(file: Path, edits: Mapping[str, Cells]) -> bytes:
+    """Give a file of the mappings with cells written, by title of the sheet; see ``splice.with_cells``."""
     data = file.read_bytes() if file.exists() else b""
     if file.suffix.lower() == ".csv":
         (cells,) = edits.values()
@@ -258,7 +259,7 @@ def shown_keys(keys: pd.DataFrame) -> list[str]:
     return [" / ".join(row) for row in shown.itertuples(index=False)]
 
 
-def _sheets(path: Path) -> tuple[dict[str, Sheet], pd.DataFrame]:
+def sheets_of(path: Path) -> tuple[dict[str, Sheet], pd.DataFrame]:
     """Read the sheets that hold mappings, by the mapping's name."""
     files = mapping_files(path)
     if not files and not path.is_dir():
@@ -274,10 +275,10 @@ def _sheets(path: Path) -> tuple[dict[str, Sheet], pd.DataFrame]:
             else:
                 sheets = [csv_files.sheet_of(file.name, file.read_bytes())]
         except OSError as error:
-            problems.append(_of_file("mapping-file-refused", file, error))
+            problems.append(said_of_file("mapping-file-refused", file, error))
             continue
-        except _UNREADABLE:
-            problems.append(_of_file("mapping-file-unreadable", file))
+        except UNREADABLE:
+            problems.append(said_of_file("mapping-file-unreadable", file))
             continue
         for sheet in sheets:
             mapping = mapping_of(sheet.title)
@@ -376,7 +377,7 @@ def _lay_out(sheet: Worksheet, mapping: MappingTable, language: Language) -> Non
             sheet.add_data_validation(choices)
 
 
-def _replace(path: Path, data: bytes, seen: os.stat_result | None = None) -> None:
+def replace_file(path: Path, data: bytes, seen: os.stat_result | None = None) -> None:
     """Put a file in the place of another one at once, unless somebody is at work on that.
 
     Raises:
@@ -401,6 +402,7 @@ def _replace(path: Path, data: bytes, seen: os.stat_result | None = None) -> Non
         part.unlink(missing_ok=True)
 
 
-def _of_file(code: str, file: Path, error: OSError | None = None) -> pd.DataFrame:
+def said_of_file(code: str, file: Path, error: OSError | None = None) -> pd.DataFrame:
+    """Say a code of a file of the mappings."""
     params = {} if error is None else system.texts(error, file.name)
     return said(code, [file.name], record_type="mapping", stage="read", **params)

@@ -79,6 +79,10 @@ class Installation:
         """Give the folder of a run's reports."""
         return self.state / "runs" / run_id
 
+    def started_folder(self, start_id: str) -> Path:
+        """Give the folder of what the console started and what was said then; personal data."""
+        return self.state / "started" / start_id
+
     def plan_folder(self, plan_id: str) -> Path:
         """Give the folder of a saved plan; personal data."""
         return self.state / "plans" / plan_id

@@ -34,7 +34,7 @@ from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Delivery as Destination
 from passerelle.profile.shop_settings import Shop
-from passerelle.run import folder, plans
+from passerelle.run import faults, folder, plans
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
@@ -333,7 +333,7 @@ class Job:
         try:
             return self._prepared(self._desk(run_id))
         except Exception as error:
-            self._ledger.fail_run(run_id, str(error))
+            self._ledger.fail_run(run_id, faults.said(error, self._profile.language))
             raise
 
     def deliver(self, summary: Summary) -> Summary:
@@ -476,8 +476,9 @@ class Job:
                     progress=self._progress,
                 )
         except Exception as error:
-            self._ledger.delivery_failed(delivery.delivery_id, str(error))
-            self._ledger.fail_run(delivery.run_id, str(error))
+            said = faults.said(error, self._profile.language)
+            self._ledger.delivery_failed(delivery.delivery_id, said)
+            self._ledger.fail_run(delivery.run_id, said)
             raise
         self._ledger.delivered(delivery.delivery_id)
         for file in delivery.files:

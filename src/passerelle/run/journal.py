@@ -5,6 +5,7 @@ Source: spec JOU-1, JOU-2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from passerelle import outcome
@@ -57,13 +58,25 @@ def run_file(installation: Installation, run_id: str, name: str) -> Path:
     """
     with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
         run = ledger.run(run_id)
-    try:
-        files = folder.read_summary(installation.run_folder(run.run_id)).files
-    except FileNotFoundError:
-        files = {}
-    if name not in files or not Path(files[name]).is_file():
+    files = kept_files(installation, run.run_id)
+    if name not in files:
         raise RunError("run-file-not-kept", run=run_id, name=name, known=", ".join(files) or "—")
-    return Path(files[name])
+    return files[name]
+
+
+def kept_files(installation: Installation, run_id: str) -> dict[str, Path]:
+    """Give the files of a run that are still there, by name."""
+    try:
+        return within(installation, folder.read_summary(installation.run_folder(run_id)).files)
+    except FileNotFoundError:
+        return {}
+
+
+def within(installation: Installation, named: Mapping[str, str]) -> dict[str, Path]:
+    """Give the files that are there; none that lies outside of the installation's state (SEC-4)."""
+    state = installation.state.resolve()
+    paths = {name: Path(path).resolve() for name, path in named.items()}
+    return {name: path for name, path in paths.items() if path.is_relative_to(state) and path.is_file()}
 
 
 def reject_lines(installation: Installation, run_id: str, language: Language) -> list[str]:

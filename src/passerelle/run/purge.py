@@ -8,8 +8,9 @@ Source: spec SEC-5.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -64,7 +65,7 @@ def purge(installation: Installation, name: str, *, by: str, days: int | None = 
         of_runs = [part for run in old for part in _named(installation.run_folder(run.run_id))]
         of_deliveries = [installation.outbox / run.delivery_id for run in old if run.delivery_id]
         of_plans = plans.older(installation, profile.name, before)
-        folders = [*of_runs, *of_deliveries, *of_plans]
+        folders = [*of_runs, *of_deliveries, *of_plans, *_started(installation, profile.name, before)]
         size = sum(map(_size, folders))
         counts = (_homes(of_runs), sum(folder.is_dir() for folder in of_deliveries), len(of_plans))
         if plan:
@@ -77,6 +78,14 @@ def purge(installation: Installation, name: str, *, by: str, days: int | None = 
 def _named(run_folder: Path) -> list[Path]:
     """Give what of a run's folder may name people: all but what was sent."""
     return [path for path in run_folder.glob("*") if path.name != sent.FOLDER]
+
+
+def _started(installation: Installation, profile: str, before: datetime) -> Iterator[Path]:
+    """Give what the console has kept of its starts of a profile's tasks."""
+    for asked in installation.started_folder("").glob("*/asked.json"):
+        is_old = asked.stat().st_mtime < before.timestamp()
+        if is_old and json.loads(asked.read_text(encoding="utf-8"))["profile"] == profile:
+            yield asked.parent
 
 
 def _homes(paths: Iterable[Path]) -> int:

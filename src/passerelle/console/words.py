@@ -1,0 +1,40 @@
+"""The console's own words in French and English; what is said of records and errors is in ``passerelle.messages``."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from passerelle.messages import Language
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def words() -> dict[str, dict[Language, str]]:
+    """Give every word by its name and language."""
+    text = files(__package__).joinpath("words.yaml").read_text(encoding="utf-8")
+    declared: dict[str, dict[Language, str]] = _LOADER(text).get_single_data()
+    return declared
+
+
+class Words:
+    """The words of one language."""
+
+    def __init__(self, language: Language) -> None:
+        self.language = language
+
+    def __call__(self, name: str, /, **parameters: object) -> str:
+        """Give a word, its parameters filled in.
+
+        Raises:
+            KeyError: it is not declared.
+        """
+        return words()[name][self.language].format(**parameters)
+
+    def known(self, prefix: str, name: str, otherwise: str = "") -> str:
+        """Give the word of something that may be newer than the console; else its own name."""
+        found = words().get(f"{prefix}.{name}")
+        return found[self.language] if found else otherwise or name
