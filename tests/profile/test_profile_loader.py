@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from profile_demo import problems
 
 from passerelle.profile.loader import ProfileError, load, names
 from passerelle.profile.shop_settings import Platform

@@ -193,6 +193,7 @@ def schedule(
 ) -> None:
     """Say when the tasks will run, in the profile's time zone. Prochaines exécutions des tâches planifiées."""
     with failing():
+        from passerelle.profile.features import offers  # noqa: PLC0415
         from passerelle.profile.moments import next_moments  # noqa: PLC0415
         from passerelle.profile.schedules import is_frequent  # noqa: PLC0415
 
@@ -201,18 +202,24 @@ def schedule(
         if profile.paused:
             typer.echo("Le profil est en pause." if _french() else "The profile is paused.")
         for setting, chosen in profile.schedules:
+            task = setting.replace("_", "-")
+            offered = offers(profile, task)
             moments = next_moments(chosen, profile.time_zone, installation().clock(), count)
             if moments:
-                typer.echo(f"\n{setting.replace('_', '-')} : {_meeting(skips=is_frequent(chosen))}")
-            for moment in moments:
+                typer.echo(f"\n{task}{_meeting(skips=is_frequent(chosen)) if offered else _off()}")
+            for moment in moments if offered else ():
                 typer.echo(f"  {DAYS[language()][moment.weekday()]} {moment:%Y-%m-%d %H:%M %z}")
 
 
 def _meeting(*, skips: bool) -> str:
     """Say what becomes of a run that would begin while another one of its task works."""
     if _french():
-        return "sautée si la précédente n'est pas finie" if skips else "attend que la précédente soit finie"
-    return "left out while the one before works" if skips else "waits until the one before has ended"
+        return " : sautée si la précédente n'est pas finie" if skips else " : attend que la précédente soit finie"
+    return ": left out while the one before works" if skips else ": waits until the one before has ended"
+
+
+def _off() -> str:
+    return " : aucune boutique n'a la table de cette tâche" if _french() else ": no shop has the table of this task"
 
 
 @app.command("mail")

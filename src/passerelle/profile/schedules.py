@@ -80,7 +80,7 @@ class Timetable(Options):
         (), description="Days of the month; a month that does not have the day is left out, `last` is in every month."
     )
     months: tuple[Month, ...] = Field((), description="With `every_months = 1`: these months only; empty: all.")
-    start: date | None = Field(
+    start: Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2080, 1, 1))] | None = Field(
         None, description="The first day, from which days, weeks or months are counted; needed when they are several."
     )
     at: Annotated[str, AfterValidator(_at), Field(json_schema_extra={"pattern": _AT})] = Field(
@@ -104,9 +104,7 @@ class Timetable(Options):
         if bool(self.repeat) != bool(self.during) or self._length < self._step:
             raise PydanticCustomError("profile-schedule-repeat", "repeat and during", {"at": ("repeat",)})
         if self.every_months and self._first + self._length > _DAY:
-            raise PydanticCustomError(
-                "profile-schedule-midnight", "a month's day ends at midnight", {"at": ("during",)}
-            )
+            raise PydanticCustomError("profile-schedule-midnight", "beyond the day of a month", {"at": ("during",)})
         if not _happens(self.rules(_REFERENCE)):
             raise PydanticCustomError("profile-schedule-never", "no day at all")
         return self

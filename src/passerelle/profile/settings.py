@@ -157,8 +157,8 @@ class Schedules(Options):
 
     orders: Schedule = Field(
         "",
-        description="Schedule of `orders`: a cron expression (minute, hour, day of month, month, day of week), a table, "
-        "or a list of them ([schedules](running.md#schedules)).",
+        description="Schedule of `orders`: a cron expression (minute, hour, day of month, month, day of week), a "
+        "table, or a list of them ([schedules](running.md#schedules)).",
         examples=["30 5 * * *", "*/15 8-20 * * mon-fri"],
     )
     quotes: Schedule = Field("", description="The same of `quotes`, which `orders` has too: only to be faster.")
