@@ -79,7 +79,7 @@ def _deployed(task: Flow[..., Any], loaded: LoadedProfile, today: Callable[[str]
         name=profile.name,
         description=profile.label or None,
         parameters={"profile": profile.name},
-        # Rules for cron expressions too: Prefect has two readings of these on days of a clock change, by Python's version.
+        # Cron expressions too are rules: of clock changes Prefect reads those one way, but these by Python's version.
         schedules=[RRule(str(rule), timezone=zone) for rule in rules(schedule, today(zone))],
         concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=meeting),
         tags=["passerelle", profile.name],
