@@ -63,6 +63,7 @@ passerelle profile list              the profiles, and which of them need work
 passerelle profile show demo         every setting, also those left at their default
 passerelle profile check demo        all that is missing, at once: exit code 2 when something is
 passerelle profile refresh demo      read the shops' waiting exports and add new values to the mappings
+passerelle profile schedule demo     when each task runs next
 passerelle profile duplicate demo b  a copy with its mappings; the ledger knows nothing of it
 passerelle profile delete demo       its file and mappings; extracts and the ledger stay
 passerelle profile mail demo         a trial mail

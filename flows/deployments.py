@@ -6,6 +6,7 @@ Source: spec RUN-2, RUN-3; facts prefect.md §2, §3.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 from prefect import Flow
@@ -14,7 +15,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
-from prefect.schedules import Cron
+from prefect.schedules import RRule
 from prefect.types.entrypoint import EntrypointType
 
 from passerelle.flows.accounts import customer_groups, customers
@@ -30,6 +31,7 @@ from passerelle.flows.statuses import statuses
 from passerelle.flows.stocks import stocks
 from passerelle.profile.features import offers
 from passerelle.profile.loader import LoadedProfile
+from passerelle.profile.schedules import Schedule, is_frequent, rules
 
 TASKS: tuple[Flow[..., Any], ...] = (
     orders,
@@ -56,23 +58,30 @@ HEARTBEAT_SILENCE = dt.timedelta(minutes=9)
 """Three missed heartbeats of Prefect's 180 seconds."""
 
 
-def deployments(profiles: list[LoadedProfile]) -> list[RunnerDeployment]:
-    """Give one deployment per profile and task that it offers, named after the profile (PRO-3).
+def deployments(profiles: list[LoadedProfile], today: Callable[[str], dt.date]) -> list[RunnerDeployment]:
+    """Give one deployment per profile and task that it offers (PRO-3), named after the profile.
 
-    A run of a task that comes while another one of it works waits for it.
+    ``today`` gives the day in a time zone.
+
+    A run of a task that comes while another one of it works waits for it. Of a task that runs several times a day it
+    is left out instead: Prefect shows it as cancelled, and the next one does its work.
     """
-    return [_deployed(task, loaded) for loaded in profiles for task in TASKS if offers(loaded.profile, task.name)]
+    offered = ((task, loaded) for loaded in profiles for task in TASKS if offers(loaded.profile, task.name))
+    return [_deployed(task, loaded, today) for task, loaded in offered]
 
 
-def _deployed(task: Flow[..., Any], loaded: LoadedProfile) -> RunnerDeployment:
+def _deployed(task: Flow[..., Any], loaded: LoadedProfile, today: Callable[[str], dt.date]) -> RunnerDeployment:
     profile = loaded.profile
-    cron = getattr(profile.schedules, task.name.replace("-", "_"))
+    zone = profile.time_zone
+    schedule: Schedule = getattr(profile.schedules, task.name.replace("-", "_"))
+    meeting = ConcurrencyLimitStrategy.CANCEL_NEW if is_frequent(schedule) else ConcurrencyLimitStrategy.ENQUEUE
     deployment = task.to_deployment(
         name=profile.name,
         description=profile.label or None,
         parameters={"profile": profile.name},
-        schedules=[Cron(cron, timezone=profile.time_zone)] if cron else [],
-        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        # Cron expressions too are rules: of clock changes Prefect reads those one way, but these by Python's version.
+        schedules=[RRule(str(rule), timezone=zone) for rule in rules(schedule, today(zone))],
+        concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=meeting),
         tags=["passerelle", profile.name],
         entrypoint_type=EntrypointType.MODULE_PATH,
     )

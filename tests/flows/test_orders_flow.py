@@ -56,12 +56,12 @@ class Up:
         answer: httpx.Response = until(answered, START, f"{method} {path} was not answered")
         return answer.raise_for_status().json()
 
-    def deployment(self) -> Any:
-        answer = self._api.get("/deployments/name/orders/test")
+    def deployment(self, task: str = "orders") -> Any:
+        answer = self._api.get(f"/deployments/name/{task}/test")
         return answer.json() if answer.is_success else None
 
-    def start(self, **more: Any) -> str:
-        path = f"/deployments/{self.deployment()['id']}/create_flow_run"
+    def start(self, task: str = "orders", **more: Any) -> str:
+        path = f"/deployments/{self.deployment(task)['id']}/create_flow_run"
         return str(self.call("POST", path, parameters={"profile": "test", **more})["id"])
 
     def keep_secret(self, name: str, value: str) -> None:
@@ -99,6 +99,9 @@ def up(tmp_path, samples, ftp) -> Iterator[Up]:
     place = f'{{ url = "ftp://boss@127.0.0.1:{ftp.port}/in", password = "TEST_FTP", attempts = 1 }}'
     shop = ("s", "woocommerce", samples / "woocommerce-10.0-live", "*.json")
     at = installed(tmp_path, shop, place=place)
+    profile = at.profiles / "test" / "profile.toml"
+    often = 'quotes = { every_days = 1, start = 2079-01-01, at = "08:00", repeat = "5m", during = "12h" }'
+    profile.write_text(profile.read_text(encoding="utf-8").replace("[schedules]", f"[schedules]\n{often}"), "utf-8")
     log = (tmp_path / "up.log").open("wb")
     process = subprocess.Popen(
         [
@@ -140,9 +143,9 @@ def up(tmp_path, samples, ftp) -> Iterator[Up]:
 
 def test_run_4_sto_5_a_run_that_could_not_deliver_is_retried_and_sends_once(up, ftp, tmp_path):
     deployment = up.deployment()
-    assert [each["schedule"] for each in deployment["schedules"]] == [
-        {"cron": "30 3 * * *", "timezone": "Europe/Paris", "day_or": True}
-    ]
+    [schedule] = [each["schedule"] for each in deployment["schedules"]]
+    assert schedule["timezone"] == "Europe/Paris"
+    assert schedule["rrule"].endswith("\nRRULE:FREQ=DAILY;BYHOUR=3;BYMINUTE=30;BYSECOND=0")
     assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
 
     ftp.refuse()
@@ -169,6 +172,21 @@ def test_run_4_sto_5_a_run_that_could_not_deliver_is_retried_and_sends_once(up, 
     assert {"orders-test", "orders-test-counts", "orders-test-zip", "orders-test-transfer"} <= keys
     table = next(artifact for artifact in artifacts if artifact["key"] == "orders-test-counts")
     assert json.loads(table["data"])[0]["written"] == 51
+
+
+def test_run_3_a_run_that_meets_another_one_of_a_frequent_task_is_cancelled_and_says_why(up):
+    until(lambda: up.deployment("quotes"), START, "quotes was not deployed")
+    ids = [up.start("quotes"), up.start("quotes")]
+
+    def both() -> Any:
+        found = [up.call("GET", f"/flow_runs/{one}") for one in ids]
+        return found if all(one["state_type"] in ENDED for one in found) else None
+
+    runs = until(both, END, "the runs did not end")
+    [cancelled, completed] = sorted(runs, key=lambda one: one["state_type"])
+    assert (cancelled["state_type"], completed["state_type"]) == ("CANCELLED", "COMPLETED")
+    assert (cancelled["run_count"], completed["run_count"]) == (0, 1)
+    assert cancelled["state"]["message"] == "Deployment concurrency limit reached."
 
 
 def test_pre_1_sec_5_a_plan_is_applied_by_a_flow_and_shown_without_names(up, ftp, tmp_path):

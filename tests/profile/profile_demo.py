@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from passerelle.exchange.mappings import MAPPINGS
-from passerelle.profile.loader import LoadedProfile, load
+from passerelle.outcome import message, todo
+from passerelle.profile.loader import LoadedProfile, ProfileError, load
 from passerelle.profile.workbook import create_workbook
 
 PROFILE = """\
@@ -86,3 +88,22 @@ class Demo:
     def load(self) -> LoadedProfile:
         self.write()
         return load("demo", profiles_folder=self.profiles)
+
+
+def problems(demo) -> list[tuple[str, int, str, str]]:
+    """Give code, line, French and English text of every mistake, each of which must name the file and the line."""
+    demo.path.write_text(demo.text, encoding="utf-8")
+    with pytest.raises(ProfileError) as raised:
+        load("demo", profiles_folder=demo.profiles)
+    found = []
+    for row in raised.value.problems.to_dict("records"):
+        line = int(row["params"].partition('"line": ')[2].partition("}")[0].partition(",")[0])
+        french, english = message(row, "fr"), message(row, "en")
+        assert french.startswith(f"{demo.path}, ligne {line} : ")
+        assert english.startswith(f"{demo.path}, line {line}: ")
+        assert todo(row, "fr")
+        assert todo(row, "en")
+        assert row["field"] in french
+        assert "{" not in french + english + todo(row, "fr") + todo(row, "en")
+        found.append((row["code"], line, french.partition(" : ")[2], english.partition(": ")[2]))
+    return found

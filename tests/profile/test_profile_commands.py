@@ -54,6 +54,26 @@ def test_pro_2_show_gives_every_setting(demo, passerelle):
     assert 'erp.batch.imports.quotes.category = "SaleQuotes"  # par défaut' in lines
 
 
+def test_run_3_schedule_says_when_the_tasks_run_next(demo, passerelle):
+    week = '{ every_weeks = 2, on = ["mon"], at = "08:00", repeat = "30m", during = "1h", start = 2035-01-01 }'
+    demo.replace("[orders]", f"[schedules]\nquotes = {week}\nstocks = '* * * * *'\norders = '30 5 1 * *'\n[orders]")
+    demo.write()
+    result = passerelle("schedule", "demo", "--next", "3")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[0] == "# demo, Europe/Paris"
+    assert lines[2] == "orders : attend que la précédente soit finie"
+    assert [line[14:23] for line in lines[3:6]] == ["-01 05:30"] * 3
+    assert lines[7:] == [
+        "quotes : sautée si la précédente n'est pas finie",
+        "  lun. 2035-01-01 08:00 +0100",
+        "  lun. 2035-01-01 08:30 +0100",
+        "  lun. 2035-01-15 08:00 +0100",
+        "",
+        "stocks : aucune boutique n'a la table de cette tâche",
+    ]
+
+
 def test_pro_2_check_prints_remarks_and_ends_well(demo, passerelle):
     result = passerelle("check", "demo")
     assert result.exit_code == 0

@@ -35,6 +35,15 @@ def test_pro_1_the_schema_takes_what_the_loader_takes(demo, validator):
     assert list(validator.iter_errors(tomllib.loads(demo.text))) == []
 
 
+def test_run_3_the_schedules_of_the_page_are_taken(demo, validator):
+    page = (DOCS / "running.md").read_text(encoding="utf-8")
+    example = page.partition("## Schedules\n")[2].partition("```toml\n")[2].partition("```")[0]
+    demo.replace("[orders]", f"{example}\n[orders]")
+    assert demo.load().profile.schedules.stocks.during == "12h"
+    # TOML's own dates are texts to the schema.
+    assert list(validator.iter_errors(json.loads(json.dumps(tomllib.loads(demo.text), default=str)))) == []
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -43,6 +52,7 @@ def test_pro_1_the_schema_takes_what_the_loader_takes(demo, validator):
         ("[orders]", "[orders]\nperiod = 'sometimes'"),
         ("[orders]", "[orders]\nprice_decimals = 9"),
         ("[orders]", "[orders]\nunknown = 1"),
+        ("[orders]", "[schedules]\nstocks = { every_days = 1, at = '8:00' }\n[orders]"),
         ('place = "out"', ""),
     ],
 )

@@ -42,6 +42,7 @@ def test_pro_2_every_setting_that_was_not_asked_stands_there_with_its_default_an
     plain, all_of_it = (Profile.model_validate(tomllib.loads(one)) for one in (text, switched))
     assert all_of_it == plain
     assert text.count("\n# ") > 300
+    assert '\n# orders = ""\n' in text
 
 
 def test_pro_2_a_name_that_is_taken_or_wrong_leaves_nothing_behind(tmp_path):

@@ -1,4 +1,4 @@
-"""``passerelle profile``: ``list``, ``show``, ``check``, ``refresh``, ``new``, ``duplicate``, ``delete``, ``mail``."""
+"""``passerelle profile``: list, show, check, refresh, new, duplicate, delete, schedule, mail."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from passerelle.profile.loader import LoadedProfile
 
 REFUSED = 3
+DAYS = {
+    "fr": ("lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."),
+    "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+}
 
 app = typer.Typer(no_args_is_help=True, help="The profiles: what they say and what they lack. Les profils.")
 
@@ -178,6 +182,44 @@ def delete(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", help="
             )
         for path in removed(name, installation().profiles):
             typer.echo(f"- {path}")
+
+
+@app.command("schedule")
+def schedule(
+    name: NameArgument,
+    count: Annotated[
+        int, typer.Option("--next", min=1, max=1000, metavar="N", help="How many runs of each task. Combien.")
+    ] = 10,
+) -> None:
+    """Say when the tasks will run, in the profile's time zone. Prochaines exécutions des tâches planifiées."""
+    with failing():
+        from passerelle.profile.features import offers  # noqa: PLC0415
+        from passerelle.profile.moments import next_moments  # noqa: PLC0415
+        from passerelle.profile.schedules import is_frequent  # noqa: PLC0415
+
+        profile = _loaded(name).profile
+        typer.echo(f"# {profile.name}, {profile.time_zone}")
+        if profile.paused:
+            typer.echo("Le profil est en pause." if _french() else "The profile is paused.")
+        for setting, chosen in profile.schedules:
+            task = setting.replace("_", "-")
+            offered = offers(profile, task)
+            moments = next_moments(chosen, profile.time_zone, installation().clock(), count)
+            if moments:
+                typer.echo(f"\n{task}{_meeting(skips=is_frequent(chosen)) if offered else _off()}")
+            for moment in moments if offered else ():
+                typer.echo(f"  {DAYS[language()][moment.weekday()]} {moment:%Y-%m-%d %H:%M %z}")
+
+
+def _meeting(*, skips: bool) -> str:
+    """Say what becomes of a run that would begin while another one of its task works."""
+    if _french():
+        return " : sautée si la précédente n'est pas finie" if skips else " : attend que la précédente soit finie"
+    return ": left out while the one before works" if skips else ": waits until the one before has ended"
+
+
+def _off() -> str:
+    return " : aucune boutique n'a la table de cette tâche" if _french() else ": no shop has the table of this task"
 
 
 @app.command("mail")

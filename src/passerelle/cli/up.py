@@ -41,4 +41,4 @@ def up(
             install_automations()
             typer.echo(f"Console: {pages}")
             typer.echo(f"Prefect: {address}  —  {', '.join(each.profile.name for each in found)}")
-            serve(*deployments(found), limit=limit, pause_on_shutdown=False, print_starting_message=False)
+            serve(*deployments(found, chosen.today), limit=limit, pause_on_shutdown=False, print_starting_message=False)

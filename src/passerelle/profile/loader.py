@@ -47,6 +47,8 @@ _BY_SHOP: tuple[tuple[str, ...], ...] = (
     ("orders", "afterwards", "mark", "by_shop"),
 )
 """Tables whose keys are names of shops."""
+_STEPS = ("[key]", "[text]", "[table]", "[list]")
+"""Parts of pydantic's place of an error that name no setting: the key of a table, the form that a setting has."""
 _WANTED = {
     "string": ("un texte entre guillemets", "a text in quotation marks"),
     "path": ("un texte entre guillemets", "a text in quotation marks"),
@@ -240,7 +242,7 @@ def _parsed(path: Path, data: bytes) -> tuple[dict[str, Any], dict[Key, int]]:
 def _problem(error: ErrorDetails) -> _Problem:
     """Say what pydantic found in one of the declared codes."""
     context = error.get("ctx", {})
-    key: Key = (*(part for part in error["loc"] if part != "[key]"), *context.pop("at", ()))
+    key: Key = (*(part for part in error["loc"] if part not in _STEPS), *context.pop("at", ()))
     value, known = _shown(key, error["input"]), context.pop("known", ())
     params: Mapping[str, object]
     match error["type"]:

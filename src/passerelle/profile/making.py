@@ -218,7 +218,9 @@ def _table(path: str, model: type[BaseModel], given: Mapping[str, Any], *, is_on
 
 
 def _model_in(info: FieldInfo) -> type[BaseModel] | None:
-    """Give the model of a field that is a table, or a list of tables; a place is written as its URL."""
+    """Give the model of a field that is a table, or a list of tables; a place and a schedule are written as texts."""
+    if isinstance(info.default, str):
+        return None
     found = [one for one in _types(info.annotation) if isinstance(one, type) and issubclass(one, BaseModel)]
     return found[0] if found and found[0].__module__.startswith(("passerelle.profile", "passerelle.exchange")) else None
 

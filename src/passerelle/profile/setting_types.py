@@ -1,6 +1,6 @@
-"""The types of a profile's settings: paths, places, names, schedules; each says what is wrong with a value by its code.
+"""The types of a profile's settings: paths, places, names; each says what is wrong with a value by its code.
 
-Source: spec PRO-1, RUN-2.
+Source: spec PRO-1.
 """
 
 from __future__ import annotations
@@ -20,15 +20,6 @@ from passerelle.storage.paths import is_good_name
 
 Setting = str | int | bool
 _NAME = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$"
-_CRON: tuple[tuple[range, tuple[str, ...]], ...] = (
-    (range(60), ()),
-    (range(24), ()),
-    (range(1, 32), ()),
-    (range(1, 13), ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")),
-    (range(8), ("sun", "mon", "tue", "wed", "thu", "fri", "sat")),
-)
-"""The numbers and names of each field of a cron expression: minute, hour, day of month, month, day of week."""
-_CRON_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/([1-9]\d?))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -65,19 +56,6 @@ def _suffix(suffix: str) -> str:
     if suffix and not is_good_name(f"x{suffix}"):
         raise PydanticCustomError("profile-bad-suffix", "no suffix of a file name")
     return suffix
-
-
-def _schedule(text: str) -> str:
-    fields = text.split()
-    if fields and len(fields) != len(_CRON):
-        raise PydanticCustomError("profile-bad-schedule", "no cron expression", {"part": text})
-    for written, (values, names) in zip(fields, _CRON, strict=False):
-        for part in written.lower().split(","):
-            found = _CRON_PART.fullmatch(part)
-            ends = [end for end in found.groups()[:2] if end] if found else [""]
-            if not all(end in names or (end.isdigit() and int(end) in values) for end in ends):
-                raise PydanticCustomError("profile-bad-schedule", "no cron expression", {"part": part})
-    return text
 
 
 def _place(given: Any) -> place.Place:
@@ -118,6 +96,5 @@ Place = Annotated[SerializeAsAny[place.Place], PlainValidator(_place), _PlaceSch
 """A place, or its URL alone."""
 WindowsPath = Annotated[str, AfterValidator(_typed)]
 Name = Annotated[str, AfterValidator(_name), Field(json_schema_extra={"pattern": _NAME})]
-Schedule = Annotated[str, AfterValidator(_schedule)]
 Suffix = Annotated[str, AfterValidator(_suffix)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]

@@ -17,7 +17,8 @@ from pydantic_core import PydanticCustomError
 from passerelle.exchange.options import CustomerOptions, Options, OrderOptions, ProspectOptions
 from passerelle.messages import Language
 from passerelle.profile.mail_settings import Mail
-from passerelle.profile.setting_types import Filled, Name, ProfilePath, Schedule, Setting, TimeZone, WindowsPath
+from passerelle.profile.schedules import Schedule
+from passerelle.profile.setting_types import Filled, Name, ProfilePath, Setting, TimeZone, WindowsPath
 from passerelle.profile.shop_settings import Delivery, Shop
 from passerelle.storage.place import Place
 
@@ -156,7 +157,8 @@ class Schedules(Options):
 
     orders: Schedule = Field(
         "",
-        description="Cron expression of `orders`: minute, hour, day of month, month, day of week.",
+        description="Schedule of `orders`: a cron expression (minute, hour, day of month, month, day of week), a "
+        "table, or a list of them ([schedules](running.md#schedules)).",
         examples=["30 5 * * *", "*/15 8-20 * * mon-fri"],
     )
     quotes: Schedule = Field("", description="The same of `quotes`, which `orders` has too: only to be faster.")
