@@ -196,14 +196,14 @@ def test_ord_45_what_the_system_refuses_is_said(path, monkeypatch):
 
 def test_ord_45_what_was_saved_meanwhile_is_not_overwritten(path, monkeypatch):
     saved = book({"Transporteurs": [*CARRIERS, ["typed at this very moment", "X"]]})
-    edited = workbook_module._edited
+    edited = workbook_module.edited
 
     def meanwhile(file, edits):
         data = edited(file, edits)
         path.write_bytes(saved)
         return data
 
-    monkeypatch.setattr(workbook_module, "_edited", meanwhile)
+    monkeypatch.setattr(workbook_module, "edited", meanwhile)
     count, outcomes = add_new_values(path, keys("carriers", ["DHL"]))
     assert (count, outcomes["code"].tolist()) == (0, ["mapping-file-open"])
     assert path.read_bytes() == saved
