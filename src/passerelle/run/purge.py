@@ -68,7 +68,7 @@ def purge(installation: Installation, name: str, *, by: str, days: int | None = 
         of_deliveries = [installation.outbox / run.delivery_id for run in old if run.delivery_id]
         of_plans = plans.older(installation, profile.name, before)
         of_audit = audit.older(installation, profile)
-        old_starts = _started(installation, profile.name, before)
+        old_starts = started(installation, profile.name, before)
         folders = [*of_runs, *of_deliveries, *of_plans, *of_audit, *old_starts]
         size = sum(map(_size, folders))
         counts = (_homes(of_runs), sum(folder.is_dir() for folder in of_deliveries), len(of_plans), len(of_audit))
@@ -84,7 +84,7 @@ def _named(run_folder: Path) -> list[Path]:
     return [path for path in run_folder.glob("*") if path.name != sent.FOLDER]
 
 
-def _started(installation: Installation, profile: str, before: datetime) -> Iterator[Path]:
+def started(installation: Installation, profile: str, before: datetime) -> Iterator[Path]:
     """Give what the console has kept of its starts of a profile's tasks."""
     for asked in installation.started_folder("").glob("*/asked.json"):
         is_old = asked.stat().st_mtime < before.timestamp()

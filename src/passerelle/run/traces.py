@@ -1,4 +1,4 @@
-"""Where on disk a person still stands: files of runs, deliveries, plans and the inbox, and when they go.
+"""Where on disk a person still stands: files of runs, deliveries, plans, starts and the inbox, and when they go.
 
 Files are looked through as they are, and what is in archives and workbooks. What was sent of orders (``run.sent``) is
 kept otherwise, and names nobody.
@@ -26,6 +26,7 @@ from passerelle.ledger.ledger import Ledger
 from passerelle.profile.settings import Profile
 from passerelle.run import plans, sent
 from passerelle.run.installation import Installation
+from passerelle.run.purge import started
 
 _ENCODINGS = ("utf-8", "cp1252")
 _SHORTEST = 4
@@ -101,10 +102,17 @@ def _of_run(installation: Installation, run: Run) -> Iterator[Path]:
 
 
 def _of_no_run(installation: Installation, profile: Profile) -> Iterator[tuple[Path, date | None]]:
-    """Give the files of plans, and what was picked up, with the day on which they go."""
-    for home in plans.older(installation, profile.name, datetime.max.replace(tzinfo=UTC)):
-        goes_on = _purged_on(plans.saved_at(home.name), profile)
-        yield from ((path, goes_on) for path in home.rglob("*") if path.is_file())
+    """Give the files of plans, of the console's starts, and what was picked up, with the day on which they go."""
+    ever = datetime.max.replace(tzinfo=UTC)
+    dated = [
+        *((home, plans.saved_at(home.name)) for home in plans.older(installation, profile.name, ever)),
+        *(
+            (home, datetime.fromtimestamp((home / "asked.json").stat().st_mtime, UTC))
+            for home in started(installation, profile.name, ever)
+        ),
+    ]
+    for home, at in dated:
+        yield from ((path, _purged_on(at, profile)) for path in home.rglob("*") if path.is_file())
     yield from ((path, None) for path in installation.inbox(profile.name).rglob("*") if path.is_file())
 
 
