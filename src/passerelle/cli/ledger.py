@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json as json_text
-from dataclasses import astuple, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -272,18 +271,14 @@ def audit_trail(
 ) -> None:
     """Show what was sent, forgotten and closed: when, by whom or by which run. Piste d'audit."""
     with failing():
-        import pandas as pd  # noqa: PLC0415
-
-        from passerelle.ledger.entries import AuditEntry  # noqa: PLC0415
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+        from passerelle.run.audit import table as as_table  # noqa: PLC0415
         from passerelle.run.folder import csv_bytes  # noqa: PLC0415
 
+        first = day.astimezone() if day else None
+        last = (day + timedelta(days=1)).astimezone() if day else None
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            entries = [astuple(entry) for entry in ledger.actions(profile)]
-        rows = [(f"{at.astimezone():%Y-%m-%d %H:%M:%S}", *texts) for at, *texts in entries]
-        table = pd.DataFrame(rows, columns=[field.name for field in fields(AuditEntry)], dtype="str")
-        if day:
-            table = table[table["at"].str.startswith(f"{day:%Y-%m-%d}")]
+            table = as_table(ledger.actions(profile, first, last))
         if output:
             output.write_bytes(csv_bytes(table))
         else:

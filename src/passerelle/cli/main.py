@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import console, demo, ebp, ledger, profile, purge, run, storage, up
+from passerelle.cli import console, demo, ebp, ledger, people, profile, purge, run, stats, storage, up
 from passerelle.cli.format import app as format_app
 from passerelle.cli.session import remember
 
@@ -47,7 +47,9 @@ def main(
 app.add_typer(run.app, name="run")
 app.add_typer(profile.app, name="profile")
 run.register(app)
+app.command("stats")(stats.stats)
 app.command("purge")(purge.purge)
+app.add_typer(people.app, name="people")
 app.command("stop")(console.stop)
 app.command("up")(up.up)
 app.command("console")(console.console)

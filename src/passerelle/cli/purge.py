@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,10 +11,10 @@ import typer
 from passerelle.cli.session import failing, installation, language
 
 _SAID = {
-    "fr": "Avant le {before:%Y-%m-%d} : {runs} exécution(s), {deliveries} livraison(s), {plans} plan(s), {outcomes} "
-    "remarque(s), {mib:.1f} Mio.",
-    "en": "Before {before:%Y-%m-%d}: {runs} run(s), {deliveries} delivery(ies), {plans} plan(s), {outcomes} "
-    "outcome(s), {mib:.1f} MiB.",
+    "fr": "Avant le {before:%Y-%m-%d} : {runs} exécution(s), {deliveries} livraison(s), {plans} plan(s), {audit} "
+    "fichier(s) d'audit, {outcomes} remarque(s), {mib:.1f} Mio.",
+    "en": "Before {before:%Y-%m-%d}: {runs} run(s), {deliveries} delivery(ies), {plans} plan(s), {audit} "
+    "audit file(s), {outcomes} outcome(s), {mib:.1f} MiB.",
 }
 
 
@@ -32,5 +33,4 @@ def purge(
         from passerelle.run.purge import purge as purged  # noqa: PLC0415
 
         done = purged(installation(), profile, by=getpass.getuser(), days=days, plan=plan)
-        counts = {"runs": done.runs, "deliveries": done.deliveries, "plans": done.plans, "outcomes": done.outcomes}
-        typer.echo(_SAID[language()].format(before=done.before, mib=done.bytes / 2**20, **counts))
+        typer.echo(_SAID[language()].format(mib=done.bytes / 2**20, **asdict(done)))

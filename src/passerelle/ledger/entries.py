@@ -287,13 +287,13 @@ class Pickup:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What somebody made the ledger forget (ORD-9).
+    """What was done with data, or what somebody made the ledger forget (JOU-4, ORD-9); nobody's name stands in it.
 
     Attributes:
-        action: ``forget``, ``abandon`` or ``close``.
-        record_type: the records' type, ``mark`` or ``file``.
-        detail: what the ledger knew of it: delivery, document number and content hash, the mark's value, the file, or
-            the run that picked the record's files up.
+        action: ``exchange``, ``deliver``; ``forget``, ``abandon``, ``close``, ``purge``, ``erase``.
+        record_type: the records' type, ``mark``, ``file`` or ``run``.
+        detail: document, place and delivery of what was sent; else what the ledger knew of it: delivery, document
+            number and content hash, the mark's value, the file, or the run that picked the record's files up.
     """
 
     at: datetime

@@ -29,7 +29,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from passerelle import outcome
-from passerelle.ledger import pickups, prepare, purging, tables
+from passerelle.ledger import history, pickups, prepare, purging, tables
 from passerelle.ledger.access import Access
 from passerelle.ledger.database import Database, open_database
 from passerelle.ledger.entries import (
@@ -46,8 +46,10 @@ from passerelle.ledger.entries import (
     StoredFile,
 )
 from passerelle.ledger.errors import UndeliveredError, UnknownError, WrongStateError
+from passerelle.ledger.history import Span
 from passerelle.ledger.journal import Journal
 from passerelle.ledger.leases import Clock, Lease
+from passerelle.ledger.people import People
 from passerelle.ledger.schema import (
     Moment,
     accounts,
@@ -729,35 +731,49 @@ class Ledger:
 
     def audit(self, profile: str | None = None) -> list[AuditEntry]:
         """Give what was forgotten and by whom, oldest first (ORD-9)."""
-        columns = (audit.c[field.name] for field in fields(AuditEntry))
-        query = sa.select(*columns).order_by(audit.c.number)
         with self._database.reading() as connection:
-            found = connection.execute(query if profile is None else query.where(audit.c.profile == profile))
-            return [AuditEntry(*row) for row in found]
+            return history.forgotten(connection, Span(profile))
 
-    def actions(self, profile: str | None = None) -> list[AuditEntry]:
-        """Give all that was done with records, oldest first: what was sent, forgotten and closed (JOU-4).
+    def actions(
+        self, profile: str | None = None, first: datetime | None = None, last: datetime | None = None
+    ) -> list[AuditEntry]:
+        """Give all that was done with data, oldest first: what was sent, forgotten and closed (JOU-4).
 
-        What was sent is the action ``exchange`` of its run; its detail is the document, the place and the delivery.
+        A record that was sent is the action ``exchange`` of its run, with the document, the place and the delivery; a
+        file that has arrived is ``deliver``, with how many records it carries: of what shops are told there is no row
+        per record.
+
+        Args:
+            profile: of one profile; none: of all.
+            first: from that moment on.
+            last: before that moment.
         """
-        shown = outcomes.c.value + " → " + deliveries.c.place + " " + deliveries.c.delivery_id
-        columns = (
-            deliveries.c.prepared_at,
-            runs.c.run_id,
-            runs.c.profile,
-            sa.literal("exchange"),
-            outcomes.c.record_type,
-            outcomes.c.record,
-            shown,
-        )
-        carried = outcomes.join(runs).join(deliveries, deliveries.c.run_number == runs.c.number)
-        sent = sa.select(*columns).select_from(carried).where(outcomes.c.code == "exchanged")
-        if profile is not None:
-            sent = sent.where(runs.c.profile == profile)
         with self._database.reading() as connection:
-            rows = connection.execute(sent.order_by(outcomes.c.run_number, outcomes.c.position))
-            told = [AuditEntry(*row) for row in rows]
-        return sorted([*told, *self.audit(profile)], key=lambda entry: entry.at)
+            return history.actions(connection, Span(profile, first, last))
+
+    def first_action(self, profile: str) -> datetime | None:
+        """Give when anything was first done with data of a profile; none: never."""
+        with self._database.reading() as connection:
+            return history.first_action(connection, profile)
+
+    def sent_counts(self, profile: str, first: datetime | None = None, last: datetime | None = None) -> pd.DataFrame:
+        """Count what was delivered, delivery by delivery (JOU-3).
+
+        Columns: delivered_at; shop (empty: to the ERP), kind (text: of the document, or else of the record; to a shop
+        the task), records (int64). What was forgotten since counts by the kind of its record.
+
+        Args:
+            profile: the profile.
+            first: from that moment on.
+            last: before that moment.
+        """
+        with self._database.reading() as connection:
+            return history.sent_counts(connection, Span(profile, first, last))
+
+    @property
+    def people(self) -> People:
+        """What is kept of one person (SEC-5)."""
+        return People(self._database, self._clock)
 
     def _select(self, query: sa.Select[Any]) -> pd.DataFrame:
         with self._database.reading() as connection:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from passerelle.ledger.entries import OldRun
 from passerelle.ledger.schema import deliveries, outcomes, runs
 
-_KEPT = "exchanged"
+KEPT = "exchanged"
 """The outcome that the audit is made of: a record, its document, its delivery, and nobody's name (JOU-4)."""
 
 
@@ -32,5 +32,5 @@ def old_runs(connection: sa.Connection, profile: str, before: datetime) -> list[
 def forget_said(connection: sa.Connection, of_runs: list[OldRun]) -> int:
     """Forget what runs said of their records; count it."""
     numbers = [run.number for run in of_runs]
-    which = outcomes.c.run_number.in_(numbers) & (outcomes.c.code != _KEPT)
+    which = outcomes.c.run_number.in_(numbers) & (outcomes.c.code != KEPT)
     return connection.execute(sa.delete(outcomes).where(which)).rowcount

@@ -205,6 +205,11 @@ class Profile(Options):
         description="Days for which files of runs, deliveries and plans, and what was said of records, are kept: "
         "`purge` removes what is older (SEC-5). What was exchanged is remembered for ever.",
     )
+    keep_audit_days: Annotated[int, Field(ge=1, le=36500)] = Field(
+        3650,
+        description="Days for which the files of the audit, one per day, are kept; never fewer than `keep_days` "
+        "(JOU-4). They hold nobody's name.",
+    )
     schedules: Schedules = Schedules()
     mail: Mail | None = Field(None, description="Whom the profile tells by mail what its runs did (JOU-6).")
     orders: OrderOptions = OrderOptions()

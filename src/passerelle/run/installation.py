@@ -75,6 +75,10 @@ class Installation:
         """Give the folder of what was picked up for a profile."""
         return self.state / "inbox" / profile
 
+    def audit(self, profile: str) -> Path:
+        """Give the folder of a profile's audit, a file per day."""
+        return self.state / "audit" / profile
+
     def run_folder(self, run_id: str) -> Path:
         """Give the folder of a run's reports."""
         return self.state / "runs" / run_id

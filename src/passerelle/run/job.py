@@ -34,7 +34,7 @@ from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Delivery as Destination
 from passerelle.profile.shop_settings import Shop
-from passerelle.run import faults, folder, plans
+from passerelle.run import audit, faults, folder, plans
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
@@ -49,6 +49,11 @@ from passerelle.storage.publish import OutFile, publish
 
 LEASE = "to-erp"
 """What a process holds while it works for a profile's ERP: its tasks number accounts and documents, one at a time."""
+
+
+def to_shop(shop: str) -> str:
+    """Name what a process holds while it works for a shop."""
+    return f"to-shop {shop}"
 
 
 @dataclass(frozen=True)
@@ -246,11 +251,13 @@ def open_job(
         profile = loaded.profile
         works = not (request.plan or profile.paused)
         holder = request.run_id or f"passerelle run {task.name}"
-        lease = f"to-shop {request.shop}" if request.shop else LEASE
+        lease = to_shop(request.shop) if request.shop else LEASE
         with ledger.lease(profile.name, lease, holder) if works else nullcontext():
             said = plans.read(installation, request.apply) if request.apply else None
             if said:
                 request = plans.to_apply(request, said, profile.name, task.name, ledger)
+            if works:
+                audit.write_days(installation, profile, ledger)
             with installation.workshop() as workshop:
                 yield Job(task, request, installation, loaded, ledger, workshop, progress, said)
 

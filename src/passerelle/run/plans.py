@@ -176,11 +176,12 @@ def read(installation: Installation, plan_id: str) -> SavedPlan:
 def older(installation: Installation, profile: str, before: datetime) -> list[Path]:
     """Give the folders of a profile's plans that were saved before a moment, and of any whose saving was cut then."""
     homes = sorted(installation.plan_folder("").glob("*"))
-    old = [home for home in homes if _ID.fullmatch(home.name) and _saved_at(home.name) < before]
+    old = [home for home in homes if _ID.fullmatch(home.name) and saved_at(home.name) < before]
     return [home for home in old if not (home / JSON).is_file() or read(installation, home.name).profile == profile]
 
 
-def _saved_at(plan_id: str) -> datetime:
+def saved_at(plan_id: str) -> datetime:
+    """Tell when a plan was saved."""
     return datetime.strptime(plan_id.partition("-")[0], _SAVED_AT).replace(tzinfo=UTC)
 
 

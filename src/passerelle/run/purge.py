@@ -1,7 +1,7 @@
 """Removes what is old: files of runs, deliveries and plans, and what was said of records; personal data.
 
 What was exchanged stays in the ledger, so that nothing is sent twice; so does what was sent of orders, without
-anybody's name, by which they can be reversed (ORD-61), and the audit (JOU-4).
+anybody's name, by which they can be reversed (ORD-61), and the ledger's audit; its files are kept longer (JOU-4).
 
 Source: spec SEC-5.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import load
-from passerelle.run import plans, sent
+from passerelle.run import audit, plans, sent
 from passerelle.run.installation import Installation
 
 NAME = "purge"
@@ -32,6 +32,7 @@ class Purged:
         runs: runs whose files were removed.
         deliveries: deliveries whose files were removed.
         plans: saved plans.
+        audit: files of the audit, which are kept longer.
         outcomes: what was said of records.
         bytes: of all files.
     """
@@ -40,6 +41,7 @@ class Purged:
     runs: int = 0
     deliveries: int = 0
     plans: int = 0
+    audit: int = 0
     outcomes: int = 0
     bytes: int = 0
 
@@ -65,9 +67,11 @@ def purge(installation: Installation, name: str, *, by: str, days: int | None = 
         of_runs = [part for run in old for part in _named(installation.run_folder(run.run_id))]
         of_deliveries = [installation.outbox / run.delivery_id for run in old if run.delivery_id]
         of_plans = plans.older(installation, profile.name, before)
-        folders = [*of_runs, *of_deliveries, *of_plans, *_started(installation, profile.name, before)]
+        of_audit = audit.older(installation, profile)
+        old_starts = started(installation, profile.name, before)
+        folders = [*of_runs, *of_deliveries, *of_plans, *of_audit, *old_starts]
         size = sum(map(_size, folders))
-        counts = (_homes(of_runs), sum(folder.is_dir() for folder in of_deliveries), len(of_plans))
+        counts = (_homes(of_runs), sum(folder.is_dir() for folder in of_deliveries), len(of_plans), len(of_audit))
         if plan:
             return Purged(before, *counts, bytes=size)
         for folder in folders:
@@ -80,7 +84,7 @@ def _named(run_folder: Path) -> list[Path]:
     return [path for path in run_folder.glob("*") if path.name != sent.FOLDER]
 
 
-def _started(installation: Installation, profile: str, before: datetime) -> Iterator[Path]:
+def started(installation: Installation, profile: str, before: datetime) -> Iterator[Path]:
     """Give what the console has kept of its starts of a profile's tasks."""
     for asked in installation.started_folder("").glob("*/asked.json"):
         is_old = asked.stat().st_mtime < before.timestamp()
