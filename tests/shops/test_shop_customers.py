@@ -65,7 +65,7 @@ class TestContract:
         assert codes(read(platform, error)) == [("0.json", "export-webservice-error")]
 
     def test_platforms_without_a_reader_are_known(self):
-        assert set(PLATFORMS) - set(CUSTOMER_PLATFORMS) == {"wix"}
+        assert set(PLATFORMS) - set(CUSTOMER_PLATFORMS) == {"wix", "oasis"}
         with pytest.raises(UnknownPlatformError, match="no customers of 'wix'"):
             read("wix")
 
