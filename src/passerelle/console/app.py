@@ -76,7 +76,9 @@ def application(site: Site, doors: Doors) -> Guard:
     for part in PARTS:
         app.include_router(part.router)
     app.get("/health", response_model=None)(_health)
-    app.mount("/static", StaticFiles(directory=Path(str(files(__package__))) / "static"), "static")
+    # A checkout that is installed for development is a tree of links; the folder is ours, nobody else puts any there.
+    folder = Path(str(files(__package__))) / "static"
+    app.mount("/static", StaticFiles(directory=folder, follow_symlink=True), "static")
     handlers: dict[type[Exception], Callable[[Request, Any], Response]] = {
         NotLoggedInError: _to_login,
         ForgedError: _forged,

@@ -9,13 +9,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+_WORKSHOP = "workshop-"
 _LEFT_SECONDS = 24 * 3600
 
 
@@ -58,12 +59,12 @@ class Installation:
 
         What a killed run left is removed by another one, a day later.
         """
-        home = self.state / "workshop"
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in home.iterdir():
-            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
-        with TemporaryDirectory(dir=home, ignore_cleanup_errors=True) as folder:
+        self.state.mkdir(parents=True, exist_ok=True)
+        for left in self.state.glob(f"{_WORKSHOP}*"):
+            with suppress(FileNotFoundError):  # another run is done with it meanwhile
+                if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
+        with TemporaryDirectory(prefix=_WORKSHOP, dir=self.state, ignore_cleanup_errors=True) as folder:
             yield Path(folder)
 
     @property
