@@ -12,8 +12,6 @@ from prefect.client.schemas.objects import State
 
 from passerelle.flows import shell
 from passerelle.run.accounts import ACCOUNTS, CUSTOMER_GROUPS, CUSTOMERS, GROUPS
-from passerelle.run.installation import Installation
-from passerelle.run.to_shops import requests
 
 
 @flow(name=CUSTOMER_GROUPS.name)
@@ -29,8 +27,7 @@ def customer_groups(
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    asked = requests(Installation.of_environment(), profile, GROUPS, shop, full=full, plan=plan, apply=apply)
-    return shell.run_each(CUSTOMER_GROUPS, asked)
+    return shell.run_to_shops(CUSTOMER_GROUPS, GROUPS, profile, shop, full=full, plan=plan, apply=apply)
 
 
 @flow(name=CUSTOMERS.name)
@@ -44,5 +41,4 @@ def customers(profile: str, shop: str = "", full: bool = False, plan: bool = Fal
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    asked = requests(Installation.of_environment(), profile, ACCOUNTS, shop, full=full, plan=plan, apply=apply)
-    return shell.run_each(CUSTOMERS, asked)
+    return shell.run_to_shops(CUSTOMERS, ACCOUNTS, profile, shop, full=full, plan=plan, apply=apply)

@@ -12,9 +12,7 @@ from prefect.client.schemas.objects import State
 
 from passerelle.flows import shell
 from passerelle.run.activation import ACTIVATE
-from passerelle.run.installation import Installation
 from passerelle.run.stocks import ACTIVATION
-from passerelle.run.to_shops import requests
 
 
 @flow(name=ACTIVATE.name)
@@ -28,5 +26,4 @@ def activation(profile: str, shop: str = "", full: bool = False, plan: bool = Fa
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    asked = requests(Installation.of_environment(), profile, ACTIVATION, shop, full=full, plan=plan, apply=apply)
-    return shell.run_each(ACTIVATE, asked)
+    return shell.run_to_shops(ACTIVATE, ACTIVATION, profile, shop, full=full, plan=plan, apply=apply)

@@ -11,9 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from passerelle.flows import shell
-from passerelle.run.articles import ARTICLES, NEW_ARTICLES, TABLE, ArticlesTask
-from passerelle.run.installation import Installation
-from passerelle.run.to_shops import requests
+from passerelle.run.articles import ARTICLES, NEW_ARTICLES, TABLE
 
 
 @flow(name=ARTICLES.name)
@@ -27,7 +25,7 @@ def articles(profile: str, shop: str = "", full: bool = False, plan: bool = Fals
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    return _run(ARTICLES, profile, shop, full=full, plan=plan, apply=apply)
+    return shell.run_to_shops(ARTICLES, TABLE, profile, shop, full=full, plan=plan, apply=apply)
 
 
 @flow(name=NEW_ARTICLES.name)
@@ -41,9 +39,4 @@ def new_articles(profile: str, shop: str = "", full: bool = False, plan: bool = 
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    return _run(NEW_ARTICLES, profile, shop, full=full, plan=plan, apply=apply)
-
-
-def _run(task: ArticlesTask, profile: str, shop: str, *, full: bool, plan: bool, apply: str) -> State[Any]:
-    asked = requests(Installation.of_environment(), profile, TABLE, shop, full=full, plan=plan, apply=apply)
-    return shell.run_each(task, asked)
+    return shell.run_to_shops(NEW_ARTICLES, TABLE, profile, shop, full=full, plan=plan, apply=apply)

@@ -11,9 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from passerelle.flows import shell
-from passerelle.run.images import DOCUMENTS, IMAGES, FilesTask
-from passerelle.run.installation import Installation
-from passerelle.run.to_shops import requests
+from passerelle.run.images import DOCUMENTS, IMAGES
 
 
 @flow(name=IMAGES.name)
@@ -27,7 +25,7 @@ def images(profile: str, shop: str = "", full: bool = False, plan: bool = False,
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    return _run(IMAGES, profile, shop, full=full, plan=plan, apply=apply)
+    return shell.run_to_shops(IMAGES, IMAGES.name, profile, shop, full=full, plan=plan, apply=apply)
 
 
 @flow(name=DOCUMENTS.name)
@@ -41,9 +39,4 @@ def documents(profile: str, shop: str = "", full: bool = False, plan: bool = Fal
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    return _run(DOCUMENTS, profile, shop, full=full, plan=plan, apply=apply)
-
-
-def _run(task: FilesTask, profile: str, shop: str, *, full: bool, plan: bool, apply: str) -> State[Any]:
-    asked = requests(Installation.of_environment(), profile, task.name, shop, full=full, plan=plan, apply=apply)
-    return shell.run_each(task, asked)
+    return shell.run_to_shops(DOCUMENTS, DOCUMENTS.name, profile, shop, full=full, plan=plan, apply=apply)

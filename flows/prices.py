@@ -11,9 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from passerelle.flows import shell
-from passerelle.run.installation import Installation
 from passerelle.run.prices import PRICES, TABLE
-from passerelle.run.to_shops import requests
 
 
 @flow(name=PRICES.name)
@@ -27,5 +25,4 @@ def prices(profile: str, shop: str = "", full: bool = False, plan: bool = False,
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    asked = requests(Installation.of_environment(), profile, TABLE, shop, full=full, plan=plan, apply=apply)
-    return shell.run_each(PRICES, asked)
+    return shell.run_to_shops(PRICES, TABLE, profile, shop, full=full, plan=plan, apply=apply)

@@ -27,6 +27,7 @@ from passerelle.run.installation import Installation
 from passerelle.run.mail import telling
 from passerelle.run.request import Request
 from passerelle.run.summary import Summary, markdown
+from passerelle.run.to_shops import requests
 from passerelle.storage import secrets
 from passerelle.storage.errors import Transient
 
@@ -92,6 +93,14 @@ def run(done: job.Task, asked: Request) -> State[Any]:
         earlier = deliver_earlier(running)
         summary = told.of(job.with_earlier(deliver(running, prepare(running)), earlier))
     return _reported(summary, done.name)
+
+
+def run_to_shops(
+    done: job.Task, table: str, profile: str, shop: str, *, full: bool, plan: bool, apply: str
+) -> State[Any]:
+    """Run a task for each shop that has a table in the profile, inside its flow; see ``to_shops.requests``."""
+    asked = requests(Installation.of_environment(), profile, table, shop, full=full, plan=plan, apply=apply)
+    return run_each(done, asked)
 
 
 def run_each(done: job.Task, asked: list[Request]) -> State[Any]:

@@ -11,9 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from passerelle.flows import shell
-from passerelle.run.installation import Installation
 from passerelle.run.statuses import STATUSES, STATUSES_TO_SHOP
-from passerelle.run.to_shops import requests
 
 
 @flow(name=STATUSES_TO_SHOP.name)
@@ -27,5 +25,4 @@ def statuses(profile: str, shop: str = "", full: bool = False, plan: bool = Fals
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    asked = requests(Installation.of_environment(), profile, STATUSES, shop, full=full, plan=plan, apply=apply)
-    return shell.run_each(STATUSES_TO_SHOP, asked)
+    return shell.run_to_shops(STATUSES_TO_SHOP, STATUSES, profile, shop, full=full, plan=plan, apply=apply)

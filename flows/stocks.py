@@ -11,9 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from passerelle.flows import shell
-from passerelle.run.installation import Installation
 from passerelle.run.stocks import STOCK, STOCKS
-from passerelle.run.to_shops import requests
 
 
 @flow(name=STOCKS.name)
@@ -27,5 +25,4 @@ def stocks(profile: str, shop: str = "", full: bool = False, plan: bool = False,
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    asked = requests(Installation.of_environment(), profile, STOCK, shop, full=full, plan=plan, apply=apply)
-    return shell.run_each(STOCKS, asked)
+    return shell.run_to_shops(STOCKS, STOCK, profile, shop, full=full, plan=plan, apply=apply)

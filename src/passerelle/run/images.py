@@ -203,8 +203,8 @@ class _Work:
     def __init__(self, desk: Desk, task: FilesTask) -> None:
         self._desk, self._kind, self._name = desk, task.kind, task.name
         self.options: ShopImages | ShopDocuments = getattr(desk.shop, task.name)
-        format_name = self.options.format or f"{desk.shop.platform}/{task.name}"
-        self.descriptor: Descriptor = desk.formats.get(format_name, self.options.format_settings)
+        chosen, settings = self.options.format, self.options.format_settings
+        self.descriptor: Descriptor = desk.shop_format(task.name, chosen, settings)
         self._settings = {**self.descriptor.settings, **self.options.format_settings}
 
     def check_target(self) -> None:

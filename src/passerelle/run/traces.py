@@ -13,6 +13,7 @@ import io
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -145,7 +146,7 @@ def _contents(data: bytes, depth: int = _NESTED) -> Iterator[bytes]:
             for member in archive.infolist():
                 if member.file_size <= _LARGEST and not member.flag_bits & 1:
                     yield from _contents(archive.read(member), depth - 1)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError):
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
         return  # an export that was refused for this is still the shop's bytes, looked through above
 
 
