@@ -6,7 +6,6 @@ import base64
 import json
 import logging
 import os
-import re
 import socket
 import threading
 import time
@@ -746,9 +745,8 @@ def test_sto_2_the_secret_stands_in_no_option() -> None:
 
 # What answers mean.
 
-TODAY = datetime.now(UTC)
-LATER = TODAY + timedelta(minutes=30)
-LIMIT = f"Rate Limit Exceeded. Limit of 500 api operations reached. Try again on {LATER:%Y-%m-%d %H:%M:%S} UTC"
+LIMIT = "Rate Limit Exceeded. Limit of 500 api operations reached. Try again on {:%Y-%m-%d %H:%M:%S} UTC"
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def _while_handling(fault: Exception, error: Exception) -> Exception:
@@ -770,7 +768,7 @@ def _while_handling(fault: Exception, error: Exception) -> Exception:
         (NotAllowed("Error 403 - not allowed"), Denied, "storage-denied"),
         (NoSuchAsset("Error 404 - Can't find folder with path x"), NotFound, "storage-not-found"),
         (AlreadyExists("Error 409 - exists"), AlreadyThere, "storage-already-there"),
-        (RateLimited(f"Error 420 - {LIMIT}"), Throttled, "storage-busy"),
+        (RateLimited(f"Error 420 - {LIMIT.format(PAST)}"), Throttled, "storage-busy"),
         (RateLimited("Too many concurrent upload_api operations"), Throttled, "storage-busy"),
         (GeneralError("Error 500 - oops"), Unreachable, "storage-unreachable"),
         (GeneralError("oops"), Unreachable, "storage-unreachable"),
@@ -800,9 +798,7 @@ def _while_handling(fault: Exception, error: Exception) -> Exception:
         (_while_handling(OSError("of the caller"), NoSuchAsset("Resource not found")), NotFound, "storage-not-found"),
         (ProtocolError("cut"), Unreachable, "storage-unreachable"),
     ],
-    ids=lambda value: (
-        re.sub(r"\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d", "", repr(value))[:60] if isinstance(value, Exception) else ""
-    ),
+    ids=lambda value: repr(value)[:60] if isinstance(value, Exception) else "",
 )
 def test_sto_8_answers_are_told_by_their_consequence(error: Exception, kind: type[StorageError], code: str) -> None:
     told = cloudinary_cloud.translate(error, "somewhere", "a/b.txt")
@@ -811,8 +807,8 @@ def test_sto_8_answers_are_told_by_their_consequence(error: Exception, kind: typ
 
 
 def test_sto_8_the_time_to_come_back_is_read() -> None:
-    told = cloudinary_cloud.translate(RateLimited(f"Error 420 - {LIMIT}"), "somewhere", "")
+    later = datetime.now(UTC) + timedelta(minutes=30)
+    told = cloudinary_cloud.translate(RateLimited(f"Error 420 - {LIMIT.format(later)}"), "somewhere", "")
     assert isinstance(told, Throttled)
     assert told.retry_after == pytest.approx(1800, abs=60)
-    past = LIMIT.replace(f"{LATER:%Y}", "2020")
-    assert cloudinary_cloud.translate(RateLimited(past), "somewhere", "").retry_after == 0
+    assert cloudinary_cloud.translate(RateLimited(LIMIT.format(PAST)), "somewhere", "").retry_after == 0
