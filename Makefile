@@ -92,5 +92,5 @@ clean:
 	@touch $@
 
 .venv/files: FORCE | .venv/bin/python
-	@find src formats storage flows -type f ! -name '*.pyc' | LC_ALL=C sort > $@.now
+	@find src formats storage flows sample_files -type f ! -name '*.pyc' | LC_ALL=C sort > $@.now
 	@cmp -s $@.now $@ && rm $@.now || mv $@.now $@

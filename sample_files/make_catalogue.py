@@ -235,7 +235,7 @@ def write(folder: Path) -> None:
     """Write all files; the workbook, the profile and its formats are left alone when they are there."""
     articles = extract(COLUMNS.values(), ([(BASE | article).get(name, "") for name in COLUMNS] for article in ARTICLES))
     _put(folder / "extracts" / "articles.csv", articles)
-    header = ("Code article", "Dépôt", "Stock réel", "Quantité commandée clients")
+    header: tuple[str, ...] = ("Code article", "Dépôt", "Stock réel", "Quantité commandée clients")
     _put(folder / "extracts" / "stocks.csv", extract(header, STOCK))
     _put(folder / "extracts" / "articles_lies.csv", extract(("Code article", "Code article lié"), LINKED))
     _put(folder / "extracts" / "tarifs.csv", extract(TARIFF_COLUMNS, TARIFFS))

@@ -20,6 +20,7 @@ FOLDERS = {
     "formats": "passerelle/formats",
     "storage": "passerelle/storage",
     "flows": "passerelle/flows",
+    "sample_files": "passerelle/sample_files",
 }
 IMPORT_EVERYTHING = """
 import importlib, pkgutil, sys
@@ -88,7 +89,7 @@ class TestWheel:
             names = {name.partition("/")[0] for name in archive.namelist()}
         assert names == {"passerelle", f"passerelle-{passerelle.__version__}.dist-info"}
 
-    def test_has_every_module_and_data_file_of_the_four_folders(self, wheel, project_files):
+    def test_has_every_module_and_data_file_of_its_folders(self, wheel, project_files):
         expected = {
             f"{package}/{file.relative_to(folder).as_posix()}"
             for folder, package in FOLDERS.items()

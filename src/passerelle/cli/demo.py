@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def demo(
     samples: Annotated[
-        Path | None, typer.Option(help="Folder of the sample profile; default: sample_files/demo or …/catalogue.")
+        Path | None, typer.Option(help="Folder of a sample profile of your own.")
     ] = None,
     output: Annotated[Path, typer.Option(help="Folder the demonstration works in.")] = Path("out"),
     catalogue: Annotated[bool, typer.Option("--catalogue", help="The ERP's catalogue to its shops.")] = False,
@@ -26,9 +26,9 @@ def demo(
     again.
     """
     with failing():
-        from passerelle.run.demo import CATALOGUE, PROFILE, run_catalogue, run_demo  # noqa: PLC0415
+        from passerelle.run.demo import CATALOGUE, PROFILE, SAMPLES, run_catalogue, run_demo  # noqa: PLC0415
 
-        folder = samples or Path("sample_files") / (CATALOGUE if catalogue else PROFILE)
+        folder = samples or SAMPLES / (CATALOGUE if catalogue else PROFILE)
         fr = language() == "fr"
         if catalogue:
             shown = run_catalogue(folder, output)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 from passerelle.run.accounts import CUSTOMER_GROUPS, CUSTOMERS
@@ -24,6 +25,8 @@ from passerelle.run.stocks import STOCKS
 from passerelle.run.summary import Summary
 from passerelle.run.to_shops import requests
 
+SAMPLES = Path(str(files("passerelle"))) / "sample_files"
+"""The folder of the sample profiles, installed with the program."""
 PROFILE, CATALOGUE = "demo", "catalogue"
 """The sample profiles: what comes from shops, and what goes to them."""
 CATALOGUE_TASKS: tuple[tuple[Task, str], ...] = (
