@@ -73,10 +73,12 @@ def test_pro_2_the_commands_ask_make_copy_and_delete_what_is_the_profiles_alone(
         assert ended.exit_code == code, ended.output
         return ended.output
 
-    said = command("new", given="mine\nin\nout\nArticles.txt\nMy shop\nfr=shopify\nstocks\n")
+    said = command("new", given="mine\nin\nout\nArticles.txt\nClients.txt\nECART\nMy shop\nfr=shopify\nstocks\n")
     assert "Profile mine: " in said
     profile = load("mine", profiles_folder=tmp_path).profile
     assert (profile.label, profile.shops[0].platform, profile.shops[0].stock is None) == ("My shop", "shopify", False)
+    assert (profile.erp.extracts.customers.name, profile.orders.special_articles.rounding) == ("Clients.txt", "ECART")
+    assert {path.name for path in (tmp_path / "mine").iterdir() if path.is_dir()} == {"in", "out", "extracts", "to-fr"}
     assert "known: prestashop" in command("new", "x", "--shop", "fr=amazon", "--yes", code=2)
     assert "is there already" in command("new", "mine", "--yes", code=2)
     command("duplicate", "mine", "yours")

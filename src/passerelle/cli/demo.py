@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 def demo(
-    samples: Annotated[
-        Path | None, typer.Option(help="Folder of a sample profile of your own.")
-    ] = None,
+    samples: Annotated[Path | None, typer.Option(help="Folder of a sample profile of your own.")] = None,
     output: Annotated[Path, typer.Option(help="Folder the demonstration works in.")] = Path("out"),
     catalogue: Annotated[bool, typer.Option("--catalogue", help="The ERP's catalogue to its shops.")] = False,
 ) -> None:

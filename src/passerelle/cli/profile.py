@@ -140,6 +140,8 @@ def new(
     exports: Annotated[str, typer.Option(help="Place of the shops' exports.")] = "exports",
     delivery: Annotated[str, typer.Option(help="Place of what goes to the ERP.")] = "delivered",
     articles: Annotated[str, typer.Option(help="The ERP's extract of articles.")] = "extracts/Articles.txt",
+    customers: Annotated[str, typer.Option(help="The ERP's extract of customers.")] = "",
+    rounding: Annotated[str, typer.Option(help="The ERP's article for rounding differences.")] = "",
     label: Annotated[str, typer.Option(help="Name shown to people.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: what is not given has its default.")] = False,
 ) -> None:
@@ -148,7 +150,8 @@ def new(
         from passerelle.cli.wizard import asked_for  # noqa: PLC0415
         from passerelle.profile.making import make  # noqa: PLC0415
 
-        given = {"exports": exports, "delivery": delivery, "articles": articles, "label": label}
+        files = {"exports": exports, "delivery": delivery, "articles": articles, "customers": customers}
+        given = files | {"rounding": rounding, "label": label}
         wanted = asked_for(name, shop or [], task or [], given, asks=not yes)
         path = make(wanted, installation().profiles)
         typer.echo(f"Profil écrit : {path}" if _french() else f"Profile written: {path}")

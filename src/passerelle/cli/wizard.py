@@ -23,6 +23,8 @@ _QUESTIONS = {
         "exports": "Où sont les exports des boutiques (dossier ou URL)",
         "delivery": "Où va ce qui est pour l'ERP (dossier ou URL)",
         "articles": "Extraction des articles de l'ERP",
+        "customers": "Extraction des clients de l'ERP (vide : pas d'extraction)",
+        "rounding": "Article de l'ERP pour les écarts d'arrondi (vide : plus tard)",
         "tasks": "Ce qui va vers les boutiques, séparé par des virgules ({known} ; vide : rien)",
         "unknown": "« {value} » n'est pas connu ; connus : {known}.",
     },
@@ -33,6 +35,8 @@ _QUESTIONS = {
         "exports": "Where the shops' exports lie (folder or URL)",
         "delivery": "Where what is for the ERP goes (folder or URL)",
         "articles": "The ERP's extract of articles",
+        "customers": "The ERP's extract of customers (empty: none)",
+        "rounding": "The ERP's article for rounding differences (empty: later)",
         "tasks": "What goes to the shops, with commas between ({known}; empty: nothing)",
         "unknown": "“{value}” is not known; known: {known}.",
     },
@@ -46,7 +50,7 @@ def asked_for(name: str, shops: list[str], tasks: list[str], given: Mapping[str,
         name: the profile's, or empty.
         shops: as ``name=platform``.
         tasks: what goes to the shops.
-        given: ``exports``, ``delivery``, ``articles``, ``label``, each with its default.
+        given: ``exports``, ``delivery``, ``articles``, ``customers``, ``rounding``, ``label``, each with its default.
         asks: ask; else take defaults.
 
     Raises:
@@ -85,6 +89,8 @@ def asked_for(name: str, shops: list[str], tasks: list[str], given: Mapping[str,
         ),
         delivery=given["delivery"],
         articles=given["articles"],
+        customers=given["customers"],
+        rounding=given["rounding"],
     )
 
 

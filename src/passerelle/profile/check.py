@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
 from passerelle import outcome
 from passerelle.exchange.lookups import special_articles
@@ -23,8 +25,7 @@ from passerelle.formats.registry import Formats, UnknownFormatError, formats
 from passerelle.messages import system
 from passerelle.profile.loader import LoadedProfile, dotted, hint
 from passerelle.profile.positions import Key
-from passerelle.profile.settings import Profile
-from passerelle.profile.shop_settings import Listing, Shop
+from passerelle.profile.shop_settings import Shop
 from passerelle.profile.workbook import Mappings, read_mappings, shown_keys
 from passerelle.storage import secrets
 from passerelle.storage.errors import BadPlace
@@ -304,7 +305,7 @@ def _prospects(loaded: LoadedProfile) -> Outcomes:
 
 def _places(loaded: LoadedProfile, secrets_file: Path | None) -> Outcomes:
     """Say which places lack a secret, a folder or a file of this machine."""
-    for key, place in _named_places(loaded.profile):
+    for key, place in named_places(loaded.profile):
         for name in place.secret_names.values():
             try:
                 secrets.resolve(name, file=secrets_file)
@@ -320,18 +321,20 @@ def _places(loaded: LoadedProfile, secrets_file: Path | None) -> Outcomes:
                 yield _said(loaded, "check-file-missing", key, str(path))
 
 
-def _named_places(profile: Profile) -> Iterator[tuple[Key, Place]]:
-    for number, shop in enumerate(profile.shops):
-        yield ("shops", number, "source", "place"), shop.source.place
-        if shop.customers:
-            yield ("shops", number, "customers", "place"), shop.customers.place
-        if shop.delivery:
-            yield ("shops", number, "delivery", "place"), shop.delivery.place
-        for table in type(shop).model_fields:
-            listing: Listing | None = getattr(getattr(shop, table), "listing", None)
-            if listing:
-                yield ("shops", number, table, "listing", "place"), listing.place
-    yield ("delivery", "place"), profile.delivery.place
+def named_places(settings: BaseModel, key: Key = ()) -> Iterator[tuple[Key, Place]]:
+    """Give every place that a profile, or a part of it, names, with the key of its setting."""
+    for name in type(settings).model_fields:
+        yield from _places_in(getattr(settings, name), (*key, name))
+
+
+def _places_in(value: Any, key: Key) -> Iterator[tuple[Key, Place]]:
+    if isinstance(value, Place):
+        yield key, value
+    elif isinstance(value, BaseModel):
+        yield from named_places(value, key)
+    elif isinstance(value, tuple):
+        for number, one in enumerate(value):
+            yield from _places_in(one, (*key, number))
 
 
 def _criteria(loaded: LoadedProfile) -> Outcomes:

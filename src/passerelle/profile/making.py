@@ -21,11 +21,13 @@ from pydantic.fields import FieldInfo
 
 from passerelle import outcome
 from passerelle.messages import Language
+from passerelle.profile.check import named_places
 from passerelle.profile.features import TABLES
-from passerelle.profile.loader import FILE_NAME, ProfileError, load, names
+from passerelle.profile.loader import FILE_NAME, LoadedProfile, ProfileError, load, names
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Platform
 from passerelle.profile.workbook import create_workbook
+from passerelle.storage.local import LocalPlace
 
 ASKED = ("articles", "stocks", "prices", "activation", "images", "customers", "customer-groups", "statuses")
 """The tasks to shops that a new profile may have from the start."""
@@ -69,6 +71,8 @@ class NewProfile:
         shops: its shops.
         delivery: place of what goes to the ERP.
         articles: the ERP's extract of articles.
+        customers: the ERP's extract of customers; empty: there is none.
+        rounding: the ERP's article of rounding differences; empty: to be given later.
         label: name shown to people.
     """
 
@@ -77,11 +81,13 @@ class NewProfile:
     shops: tuple[NewShop, ...]
     delivery: str
     articles: str = "extracts/Articles.txt"
+    customers: str = ""
+    rounding: str = ""
     label: str = ""
 
 
 def make(asked: NewProfile, profiles_folder: Path) -> Path:
-    """Write a new profile, ``<name>/profile.toml``, and its workbook of mappings.
+    """Write a new profile, ``<name>/profile.toml``, its workbook of mappings, and the folders in it that it names.
 
     Returns:
         The file.
@@ -96,8 +102,10 @@ def make(asked: NewProfile, profiles_folder: Path) -> Path:
     home.mkdir(parents=True)
     try:
         path.write_text(text_of(asked), encoding="utf-8")
-        mappings = load(path).profile.mappings
-        create_workbook(mappings, language=asked.language)
+        loaded = load(path)
+        create_workbook(loaded.profile.mappings, language=asked.language)
+        for folder in _own_folders(loaded):
+            folder.mkdir(parents=True, exist_ok=True)
     except BaseException:
         shutil.rmtree(home)
         raise
@@ -107,9 +115,11 @@ def make(asked: NewProfile, profiles_folder: Path) -> Path:
 def text_of(asked: NewProfile) -> str:
     """Give the file of a new profile: what was asked, and every other setting of its tables as a comment."""
     extracts = {"articles": asked.articles}
+    if asked.customers:
+        extracts["customers"] = asked.customers
     for shop in asked.shops:
         for task in shop.tasks:
-            extracts |= _EXTRACTS.get(task, {})
+            extracts = {**_EXTRACTS.get(task, {}), **extracts}
     given: dict[str, Any] = {
         "name": asked.name,
         "label": asked.label,
@@ -118,7 +128,7 @@ def text_of(asked: NewProfile) -> str:
         "shops": [_shop(shop) for shop in asked.shops],
         "delivery": {"place": asked.delivery},
         "schedules": {},
-        "orders": {"special_articles": {}},
+        "orders": {"special_articles": {"rounding": asked.rounding}},
         "customers": {"account": {}},
     }
     return "\n".join([*_table("", Profile, given)]).strip() + "\n"
@@ -170,9 +180,25 @@ def delete(name: str, profiles_folder: Path) -> list[Path]:
             shutil.rmtree(path)
         else:
             path.unlink()
-    if found.path.parent != profiles_folder.absolute() and not any(found.path.parent.iterdir()):
-        found.path.parent.rmdir()
+    home = found.path.parent
+    if home != profiles_folder.absolute():
+        for folder in sorted((path for path in home.rglob("*") if path.is_dir()), reverse=True):
+            _remove_empty(folder)
+        _remove_empty(home)
     return removed
+
+
+def _own_folders(loaded: LoadedProfile) -> set[Path]:
+    """Give the folders beside a profile's file that it reads from and writes to."""
+    named = (place for _, place in named_places(loaded.profile))
+    places = {loaded.folder / place.folder for place in named if isinstance(place, LocalPlace)}
+    extracts = {path.parent for _, path in loaded.profile.erp.extracts if path is not None}
+    return {folder for folder in places | extracts if folder.is_relative_to(loaded.folder)}
+
+
+def _remove_empty(folder: Path) -> None:
+    if not folder.is_symlink() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _check_free(name: str, profiles_folder: Path) -> None:
