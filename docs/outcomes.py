@@ -10,7 +10,7 @@ from page import keep, table
 from passerelle.messages import codes
 
 INTRODUCTION = """\
-# Outcomes
+# What does this error mean
 
 Written by `make docs` from the message files of `passerelle.messages`. Codes are stable, texts may improve.
 `failed`: the record was refused; `ignored`: it was left out on purpose; `succeeded`: a remark, nothing is lost.

@@ -35,41 +35,6 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-@pytest.fixture(scope="session")
-def distributions(tmp_path_factory, clone) -> Path:
-    """Give the folder with the source distribution and the wheel built from it."""
-    folder = tmp_path_factory.mktemp("dist")
-    run([sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(clone)])
-    return folder
-
-
-@pytest.fixture(scope="session")
-def wheel(distributions) -> Path:
-    (found,) = distributions.glob("*.whl")
-    return found
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory, wheel) -> Path:
-    """Give a folder where the wheel is installed alone."""
-    target = tmp_path_factory.mktemp("site")
-    run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--no-index",
-            "--target",
-            str(target),
-            str(wheel),
-        ]
-    )
-    return target
-
-
 def run(command: list[str], check: bool = True, **options) -> subprocess.CompletedProcess[str]:
     ended = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert ended.returncode == 0 or not check, ended.stdout + ended.stderr

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from passerelle.ledger.entries import StoredFile
@@ -93,6 +94,15 @@ def bring_to_disk(files: Sequence[StoredFile]) -> None:
     for home in {file.path.parent for file in files}:
         for parent in (home, home.parent, home.parent.parent):
             _sync(parent)
+
+
+def lying(folder: Path, files: Sequence[StoredFile]) -> list[StoredFile]:
+    """Give files of a delivery where they lie in the outbox of today.
+
+    The ledger knows the paths of the day they were stored; since then the outbox may have been moved, or another
+    machine may have it under another path.
+    """
+    return [replace(file, path=folder.resolve() / file.path.parent.name / file.path.name) for file in files]
 
 
 def read(file: StoredFile) -> bytes:

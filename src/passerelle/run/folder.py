@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -70,8 +71,12 @@ def write_reports(folder: Path, outcomes: pd.DataFrame, reports: Mapping[str, pd
 
 
 def write_summary(folder: Path, summary: Summary) -> None:
-    """Write the summary as ``summary.json`` and ``summary.md``."""
-    write(folder / "summary.json", summary.to_json().encode())
+    """Write the summary as ``summary.json`` and ``summary.md``.
+
+    The former names files by their way from the folder: the state may be moved, or lie elsewhere on another machine.
+    """
+    files = {name: Path(os.path.relpath(path, folder)).as_posix() for name, path in summary.files.items()}
+    write(folder / "summary.json", replace(summary, files=files).to_json().encode())
     write(folder / "summary.md", markdown(summary).encode())
 
 
@@ -81,7 +86,9 @@ def read_summary(folder: Path) -> Summary:
     Raises:
         FileNotFoundError: the run left none.
     """
-    return Summary.from_json((folder / "summary.json").read_text(encoding="utf-8"))
+    summary = Summary.from_json((folder / "summary.json").read_text(encoding="utf-8"))
+    files = {name: os.path.normpath(folder / path) for name, path in summary.files.items()}
+    return replace(summary, files=files)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> Path:

@@ -59,7 +59,7 @@ class Installation:
 
         What a killed run left is removed by another one, a day later.
         """
-        self.state.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         for left in self.state.glob(f"{_WORKSHOP}*"):
             with suppress(FileNotFoundError):  # another run is done with it meanwhile
                 if time.time() - left.stat().st_mtime > _LEFT_SECONDS:
