@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from passerelle.cli.session import failing, installation, language, say
+from passerelle.cli.session import ProfileOption, failing, installation, language, say
 
 _HEADS = {
     "fr": "Période | Sens | Boutique | Quoi | Nombre",
@@ -26,7 +26,7 @@ class Step(StrEnum):
 
 
 def stats(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
+    profile: ProfileOption = "",
     by: Annotated[Step, typer.Option("--by", help="Count by day (the last 30) or month (the last 12).")] = Step.MONTH,
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,

@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 
 from passerelle import outcome
 from passerelle.messages import Language
+from passerelle.profile.default import default, make_default
 from passerelle.profile.features import TABLES
 from passerelle.profile.loader import FILE_NAME, ProfileError, load, names
 from passerelle.profile.settings import Profile
@@ -156,6 +157,8 @@ def duplicate(name: str, new_name: str, profiles_folder: Path) -> Path:
 def delete(name: str, profiles_folder: Path) -> list[Path]:
     """Remove a profile's file and its mappings; extracts and what else lies there stay, and so does the ledger.
 
+    It is the default profile no longer, if it was.
+
     Returns:
         What was removed.
 
@@ -165,6 +168,8 @@ def delete(name: str, profiles_folder: Path) -> list[Path]:
     """
     found = load(name, profiles_folder=profiles_folder)
     removed = [path for path in (found.path, found.profile.mappings) if path.exists()]
+    if default(profiles_folder) == found.profile.name:
+        make_default("", profiles_folder)
     for path in removed:
         if path.is_dir():
             shutil.rmtree(path)
