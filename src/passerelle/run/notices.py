@@ -97,6 +97,16 @@ def due(profile: Profile, mail: Mail, ended: Ended, ledger: Ledger, now: datetim
     return notices
 
 
+def without_ledger(profile: Profile, mail: Mail, ended: Ended) -> Notice:
+    """Give the mail of the ledger that cannot be opened; the reason says why."""
+    return _Words(profile, mail, ended).without_ledger()
+
+
+def ledger_again(profile: Profile, mail: Mail, ended: Ended) -> Notice:
+    """Give the mail of the ledger that can be opened again."""
+    return _Words(profile, mail, ended).ledger_again()
+
+
 def new_refusals(ledger: Ledger, profile: str, ended: Ended) -> int:
     """Count the records that a run refused and the one before it did not, or not for that reason."""
     run_id = ended.summary.run_id if ended.summary else ""
@@ -169,6 +179,16 @@ class _Words:
         if count > 1:
             text += f"\n{_said('mail-failures', self._language, count=count)}\n"
         return Notice(self._subject("mail-failed", ""), text, marks=marks)
+
+    def without_ledger(self) -> Notice:
+        """Say that the ledger cannot be opened, why, and that no other mail follows."""
+        silent = _said("mail-without-ledger", self._language)
+        text = f"{self._title('mail-failed')}\n\n{self.ended.reason}\n\n{silent}\n"
+        return Notice(self._subject("mail-failed", ""), text)
+
+    def ledger_again(self) -> Notice:
+        """Say that the ledger can be opened again."""
+        return Notice(self._subject("mail-ledger-again", ""), f"{self._title('mail-ledger-again')}\n")
 
     def works_again(self, failures: int, marks: Mapping[str, str]) -> Notice:
         """Say that the task works again."""
