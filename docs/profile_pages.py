@@ -67,7 +67,14 @@ passerelle profile schedule demo     when each task runs next
 passerelle profile duplicate demo b  a copy with its mappings; the ledger knows nothing of it
 passerelle profile delete demo       its file and mappings; extracts and the ledger stay
 passerelle profile mail demo         a trial mail
+passerelle profile default demo      commands that are given no profile take this one; --unset: none
 ```
+
+Commands that are given no profile take the default one, or the only one there is, and say which on standard error.
+Where there are several and nobody has chosen, they name them and do nothing (exit code 2); so they do when the default
+one is gone under its name. What forgets or removes something (`purge`, `people erase`, `ledger reset` …) always
+wants the profile named. The choice stands in the file `.default` of the profiles' folder; a profile's page in the
+console makes it too.
 
 `profile new` need not ask: `passerelle profile new my-shop --shop fr=prestashop --task stocks --task prices --yes`.
 What a shop has a table for it is offered: without `[shops.stock]` there is no task `stocks`, and no deployment of it.

@@ -15,6 +15,7 @@ from builders import mapping_rows
 from consoles import shop_installation
 
 from passerelle.profile.answers import answer, answerable
+from passerelle.profile.default import default
 from passerelle.profile.workbook import add_new_values, create_workbook, read_mappings
 
 NEW = {"taxes": pd.DataFrame([("TVA", "10", "FR"), ("TVA", "2.1", "FR")], columns=["tax_name", "tax_rate", "country"])}
@@ -174,6 +175,20 @@ def test_pro_2_and_con_1_a_profile_is_shown_checked_and_its_places_tried(served)
     assert 'class="failed"' not in tried
     assert list((served.installation.profiles / "test" / "delivered").glob(".*")) == []
     assert member.submit("/profiles/test/mail").status_code == 400
+
+
+def test_pro_2_and_con_2_the_default_profile_is_chosen_in_its_page(own):
+    member = own.member()
+    folder = own.installation.profiles
+    assert default(folder) == ""
+    member.page("/profiles/test")
+    member.submit("/profiles/test/default")
+    assert default(folder) == "test"
+    assert "actif, par défaut" in member.page("/profiles")
+    member.page("/profiles/test")
+    member.submit("/profiles/test/default", unset="1")
+    assert default(folder) == ""
+    assert member.submit("/profiles/nobody/default").status_code == 404
 
 
 def test_pro_2_a_profile_with_mistakes_says_which_and_the_others_go_on(own):

@@ -224,6 +224,19 @@ def test_jou_5_the_reconciliation_is_shown(served, ran):
         assert rate.file_base in page
 
 
+def test_jou_3_the_first_page_shows_what_is_used_of_quotas(own):
+    member = own.member()
+    assert "<meter" not in member.page("/")
+    profile = own.installation.profiles / "test" / "profile.toml"
+    profile.write_text(f"{profile.read_text()}\n[quotas]\norders_per_month = 2\nto_shops_per_month = 9\n")
+    run_orders(Request("test"), own.installation)
+    page = member.page("/")
+    assert re.search(r'<meter aria-label="commandes" min="0" max="2" .* value="4">', page)
+    assert "4 sur 2 (200 %), atteint." in page
+    assert "0 sur 9 (0 %)." in page
+    assert "4 of 2 (200 %), reached." in own.member("en").page("/")
+
+
 def test_con_1_pages_without_anything_say_so(served):
     member = served.member()
     assert "Aucune exécution." in member.page("/runs?text=nothing-like-that")

@@ -34,6 +34,36 @@ def test_pro_2_list_shows_the_profiles_and_which_need_work(demo, passerelle):
     assert lines[3] == "| demo | Boutique de démonstration | ebp | web (prestashop) | actif |"
 
 
+def test_pro_2_the_only_profile_is_taken_and_named_but_of_several_none_is_guessed(demo, passerelle):
+    shown = passerelle("show")
+    assert (shown.exit_code, shown.stderr) == (0, "Profil : demo\n")
+    assert f"# {demo.path}" in shown.stdout
+    passerelle("duplicate", "demo", "other")
+    refused = passerelle("show")
+    assert refused.exit_code == 2
+    assert "demo, other ; aucun n'est celui par défaut" in refused.output
+    assert passerelle("default").exit_code == 2
+
+
+def test_pro_2_the_default_profile_is_chosen_shown_deleted_and_missed_when_it_is_gone(demo, passerelle):
+    for name in ("other", "third"):
+        passerelle("duplicate", "demo", name)
+    assert passerelle("default", "nobody").exit_code == 2
+    assert passerelle("default", "other").output == passerelle("default").output == "other\n"
+    assert 'name = "other"' in passerelle("show").stdout
+    listed = [line for line in passerelle("list").output.splitlines() if line.endswith("par défaut |")]
+    assert [line.split()[1] for line in listed] == ["other"]
+    passerelle("delete", "other", "--yes")
+    assert "aucun n'est celui par défaut" in passerelle("check").output
+    passerelle("default", "third")
+    (demo.profiles / "third").rename(demo.profiles / "fourth")
+    gone = passerelle("check")
+    assert gone.exit_code == 2
+    assert "Le profil par défaut « third » n'est plus dans" in gone.output
+    passerelle("default", "--unset")
+    assert "Il y a plusieurs profils" in passerelle("check").output
+
+
 def test_pro_4_list_shows_what_is_paused(demo, passerelle):
     demo.replace('name = "demo"', 'name = "demo"\npaused = true')
     demo.write()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import date
 from pathlib import Path
 
@@ -65,6 +66,16 @@ def test_jou_1_jou_2_a_run_is_listed_shown_and_its_files_downloaded(at, tmp_path
     assert (tmp_path / "erpFiles.zip").read_bytes() == sent
     assert "erpFiles.zip" in passerelle(at, "download", summary.run_id, "nothing.txt", code=1)
     passerelle(at, "run-show", "no-such-run", code=1)
+
+
+def test_pro_2_a_task_without_profile_takes_the_default_one_and_says_so_but_nothing_is_forgotten_unnamed(at):
+    run = ["--profiles", str(at.profiles), "--state", str(at.state), "run", "orders", "--json"]
+    ran = CliRunner().invoke(app, run)
+    assert (ran.exit_code, ran.stderr.strip()) == (3, "Profile: test")
+    assert json.loads(ran.stdout)["profile"] == "test"
+    assert "to-erp" in passerelle(at, "stats")
+    for command in (["purge"], ["ledger", "reset", "s/201"], ["people", "erase", "s/31"]):
+        assert "--profile" in passerelle(at, *command, code=2)
 
 
 def test_jou_2_rejects_say_in_both_languages_what_to_do(at):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 
 from passerelle.cli.main import app
 from passerelle.flows.stocks import stocks
+from passerelle.ledger.errors import NotALedgerError
 from passerelle.profile.loader import ProfileError, load
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
@@ -145,6 +148,33 @@ def test_jou_6_a_mail_that_cannot_be_sent_fails_no_run_and_is_sent_by_the_next(t
         assert server.subjects == ["[Passerelle] test stocks a : échec"]
     (home(at) / "away").rename(stock)
     assert run(at).state == "delivered"  # no server is there any more
+
+
+def test_jou_6_rel_1_a_ledger_that_cannot_be_opened_is_told_once_and_so_is_its_return(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with mail_server() as server:
+        at = installed(tmp_path, server, "failures = 3")
+        run(at)
+        ledger = at.state / "ledger.sqlite"
+        whole = ledger.read_bytes()
+        ledger.write_bytes(b"no ledger" * 1000)
+        server.refuses = True
+        with caplog.at_level(logging.WARNING), pytest.raises(NotALedgerError):
+            run(at)
+        assert "ledger.sqlite" in caplog.text
+        assert "mail" in caplog.text
+        server.refuses = False
+        for state in (at.state, at.state, at.state / "gone", at.state / "gone"):
+            with pytest.raises(NotALedgerError):
+                run(replace(at, state=state))
+        assert server.subjects == ["[Passerelle] test stocks a : échec"] * 2  # another state's folder is told too
+        said = server.mails[0].get_body(("plain",)).get_content()
+        assert "ledger.sqlite" in said
+        assert "aucun autre e-mail" in said
+        ledger.write_bytes(whole)
+        run(at)
+        run(at)
+    assert server.subjects[2:] == ["[Passerelle] test stocks a : registre rétabli"]
 
 
 STARTTLS = """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from passerelle.cli.session import WRONG_USAGE, failing, installation, language, say
+from passerelle.cli.session import WRONG_USAGE, ProfileOption, failing, installation, language, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,9 @@ _HEADS = {
 
 app = typer.Typer(no_args_is_help=True, help="EBP: check the files, samples, import formats. Autour d'EBP.")
 
-ProfileOption = Annotated[str | None, typer.Option("--profile", "-p", help="Name or file of the profile.")]
+ChosenOption = Annotated[
+    str | None, typer.Option("--profile", "-p", help="Name or file of the profile; missing: EBP as it comes.")
+]
 OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Folder to write into.")]
 
 
@@ -39,7 +41,7 @@ def import_check(
     extracts: Annotated[
         Path | None, typer.Option(help="Folder with EBP's extracts, named after what they hold.")
     ] = None,
-    profile: ProfileOption = None,
+    profile: ChosenOption = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Play EBP's import on the files. Jouer l'import d'EBP sur les fichiers.
@@ -61,9 +63,7 @@ def import_check(
 
 
 @app.command("samples")
-def samples(
-    profile: Annotated[str, typer.Option("--profile", "-p", help="Name or file of the profile.")], output: OutputOption
-) -> None:
+def samples(output: OutputOption, profile: ProfileOption = "") -> None:
     """Write example documents for a first import. Fichiers d'exemple pour un premier import.
 
     Exit codes: 0 all well, 1 nothing could be written, 2 wrong usage, 3 some were refused.
@@ -86,7 +86,7 @@ def samples(
 
 
 @app.command("import-formats")
-def import_formats(output: OutputOption, profile: ProfileOption = None) -> None:
+def import_formats(output: OutputOption, profile: ChosenOption = None) -> None:
     """Write what to set up in EBP's import wizard, file by file. Pages pour paramétrer les imports dans EBP."""
     with failing():
         from passerelle.ebp.import_formats import import_formats as described  # noqa: PLC0415

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from passerelle.cli.session import confirm, failing, installation, language
+from passerelle.cli.session import ProfileOption, confirm, failing, installation, language
 
 if TYPE_CHECKING:
     from passerelle.messages import Language
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="What is kept of one person. Données d'une personne.")
 
 WhoArgument = Annotated[str, typer.Argument(help="E-mail, account code of the ERP, or shop/id.")]
-ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="The profile.")]
 
 _SAID: dict[Language, dict[str, str]] = {
     "fr": {
@@ -52,7 +51,7 @@ _SAID: dict[Language, dict[str, str]] = {
 
 
 @app.command()
-def find(who: WhoArgument, profile: ProfileOption) -> None:
+def find(who: WhoArgument, profile: ProfileOption = "") -> None:
     """Say what is kept of a person, and in which files. Trouver une personne."""
     with failing():
         from passerelle.run import people  # noqa: PLC0415
@@ -63,8 +62,8 @@ def find(who: WhoArgument, profile: ProfileOption) -> None:
 @app.command()
 def export(
     who: WhoArgument,
-    profile: ProfileOption,
     output: Annotated[Path, typer.Option("--output", "-o", help="The JSON file to write.")],
+    profile: ProfileOption = "",
 ) -> None:
     """Write all that is kept of a person as a JSON file. Exporter les données d'une personne."""
     with failing():
@@ -77,7 +76,7 @@ def export(
 @app.command()
 def erase(
     who: WhoArgument,
-    profile: ProfileOption,
+    profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Forget who a person is; name the files that stay until they are purged. Effacer une personne."""

@@ -1,4 +1,4 @@
-"""``passerelle profile``: list, show, check, refresh, new, duplicate, delete, schedule, mail."""
+"""``passerelle profile``: list, show, check, refresh, new, duplicate, delete, default, schedule, mail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from passerelle.cli.session import WRONG_USAGE, confirm, failing, installation, language, say
+from passerelle.cli.session import WRONG_USAGE, ProfileArgument, confirm, failing, installation, language, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +28,17 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name or file 
 @app.command("list")
 def list_() -> None:
     """List the profiles. Les profils."""
+    from passerelle.profile.default import default as chosen  # noqa: PLC0415
     from passerelle.profile.loader import names  # noqa: PLC0415
 
+    folder = installation().profiles
     titles = (
         ("Profil", "Nom", "ERP", "Boutiques", "État") if _french() else ("Profile", "Label", "ERP", "Shops", "State")
     )
-    rows = [titles, ("---",) * len(titles), *(_summary(name) for name in names(installation().profiles))]
+    of_default = ", par défaut" if _french() else ", default"
+    rows = [_summary(name) for name in names(folder)]
+    rows = [(*row[:-1], row[-1] + (of_default if row[0] == chosen(folder) else "")) for row in rows]
+    rows = [titles, ("---",) * len(titles), *rows]
     say("\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows))
 
 
@@ -50,7 +55,7 @@ def _summary(name: str) -> tuple[str, ...]:
 
 
 @app.command("show")
-def show(name: NameArgument) -> None:
+def show(name: ProfileArgument = "") -> None:
     """Show every setting, also those left at their default. Tous les réglages, même ceux par défaut."""
     with failing():
         from passerelle.profile.shown import settings  # noqa: PLC0415
@@ -63,7 +68,7 @@ def show(name: NameArgument) -> None:
 
 
 @app.command("check")
-def check(name: NameArgument) -> None:
+def check(name: ProfileArgument = "") -> None:
     """Say all that is missing, at once. Tout ce qui manque, en une fois.
 
     Exit codes: 0 the profile can run, 2 something is missing.
@@ -89,7 +94,7 @@ def _missing(name: str) -> int:
 
 
 @app.command("refresh")
-def refresh(name: NameArgument) -> None:
+def refresh(name: ProfileArgument = "") -> None:
     """Add the values met in the shops' exports to the mappings. Ajouter les nouvelles valeurs aux correspondances.
 
     Reads the exports that wait in the shops' places, exchanges nothing and leaves them there.
@@ -187,9 +192,30 @@ def delete(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", help="
             typer.echo(f"- {path}")
 
 
+@app.command("default")
+def default(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the profile; missing: say which it is.")] = "",
+    unset: Annotated[bool, typer.Option("--unset", help="No profile is the default one any more.")] = False,
+) -> None:
+    """Say or choose which profile commands take that are given none. Le profil par défaut.
+
+    Exit codes: 0 all well, 2 there is none, or none of this name.
+    """
+    with failing():
+        from passerelle.profile.default import make_default, taken  # noqa: PLC0415
+
+        folder = installation().profiles
+        if name or unset:
+            make_default("" if unset else name, folder)
+        if unset:
+            typer.echo("Aucun profil n'est celui par défaut." if _french() else "No profile is the default one.")
+        else:
+            typer.echo(taken(folder))
+
+
 @app.command("schedule")
 def schedule(
-    name: NameArgument,
+    name: ProfileArgument = "",
     count: Annotated[
         int, typer.Option("--next", min=1, max=1000, metavar="N", help="How many runs of each task. Combien.")
     ] = 10,
@@ -226,7 +252,7 @@ def _off() -> str:
 
 
 @app.command("mail")
-def mail(name: NameArgument) -> None:
+def mail(name: ProfileArgument = "") -> None:
     """Send a mail to see that mails arrive. Envoyer un e-mail d'essai.
 
     Exit codes: 0 the server has taken it, 1 it has not, 2 the profile sends no mails.

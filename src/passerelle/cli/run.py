@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from passerelle.cli.session import failing, installation, language, say
+from passerelle.cli.session import ProfileOption, failing, installation, language, say
 
 if TYPE_CHECKING:
     from passerelle.run.job import Task
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Run a task now. Lancer une tâche.")
 
-ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="Name or file of the profile.")]
 Periods = (
     "this-week, last-15-days, this-month, last-month, last-3-months, last-6-months, this-year, last-year, all, "
     "since-last-import"
@@ -64,7 +63,7 @@ def _sales_command(task: str) -> Callable[..., None]:
     """Make the command of a task of ``passerelle.run.orders``."""
 
     def command(
-        profile: ProfileOption,
+        profile: ProfileOption = "",
         period: Annotated[str | None, typer.Option(help=f"One of: {Periods}.")] = None,
         since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="First day.")] = None,
         until: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last day.")] = None,
@@ -106,7 +105,7 @@ app.command("settlements", help="What was paid of sent orders, alone. Règlement
 
 @app.command()
 def prospects(
-    profile: ProfileOption,
+    profile: ProfileOption = "",
     since: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Without an order since that day; default: never.")
     ] = None,
@@ -128,7 +127,7 @@ def _shop_command(module: str, task: str, table: str) -> Callable[..., None]:
     """Make the command of a task that tells each shop with a table in the profile something."""
 
     def command(
-        profile: ProfileOption,
+        profile: ProfileOption = "",
         shop: ShopOption = "",
         full: FullOption = False,
         plan: PlanOption = False,
@@ -169,7 +168,7 @@ for _name, _module, _task, _table, _help in _TO_SHOPS:
 
 @app.command("quotes-to-shop")
 def quotes_to_shop(
-    profile: ProfileOption,
+    profile: ProfileOption = "",
     shop: ShopOption = "",
     plan: PlanOption = False,
     apply: ApplyOption = "",

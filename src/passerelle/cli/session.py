@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -39,6 +39,40 @@ def installation() -> Installation:
     from passerelle.run.installation import Installation  # noqa: PLC0415
 
     return Installation.of_environment(_folders["profiles"], _folders["state"])
+
+
+def _named_or_default(context: typer.Context, name: str) -> str:
+    """Give the profile that is named, else the default one, and say which: nobody works on other books unawares."""
+    if name or context.resilient_parsing:
+        return name
+    with failing():
+        from passerelle.profile.default import taken  # noqa: PLC0415
+
+        name = taken(installation().profiles)
+    typer.echo({"fr": f"Profil : {name}", "en": f"Profile: {name}"}[language()], err=True)
+    return name
+
+
+ProfileOption = Annotated[
+    str,
+    typer.Option(
+        "--profile",
+        "-p",
+        callback=_named_or_default,
+        show_default=False,
+        help="Name or file of the profile; missing: the default one.",
+    ),
+]
+"""The profile that a command works on; commands that forget or remove something want it named."""
+ProfileArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME",
+        callback=_named_or_default,
+        show_default=False,
+        help="Name or file of the profile; missing: the default one.",
+    ),
+]
 
 
 def say(markdown: str) -> None:

@@ -22,6 +22,7 @@ from pydantic.fields import FieldInfo
 from passerelle import outcome
 from passerelle.messages import Language
 from passerelle.profile.check import named_places
+from passerelle.profile.default import default, make_default
 from passerelle.profile.features import TABLES
 from passerelle.profile.loader import FILE_NAME, LoadedProfile, ProfileError, load, names
 from passerelle.profile.settings import Profile
@@ -166,6 +167,8 @@ def duplicate(name: str, new_name: str, profiles_folder: Path) -> Path:
 def delete(name: str, profiles_folder: Path) -> list[Path]:
     """Remove a profile's file and its mappings; extracts and what else lies there stay, and so does the ledger.
 
+    It is the default profile no longer, if it was.
+
     Returns:
         What was removed.
 
@@ -175,6 +178,8 @@ def delete(name: str, profiles_folder: Path) -> list[Path]:
     """
     found = load(name, profiles_folder=profiles_folder)
     removed = [path for path in (found.path, found.profile.mappings) if path.exists()]
+    if default(profiles_folder) == found.profile.name:
+        make_default("", profiles_folder)
     for path in removed:
         if path.is_dir():
             shutil.rmtree(path)

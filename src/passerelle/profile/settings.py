@@ -179,6 +179,29 @@ class Schedules(Options):
     purge: Schedule = Field("", description="The same of `purge`.")
 
 
+Quota = Annotated[int | None, Field(ge=1)]
+
+
+class Quotas(Options):
+    """How much may be exchanged in a month of the profile's time zone; what was delivered counts (JOU-3)."""
+
+    orders_per_month: Quota = Field(
+        None, description="Shop orders that become documents other than quotes; missing: no quota."
+    )
+    to_erp_per_month: Quota = Field(
+        None, description="All records brought to the ERP: documents of every kind, settlements, prospects."
+    )
+    to_shops_per_month: Quota = Field(None, description="All records told to the shops: articles, stocks, prices …")
+    warn_at: Annotated[int, Field(ge=1, le=100)] = Field(
+        80, description="Per cent of a quota from which summaries and mails say how much is used; and once it all is."
+    )
+    when_reached: Literal["warn", "stop"] = Field(
+        "warn",
+        description="`warn`: what exceeds a quota is exchanged all the same; `stop`: once it is used up, tasks fail "
+        "until the next month, before they read anything. A run is never cut in two.",
+    )
+
+
 class Profile(Options):
     """A profile: one ERP, its shops, their options and mappings (PRO-1)."""
 
@@ -211,6 +234,7 @@ class Profile(Options):
         "(JOU-4). They hold nobody's name.",
     )
     schedules: Schedules = Schedules()
+    quotas: Quotas = Quotas()
     mail: Mail | None = Field(None, description="Whom the profile tells by mail what its runs did (JOU-6).")
     orders: OrderOptions = OrderOptions()
     customers: CustomerOptions = CustomerOptions()

@@ -34,7 +34,7 @@ from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Delivery as Destination
 from passerelle.profile.shop_settings import Shop
-from passerelle.run import audit, faults, folder, plans
+from passerelle.run import audit, faults, folder, plans, quotas
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
@@ -323,8 +323,8 @@ class Job:
         prepared before (a retry) reads nothing again: it goes on with what it prepared.
 
         Raises:
-            StorageError, RunError, ProfileError: see ``Task.make``, and ``plans.check_same`` when a plan is applied;
-                nothing is sent.
+            StorageError, RunError, ProfileError: see ``Task.make``, ``quotas.check``, and ``plans.check_same`` when a
+                plan is applied; nothing is sent.
         """
         if self._profile.paused:
             named = (self._request.run_id, self._profile.name, self._profile.language)
@@ -338,7 +338,9 @@ class Job:
         if self._ledger.run(run_id).state != "running":
             return folder.read_summary(self._installation.run_folder(run_id))
         try:
-            return self._prepared(self._desk(run_id))
+            desk = self._desk(run_id)
+            quotas.check(self._profile, self._ledger, desk.today, self._task.name, self._request.shop)
+            return self._prepared(desk)
         except Exception as error:
             self._ledger.fail_run(run_id, faults.said(error, self._profile.language))
             raise
@@ -354,6 +356,15 @@ class Job:
                 self._publish(delivery)
         if self.works:
             self._put_away()
+        return self._with_quotas(summary) if summary.delivery else summary
+
+    def _with_quotas(self, summary: Summary) -> Summary:
+        """Say in the summary which quotas have little or nothing left."""
+        today = self._installation.today(self._profile.time_zone)
+        used = tuple(use.text(self._profile.language) for use in quotas.told(self._profile, self._ledger, today))
+        if used != summary.quotas:
+            summary = replace(summary, quotas=used)
+            folder.write_summary(self._installation.run_folder(summary.run_id), summary)
         return summary
 
     def _unfinished(self) -> list[Delivery]:

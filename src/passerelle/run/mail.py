@@ -13,16 +13,17 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
-from passerelle.ledger.errors import BusyError
+from passerelle.ledger.errors import BusyError, LedgerError
 from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language, code, system
 from passerelle.profile.loader import ProfileError, load
 from passerelle.profile.mail_settings import Mail, split
 from passerelle.profile.settings import Profile
-from passerelle.run import notices
+from passerelle.run import notices, without_ledger
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 from passerelle.run.notices import Ended, Notice
@@ -148,7 +149,13 @@ def _tell(
     ended = Ended(task, request.shop, summary, _reason(error, language) if error else "")
     home = installation.run_folder(summary.run_id if summary else "")
     try:
-        with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        try:
+            ledger = Ledger.open(installation.ledger_url, clock=installation.clock)
+        except LedgerError as failure:
+            _tell_without_ledger(installation, profile, mail, replace(ended, reason=_reason(failure, language)))
+            return
+        with ledger:
+            _tell_of_ledger(installation, profile, mail, ended)
             for notice in notices.due(profile, mail, ended, ledger, installation.clock(), home):
                 send(mail, message(mail, notice, language))
                 for mark in notice.marks.items():
@@ -157,6 +164,25 @@ def _tell(
         said = code("mail-not-sent")
         shown = said.text(language, place=f"{mail.server}:{mail.port}", reason=_reason(failure, language))
         _log.warning("%s %s", shown, said.todo(language))
+
+
+def _tell_without_ledger(installation: Installation, profile: Profile, mail: Mail, ended: Ended) -> None:
+    """Tell once that the ledger cannot be opened, whichever task fails for that, however often."""
+    _log.warning("%s", ended.reason)
+    if not mail.on_failure or not without_ledger.remember(installation, profile.name):
+        return
+    try:
+        send(mail, message(mail, notices.without_ledger(profile, mail, ended), profile.language))
+    except Exception:
+        without_ledger.forget(installation, profile.name)
+        raise
+
+
+def _tell_of_ledger(installation: Installation, profile: Profile, mail: Mail, ended: Ended) -> None:
+    """Tell that the ledger can be opened again, where people were told that it could not."""
+    if without_ledger.is_told(installation, profile.name):
+        send(mail, message(mail, notices.ledger_again(profile, mail, ended), profile.language))
+        without_ledger.forget(installation, profile.name)
 
 
 def _reason(error: Exception, language: Language) -> str:

@@ -20,6 +20,7 @@ from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language, code
 from passerelle.profile.mail_settings import Mail
 from passerelle.profile.settings import Profile
+from passerelle.run import quotas
 from passerelle.run.summary import Summary, markdown
 
 ATTACHED = ("summary.md", "rejects.csv", "rejects.xlsx")
@@ -85,6 +86,8 @@ def due(profile: Profile, mail: Mail, ended: Ended, ledger: Ledger, now: datetim
     if failures and not told:
         ledger.set_mark(profile.name, mark, "0")
     notices = [words.works_again(failures, {mark: "0"})] if told else []
+    if ended.summary.delivery:
+        notices += _quotas(words, ledger, now)
     if mail.digest_hours:
         return notices + _digest(profile, mail, ledger, now)
     news = new_refusals(ledger, profile.name, ended) if mail.on_refused else 0
@@ -92,6 +95,16 @@ def due(profile: Profile, mail: Mail, ended: Ended, ledger: Ledger, now: datetim
         files = tuple(home / name for name in ATTACHED if (home / name).is_file()) if mail.attach else ()
         notices.append(words.done(ended.summary, files))
     return notices
+
+
+def without_ledger(profile: Profile, mail: Mail, ended: Ended) -> Notice:
+    """Give the mail of the ledger that cannot be opened; the reason says why."""
+    return _Words(profile, mail, ended).without_ledger()
+
+
+def ledger_again(profile: Profile, mail: Mail, ended: Ended) -> Notice:
+    """Give the mail of the ledger that can be opened again."""
+    return _Words(profile, mail, ended).ledger_again()
 
 
 def new_refusals(ledger: Ledger, profile: str, ended: Ended) -> int:
@@ -109,6 +122,16 @@ def new_refusals(ledger: Ledger, profile: str, ended: Ended) -> int:
         return len(refused)
     known = pd.MultiIndex.from_frame(_refused(ledger.run_outcomes(before[0])))
     return int((~pd.MultiIndex.from_frame(refused).isin(known)).sum())
+
+
+def _quotas(words: _Words, ledger: Ledger, now: datetime) -> list[Notice]:
+    """Tell of quotas once when little is left of them, and once when nothing is."""
+    profile = words.profile
+    today = now.astimezone(ZoneInfo(profile.time_zone)).date()
+    used = {f"mail.quota.{use.name}": use for use in quotas.told(profile, ledger, today)}
+    marks = {mark: f"{use.month} {use.level}" for mark, use in used.items()}
+    news = {mark: level for mark, level in marks.items() if ledger.mark(profile.name, mark) != level}
+    return [words.quotas([used[mark].text(profile.language) for mark in news], news)] if news else []
 
 
 def _refused(outcomes: pd.DataFrame) -> pd.DataFrame:
@@ -157,10 +180,25 @@ class _Words:
             text += f"\n{_said('mail-failures', self._language, count=count)}\n"
         return Notice(self._subject("mail-failed", ""), text, marks=marks)
 
+    def without_ledger(self) -> Notice:
+        """Say that the ledger cannot be opened, why, and that no other mail follows."""
+        silent = _said("mail-without-ledger", self._language)
+        text = f"{self._title('mail-failed')}\n\n{self.ended.reason}\n\n{silent}\n"
+        return Notice(self._subject("mail-failed", ""), text)
+
+    def ledger_again(self) -> Notice:
+        """Say that the ledger can be opened again."""
+        return Notice(self._subject("mail-ledger-again", ""), f"{self._title('mail-ledger-again')}\n")
+
     def works_again(self, failures: int, marks: Mapping[str, str]) -> Notice:
         """Say that the task works again."""
         text = f"{self._title('mail-works-again')}\n\n{_said('mail-failures', self._language, count=failures)}\n"
         return Notice(self._subject("mail-works-again", ""), text, marks=marks)
+
+    def quotas(self, used: list[str], marks: Mapping[str, str]) -> Notice:
+        """Say what is used of quotas."""
+        text = "\n".join([self._title("mail-quota"), "", *(f"- {one}" for one in used), ""])
+        return Notice(self._subject("mail-quota", ""), text, marks=marks)
 
     def done(self, summary: Summary, files: tuple[Path, ...]) -> Notice:
         """Say what the run did."""

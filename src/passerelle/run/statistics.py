@@ -13,6 +13,7 @@ import pandas as pd
 
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import load
+from passerelle.run import quotas
 from passerelle.run.installation import Installation
 
 Step = Literal["day", "month"]
@@ -54,6 +55,23 @@ def statistics(
         direction=sent["shop"].ne("").map({True: "to-shop", False: "to-erp"}).astype("str"),
     )
     return table.groupby(list(COLUMNS[:-1]), as_index=False)["records"].sum()
+
+
+def used_quotas(installation: Installation, name: str) -> tuple[quotas.Use, ...]:
+    """Give what is used this month of the quotas of a profile.
+
+    Raises:
+        ProfileError: the profile cannot be used.
+    """
+    profile = load(name, profiles_folder=installation.profiles).profile
+    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        return quotas.uses(profile, ledger, installation.today(profile.time_zone))
+
+
+def quota_table(used: tuple[quotas.Use, ...]) -> pd.DataFrame:
+    """Give quotas as a table: ``month``, ``quota`` (its name), ``used``, ``limit``, ``percent``."""
+    rows = [(use.month, use.name, use.used, use.limit, use.percent) for use in used]
+    return pd.DataFrame(rows, columns=["month", "quota", "used", "limit", "percent"])
 
 
 def _beginning(today: date, step: Step) -> date:

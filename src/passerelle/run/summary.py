@@ -114,6 +114,7 @@ class Summary:
         planned: what that plan would do, counted.
         plan_rows: its first rows.
         plan_length: how many rows it has.
+        quotas: what is used of quotas of which little or nothing is left, as text (JOU-3).
     """
 
     run_id: str
@@ -147,6 +148,7 @@ class Summary:
     planned: tuple[PlannedCount, ...] = ()
     plan_rows: tuple[Planned, ...] = ()
     plan_length: int = 0
+    quotas: tuple[str, ...] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -181,7 +183,7 @@ class Summary:
         }
         for name, kind in rows.items():
             data[name] = tuple(kind(**row) for row in data.get(name, ()))
-        return cls(**{**data, "earlier": tuple(data["earlier"])})
+        return cls(**{**data, "earlier": tuple(data["earlier"]), "quotas": tuple(data.get("quotas", ()))})
 
 
 _WORDS: dict[Language, dict[str, str]] = {
@@ -351,11 +353,13 @@ def _reasons(summary: Summary, words: dict[str, str], *, values: bool) -> Iterat
 
 
 def _what_next(summary: Summary, words: dict[str, str]) -> Iterator[list[str]]:
-    """Say what was delivered, and where the run's files are."""
+    """Say what was delivered, what is left of quotas, and where the run's files are."""
     if summary.earlier:
         yield [words["earlier"].format(names=", ".join(summary.earlier))]
     if summary.delivery:
         yield [words["delivery"].format(name=summary.delivery, place=summary.place)]
+    if summary.quotas:
+        yield [f"- {used}" for used in summary.quotas]
     if summary.files:
         yield [f"- {name}: `{path}`" for name, path in summary.files.items()]
 

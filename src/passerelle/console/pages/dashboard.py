@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 
 from passerelle.console.site import Member, Site
 from passerelle.ledger.journal import Counts, Wanted
+from passerelle.run.quotas import Use, uses
 
 DAYS, MONTHS = 30, 12
 _ATTENTION = 8
@@ -69,9 +70,20 @@ def dashboard(visitor: Member, profile: Annotated[str, Query(max_length=200)] = 
         failed=failed,
         refused=refused,
         charts=charts(site, profile),
+        quotas=used_quotas(site, profile),
         profile=profile,
         profiles=site.names,
     )
+
+
+def used_quotas(site: Site, profile: str) -> list[tuple[str, Use]]:
+    """Give what is used this month of the quotas of the profiles, with the profile's name."""
+    return [
+        (one.profile.name, use)
+        for one in site.profiles()
+        if profile in {"", one.profile.name}
+        for use in uses(one.profile, site.ledger, site.installation.today(one.profile.time_zone))
+    ]
 
 
 def charts(site: Site, profile: str) -> list[Chart]:

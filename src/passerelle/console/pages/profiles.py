@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from passerelle import outcome
-from passerelle.console.site import Form, Member, NotThereError, Visitor
+from passerelle.console.site import Form, Member, NotThereError, Visitor, go
 from passerelle.ebp.chosen import Chosen
 from passerelle.ebp.import_formats import import_formats, written
 from passerelle.messages import Language, code
 from passerelle.profile.check import check
+from passerelle.profile.default import default, make_default
 from passerelle.profile.loader import LoadedProfile, ProfileError
 from passerelle.profile.settings import Profile
 from passerelle.profile.shown import settings
@@ -42,7 +43,7 @@ def profiles_page(visitor: Member) -> HTMLResponse:
             found.append((name, visitor.site.profile(name).profile))
         except ProfileError:
             found.append((name, None))
-    return visitor.page("profiles.html", profiles=found)
+    return visitor.page("profiles.html", profiles=found, default=default(visitor.site.installation.profiles))
 
 
 @router.get("/profiles/{name}", response_model=None)
@@ -83,6 +84,15 @@ def try_mail(visitor: Member, form: Form, name: str) -> HTMLResponse:  # noqa: A
     return _page(visitor, name, mailed=profile.mail.recipients)
 
 
+@router.post("/profiles/{name}/default", response_model=None)
+def choose_default(visitor: Member, form: Form, name: str) -> RedirectResponse:
+    """Make a profile the one that commands take which are given none, or no longer."""
+    if name not in visitor.site.names:
+        raise NotThereError
+    make_default("" if form.get("unset") else name, visitor.site.installation.profiles)
+    return go(f"/profiles/{name}")
+
+
 @router.get("/profiles/{name}/files/{kind}", response_model=None)
 def file(visitor: Member, name: str, kind: str) -> Response:
     """Give example documents, what to set up in EBP, or the mappings as they are."""
@@ -116,6 +126,7 @@ def _page(visitor: Visitor, name: str, **results: Any) -> HTMLResponse:
         said = [(outcome.message(row, language), outcome.todo(row, language)) for row in problems]
         return visitor.page("profile_wrong.html", name=name, problems=said)
     runs = visitor.site.ledger.runs(name, 5)
+    shown |= {"is_default": default(visitor.site.installation.profiles) == name}
     return visitor.page("profile.html", loaded=loaded, settings=list(settings(loaded)), runs=runs, **shown)
 
 
