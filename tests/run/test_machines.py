@@ -1,11 +1,14 @@
-"""Two starts of a task to a shop at once, in real processes, with the ledger in PostgreSQL (REL-1, RUN-6)."""
+"""Several machines with one ledger in PostgreSQL: starts at once, deliveries that another one ends (REL-1, RUN-6)."""
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import article_shops
@@ -13,10 +16,17 @@ import postgresql
 import pytest
 import stock_shops
 from ftp_server import FtpServer
+from killed import run_killed
 from prefect_server import PROGRAM, START, until
 from stock_shops import home
 
+from passerelle.ledger.errors import StoredFileMissingError
+from passerelle.ledger.ledger import Ledger
+from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
+from passerelle.run.job import run_task
+from passerelle.run.request import Request
+from passerelle.run.stocks import STOCKS
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +86,28 @@ def test_rel_1_run_6_of_two_starts_at_once_one_tells_the_shop_and_the_other_says
     assert [Path(name).suffix for name in sent] == [".csv", ".json"]
     assert start().wait(START.total_seconds()) == 0  # the second is started again: there is nothing to do
     assert (ftp.files(), ftp.stored("csv")) == (sent, 1)
+
+
+@pytest.mark.parametrize(("again", "refused"), [(False, StoredFileMissingError), (True, RunError)])
+def test_rel_1_run_6_what_a_killed_machine_prepared_another_one_delivers_from_the_folder_they_share(
+    server, tmp_path, again, refused
+):
+    """By its next run, or by the very same one (Retry); a machine with a folder of its own says what it lacks."""
+    at = replace(stocks(tmp_path), ledger_url=server.database(), clock=lambda: datetime.now(UTC))
+    assert run_killed(at, "passerelle.run.job:publish", "before", STOCKS, "a") == -signal.SIGKILL
+    [prepared] = at.outbox.glob("*/stock-*.csv")
+    with Ledger.open(at.ledger_url) as ledger:
+        [killed] = ledger.runs("test")
+    request = Request("test", shop="a", run_id=killed.run_id if again else "")
+    alone = replace(at, state=tmp_path / "of-another-machine")
+    at.state.rename(tmp_path / "out-of-its-reach")
+    with pytest.raises(refused) as caught:
+        run_task(STOCKS, request, alone)
+    for language in ("fr", "en"):
+        said = caught.value.text(language) + caught.value.todo(language)
+        assert all(part in said for part in (killed.run_id, socket.gethostname(), "PASSERELLE_STATE"))
+    assert not list((home(at) / "out-a").iterdir())
+    (tmp_path / "out-of-its-reach").rename(at.state)
+    assert run_task(STOCKS, request, at).state == ("delivered" if again else "nothing-to-do")
+    assert run_task(STOCKS, Request("test", shop="a"), alone).state == "nothing-to-do"
+    assert [file.read_bytes() for file in (home(at) / "out-a").glob("*.csv")] == [prepared.read_bytes()]
