@@ -1,7 +1,7 @@
 # `make run` and `make test` are all a newcomer needs; they need Python 3.11 to 3.14, git and make (3.81, macOS', will do).
 
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
-APT_PACKAGES := openssh-server rclone chromium
+APT_PACKAGES := openssh-server rclone chromium postgresql
 FTP_SERVERS := vsftpd proftpd-mod-crypto pure-ftpd
 JOBS := 2
 BIN := .venv/bin

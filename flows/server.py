@@ -1,13 +1,14 @@
 """One machine that does everything: Prefect's server, the schedules, the runner that works them off, the console.
 
-The server listens on loopback only; its database, results and the key that encrypts its secrets lie in the
-installation's state folder.
+The server listens on loopback only; its results and the key that encrypts its secrets lie in the installation's state
+folder, as does its database, unless the environment names one in PostgreSQL.
 
-Source: design.md decisions 6 and 7; spec RUN-2; facts prefect.md §0, §2, §5, §6.
+Source: design.md decisions 6 and 7; spec RUN-2, RUN-6; facts prefect.md §0, §2, §5, §6.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -18,17 +19,57 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import sqlalchemy as sa
 from cryptography.fernet import Fernet
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 
 HOST = "127.0.0.1"
 START_SECONDS = 120
 """How long a first start may take: it makes the database."""
+DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+"""Prefect's own name of the variable that says where its server keeps everything."""
+_DRIVERS = ("postgresql+asyncpg", "sqlite+aiosqlite")
+"""What Prefect's server can use."""
+_CONNECT_SECONDS = 20
 
 
-class ServerNotStartedError(RuntimeError):
-    """Prefect's server, or the console, did not start; the message says where its log is."""
+def database() -> sa.URL | None:
+    """Give the database that the environment names for Prefect's server; ``None``: a file of its own.
+
+    Raises:
+        RunError: it is none that the server can use, or cannot be reached; no password is repeated.
+    """
+    given = os.environ.get(DATABASE)
+    if not given:
+        return None
+    try:
+        url = sa.make_url(given)
+    except exc.ArgumentError:
+        raise RunError("up-database-wrong", is_usage=True, url="…", drivers=" | ".join(_DRIVERS)) from None
+    if url.drivername not in _DRIVERS:
+        public = url.render_as_string(hide_password=True)
+        raise RunError("up-database-wrong", is_usage=True, url=public, drivers=" | ".join(_DRIVERS))
+    if url.get_backend_name() == "postgresql":
+        try:
+            asyncio.run(_connected(url))
+        except (exc.SQLAlchemyError, OSError, TimeoutError, TypeError) as error:
+            reason = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+            public = url.render_as_string(hide_password=True)
+            raise RunError("up-database-unreachable", url=public, reason=reason) from None
+    return url
+
+
+async def _connected(url: sa.URL) -> None:
+    engine = create_async_engine(url, hide_parameters=True)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS), engine.connect():
+            pass
+    finally:
+        await engine.dispose()
 
 
 def environment(installation: Installation, port: int, console_port: int) -> dict[str, str]:
@@ -52,17 +93,23 @@ def environment(installation: Installation, port: int, console_port: int) -> dic
 
 
 @contextmanager
-def server(variables: Mapping[str, str]) -> Iterator[str]:
+def server(variables: Mapping[str, str], kept_in: sa.URL | None = None) -> Iterator[str]:
     """Run Prefect's server until the end of the ``with``.
+
+    Args:
+        variables: see ``environment``.
+        kept_in: its database, which nobody else is told; ``None``: a file of its own.
 
     Yields:
         The address of its pages.
 
     Raises:
-        ServerNotStartedError: it stopped or did not answer in time.
+        RunError: it stopped or did not answer in time.
     """
     command = ["prefect", "server", "start"]
     api = variables["PREFECT_API_URL"]
+    if kept_in is not None:
+        variables = {**variables, DATABASE: kept_in.render_as_string(hide_password=False)}
     with _started(command, variables, Path(variables["PREFECT_HOME"]) / "server.log", f"{api}/health"):
         yield api.removesuffix("/api")
 
@@ -75,7 +122,7 @@ def console(variables: Mapping[str, str], port: int) -> Iterator[str]:
         Its address.
 
     Raises:
-        ServerNotStartedError: it stopped or did not answer in time.
+        RunError: it stopped or did not answer in time.
     """
     address = f"http://{HOST}:{port}"
     log = Path(variables["PASSERELLE_STATE"]) / "console.log"
@@ -105,13 +152,13 @@ def _wait(process: subprocess.Popen[bytes], health: str, log_path: Path) -> None
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise ServerNotStartedError(f"{log_path.stem} stopped at once; see {log_path}")
+            raise RunError("up-not-started", name=log_path.stem, log=log_path)
         try:
             if httpx.get(health, timeout=2).status_code == httpx.codes.OK:
                 return
         except httpx.TransportError:
             time.sleep(0.2)
-    raise ServerNotStartedError(f"{log_path.stem} did not answer within {START_SECONDS} s; see {log_path}")
+    raise RunError("up-not-started", name=log_path.stem, log=log_path)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

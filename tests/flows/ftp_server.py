@@ -1,4 +1,4 @@
-"""An FTP server whose login can be switched off and on."""
+"""An FTP server whose login can be switched off and on, or kept waiting."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from passerelle.run.demo_server import InPlace
 class _Authorizer(DummyAuthorizer):
     refusing = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.came, self.open = threading.Event(), threading.Event()
+        self.open.set()
+
     def validate_authentication(self, username, password, handler):
+        self.came.set()
+        self.open.wait()
         if self.refusing:
             raise AuthenticationFailed("Not today.")
         super().validate_authentication(username, password, handler)
@@ -62,6 +69,18 @@ class FtpServer:
 
     def accept(self) -> None:
         self._authorizer.refusing = False
+
+    def hold(self) -> None:
+        """Answer no login until ``let_go``."""
+        self._authorizer.came.clear()
+        self._authorizer.open.clear()
+
+    def let_go(self) -> None:
+        self._authorizer.open.set()
+
+    def wait_for_login(self, seconds: float) -> bool:
+        """Tell whether somebody has come since ``hold``."""
+        return self._authorizer.came.wait(seconds)
 
     def files(self) -> list[str]:
         return sorted(file.name for file in self._inbox.iterdir())

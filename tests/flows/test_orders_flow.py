@@ -3,88 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from builders import installed
 from ftp_server import FtpServer
-
-START = timedelta(seconds=300)
-END = timedelta(seconds=300)
-ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(tell: Callable[[], Any], limit: timedelta, what: str) -> Any:
-    """Ask again until the answer is true."""
-    deadline = time.monotonic() + limit.total_seconds()
-    while time.monotonic() < deadline:
-        if answer := tell():
-            return answer
-        time.sleep(0.3)
-    pytest.fail(f"{what} within {limit}")
-
-
-class Up:
-    """A running ``passerelle up`` and its server's API."""
-
-    def __init__(self, api: httpx.Client) -> None:
-        self._api = api
-
-    def call(self, method: str, path: str, **body: Any) -> Any:
-        """Ask the server, which says 503 as long as its database is busy."""
-
-        def answered() -> httpx.Response | None:
-            answer = self._api.request(method, path, json=body or None)
-            return None if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE else answer
-
-        answer: httpx.Response = until(answered, START, f"{method} {path} was not answered")
-        return answer.raise_for_status().json()
-
-    def deployment(self, task: str = "orders") -> Any:
-        answer = self._api.get(f"/deployments/name/{task}/test")
-        return answer.json() if answer.is_success else None
-
-    def start(self, task: str = "orders", **more: Any) -> str:
-        path = f"/deployments/{self.deployment(task)['id']}/create_flow_run"
-        return str(self.call("POST", path, parameters={"profile": "test", **more})["id"])
-
-    def keep_secret(self, name: str, value: str) -> None:
-        """Do what the UI does for a new Secret block."""
-        kind = self._api.get("/block_types/slug/secret").raise_for_status().json()["id"]
-        wanted = {"block_type_id": {"any_": [kind]}}
-        schema = self.call("POST", "/block_schemas/filter", block_schemas=wanted)[0]["id"]
-        document = {"block_type_id": kind, "block_schema_id": schema, "name": name, "data": {"value": value}}
-        self.call("POST", "/block_documents/", **document)
-
-    def retry(self, run_id: str) -> None:
-        """Do what the button Retry of the UI does."""
-        state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
-        self.call("POST", f"/flow_runs/{run_id}/set_state", state=state, force=True)
-
-    def ended(self, run_id: str, count: int) -> Any:
-        """Give the run once it has ended for the given time."""
-
-        def run() -> Any:
-            found = self.call("GET", f"/flow_runs/{run_id}")
-            return found if found["run_count"] == count and found["state_type"] in ENDED else None
-
-        return until(run, END, f"run {run_id} did not end its start no. {count}")
+from prefect_server import END, ENDED, START, Prefect, started_up, until
 
 
 @pytest.fixture
@@ -94,51 +20,16 @@ def ftp(tmp_path) -> Iterator[FtpServer]:
 
 
 @pytest.fixture
-def up(tmp_path, samples, ftp) -> Iterator[Up]:
-    port = free_port()
+def up(tmp_path, samples, ftp) -> Iterator[Prefect]:
     place = f'{{ url = "ftp://boss@127.0.0.1:{ftp.port}/in", password = "TEST_FTP", attempts = 1 }}'
     shop = ("s", "woocommerce", samples / "woocommerce-10.0-live", "*.json")
     at = installed(tmp_path, shop, place=place)
     profile = at.profiles / "test" / "profile.toml"
     often = 'quotes = { every_days = 1, start = 2079-01-01, at = "08:00", repeat = "5m", during = "12h" }'
     profile.write_text(profile.read_text(encoding="utf-8").replace("[schedules]", f"[schedules]\n{often}"), "utf-8")
-    log = (tmp_path / "up.log").open("wb")
-    process = subprocess.Popen(
-        [
-            Path(sys.executable).with_name("passerelle"),
-            "--profiles",
-            at.profiles,
-            "--state",
-            at.state,
-            "up",
-            "--port",
-            str(port),
-        ],
-        env={**os.environ, "PREFECT_RUNNER_POLL_FREQUENCY": "1"},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=20) as api:
-            running = Up(api)
-
-            def deployed() -> bool:
-                assert process.poll() is None, (tmp_path / "up.log").read_text()
-                try:
-                    return bool(running.deployment())
-                except httpx.TransportError:
-                    return False
-
-            until(deployed, START, "passerelle up did not deploy the profile")
-            running.keep_secret("test-ftp", ftp.password)
-            yield running
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        log.close()
+    with started_up(at, tmp_path / "up.log") as running:
+        running.keep_secret("test-ftp", ftp.password)
+        yield running
 
 
 def test_run_4_sto_5_a_run_that_could_not_deliver_is_retried_and_sends_once(up, ftp, tmp_path):

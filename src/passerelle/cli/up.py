@@ -22,13 +22,15 @@ def up(
     Tout démarrer sur cette machine : serveur Prefect, planifications, exécutions, console.
     """
     with failing():
-        from passerelle.flows.server import console, environment, server  # noqa: PLC0415
+        from passerelle.flows.server import DATABASE, console, database, environment, server  # noqa: PLC0415
 
         chosen = installation()
+        kept_in = database()
+        os.environ.pop(DATABASE, None)  # the server's alone: runs need no password of it
         variables = environment(chosen, port, console_port)
         # Before Prefect is imported: it reads its settings then.
         os.environ.update(variables)
-        with server(variables) as address, console(variables, console_port) as pages:
+        with server(variables, kept_in) as address, console(variables, console_port) as pages:
             from prefect import serve  # noqa: PLC0415
 
             from passerelle.flows.deployments import deployments, install_automations  # noqa: PLC0415
@@ -41,4 +43,6 @@ def up(
             install_automations()
             typer.echo(f"Console: {pages}")
             typer.echo(f"Prefect: {address}  —  {', '.join(each.profile.name for each in found)}")
+            if kept_in is not None:
+                typer.echo(f"Prefect's database: {kept_in.render_as_string(hide_password=True)}")
             serve(*deployments(found, chosen.today), limit=limit, pause_on_shutdown=False, print_starting_message=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -109,14 +110,14 @@ def read(file: StoredFile) -> bytes:
     """Give the bytes of a stored file, exactly as they were stored.
 
     Raises:
-        StoredFileMissingError: it is no longer there.
+        StoredFileMissingError: it is not there: it was removed, or another machine has it in a folder of its own.
         StoredFileChangedError: its bytes are not those that were stored.
     """
     about = {"name": file.name, "delivery": file.path.parent.name}
     try:
         data = file.path.read_bytes()
     except FileNotFoundError as error:
-        raise StoredFileMissingError(**about) from error
+        raise StoredFileMissingError(**about, host=socket.gethostname(), where=file.path) from error
     if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
         raise StoredFileChangedError(**about)
     return data

@@ -11,6 +11,7 @@ Source: design.md decisions 5 and 6; spec STO-4, STO-5, STO-6, REL-1, RUN-1, RUN
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -325,6 +326,7 @@ class Job:
         Raises:
             StorageError, RunError, ProfileError: see ``Task.make``, ``quotas.check``, and ``plans.check_same`` when a
                 plan is applied; nothing is sent.
+            RunError: the run prepared on another machine, whose folders this one does not have.
         """
         if self._profile.paused:
             named = (self._request.run_id, self._profile.name, self._profile.language)
@@ -336,7 +338,7 @@ class Job:
         asked = self._request.run_id or None
         run_id = self._ledger.start_run(self._profile.name, self._task.name, self._request.parameters, run_id=asked)
         if self._ledger.run(run_id).state != "running":
-            return folder.read_summary(self._installation.run_folder(run_id))
+            return self._summary(run_id)
         try:
             desk = self._desk(run_id)
             quotas.check(self._profile, self._ledger, desk.today, self._task.name, self._request.shop)
@@ -344,6 +346,14 @@ class Job:
         except Exception as error:
             self._ledger.fail_run(run_id, faults.said(error, self._profile.language))
             raise
+
+    def _summary(self, run_id: str) -> Summary:
+        """Give the summary of a run that prepared before."""
+        home = self._installation.run_folder(run_id)
+        try:
+            return folder.read_summary(home)
+        except FileNotFoundError as error:
+            raise RunError("run-elsewhere", run=run_id, host=socket.gethostname(), where=home) from error
 
     def deliver(self, summary: Summary) -> Summary:
         """Publish what the run prepared, record that it arrived, and put away what was read.
