@@ -19,7 +19,7 @@ import pyarrow as pa
 from passerelle import outcome
 from passerelle.exchange import texts
 from passerelle.exchange.catalogue import Mask, twice
-from passerelle.exchange.told import as_json, as_table, shortened
+from passerelle.exchange.told import ROW, as_json, as_table, shortened
 from passerelle.formats.descriptor import Descriptor, Field
 from passerelle.formats.values import neutral, parse, render
 from passerelle.profile.settings import ExtractLimits
@@ -34,8 +34,6 @@ from passerelle.run.told import Told, differing
 
 TABLES = "tables"
 """The shop's tables in the profile."""
-ROW = "table-row"
-"""What outcomes and the ledger call a row."""
 GONE = "is_deleted"
 """The column of a format that takes a row out of the shop."""
 OF_ERP: Mapping[str, tuple[str, str]] = {
@@ -209,7 +207,7 @@ def _gone(desk: Desk, descriptor: Descriptor, told: list[Field], keys: pd.Series
     known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, ROW)
     own = known["key"].str.startswith(_name(descriptor)) & (known["value"] != "")
     lost = known[own & ~texts.among(known["key"], keys)].reset_index(drop=True)
-    before = as_table(lost).reindex(columns=[one.source for one in told]).fillna("").astype("str")
+    before = as_table(lost).reindex(columns=[one.source for one in told]).astype("str").fillna("")
     cells = {one.source: parse(neutral(one), pa.array(before[one.source], pa.string()))[0] for one in told}
     return pd.DataFrame(cells).assign(key=lost["key"], value="", left="", **{GONE: True})
 
