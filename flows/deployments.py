@@ -29,6 +29,7 @@ from passerelle.flows.prospects import prospects
 from passerelle.flows.quotes import quotes_to_shop
 from passerelle.flows.statuses import statuses
 from passerelle.flows.stocks import stocks
+from passerelle.flows.tables import tables
 from passerelle.profile.features import offers
 from passerelle.profile.loader import LoadedProfile
 from passerelle.profile.schedules import Schedule, is_frequent, rules
@@ -49,6 +50,7 @@ TASKS: tuple[Flow[..., Any], ...] = (
     statuses,
     images,
     documents,
+    tables,
     quotes_to_shop,
     purge,
 )

@@ -169,6 +169,7 @@ class Descriptor:
         table: the canonical table its sources belong to; empty: its own.
         joined: canonical tables joined to it, by the prefix of their columns.
         assumed: the labels are a guess: nobody publishes them. Nothing is sent by it until somebody declares better.
+        key: names of the fields that tell a row from the others; empty: not declared.
     """
 
     name: str
@@ -192,6 +193,7 @@ class Descriptor:
     table: str
     joined: Mapping[str, str]
     assumed: bool
+    key: tuple[str, ...]
     document: Section = field(repr=False, compare=False)
 
     @property
@@ -364,6 +366,7 @@ def _descriptor(document: Section, scope: Scope) -> Descriptor:
         table=table,
         joined=joined,
         assumed=extension.flag("assumed", default=False),
+        key=schema.texts("primaryKey"),
         document=document,
     )
     resource.choice("format", ("csv", "txt", "fixed"), "csv")
@@ -530,6 +533,8 @@ def _check_fields(schema: Entry, descriptor: Descriptor, every: Sequence[Field])
         if one.source == "line":
             entry.wrong("name", "the source line is the reader's own: the line of the file")
         met.add(one.name)
+    if unknown := [name for name in descriptor.key if name not in met]:
+        schema.wrong("primaryKey", f"no field is named {', '.join(unknown)}")
     if descriptor.header:
         _check_labels(schema, descriptor, every)
     if descriptor.layout == "fixed":

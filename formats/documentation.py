@@ -72,6 +72,8 @@ def _properties(descriptor: Descriptor) -> list[tuple[str, str]]:
     rows.append(("Line end", _LINE_ENDS[descriptor.line_end]))
     if descriptor.kind_field:
         rows.append(("Kinds of record", ", ".join(f"`{kind}`" for kind in descriptor.record_kinds)))
+    if descriptor.key:
+        rows.append(("A row is told by", ", ".join(f"`{descriptor.field(name).title}`" for name in descriptor.key)))
     if descriptor.assumed:
         rows.append(("Assumed", "nothing is sent by it until a descriptor of yours says what the labels are"))
     origins = dict.fromkeys(one.origin for one in descriptor.fields if one.origin)

@@ -6,14 +6,13 @@ Source: spec FMT-1, FMT-4.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pandas as pd
 import pyarrow as pa
 
 from passerelle.formats.descriptor import Descriptor, Field
 from passerelle.formats.notation import DescriptorError
-from passerelle.formats.values import parse, render
+from passerelle.formats.values import neutral, parse, render
 from passerelle.formats.writer import Written, write
 
 
@@ -48,16 +47,7 @@ def in_file(one: Field) -> list[str]:
 
 def _values(one: Field, examples: Sequence[str]) -> pd.Series:
     """Read examples, which have the same form whatever the format's settings."""
-    offset = "%z" if one.in_utc else ""
-    neutral = replace(
-        one,
-        decimal_mark=".",
-        group_mark="",
-        true_values=("true",),
-        false_values=("false",),
-        date_format="%Y-%m-%d" if one.type == "date" else f"%Y-%m-%dT%H:%M:%S{offset}",
-    )
-    values, problems = parse(neutral, pa.array(examples, pa.string()))
+    values, problems = parse(neutral(one), pa.array(examples, pa.string()))
     if problems:
         raise DescriptorError([f"{one.name}: example: {', '.join(examples)} cannot be read as a {one.type}"])
     return values

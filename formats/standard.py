@@ -34,7 +34,11 @@ def to_frictionless(descriptor: Descriptor) -> dict[str, Any]:
             "doubleQuote": True,
             "lineTerminator": descriptor.line_end,
         },
-        "schema": {"fields": [_field(one) for one in descriptor.fields], "missingValues": [""]},
+        "schema": {
+            "fields": [_field(one) for one in descriptor.fields],
+            "missingValues": [""],
+            **({"primaryKey": [descriptor.field(name).title for name in descriptor.key]} if descriptor.key else {}),
+        },
     }
 
 

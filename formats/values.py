@@ -95,6 +95,20 @@ def parse(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]:
     return values, [problem for problem in problems if problem.where.any()]
 
 
+def neutral(one: Field) -> Field:
+    """Give a field whose texts have the same form whatever its notation: a point, ISO dates, ``true`` and ``false``."""
+    offset = "%z" if one.in_utc else ""
+    return replace(
+        one,
+        decimal_mark=".",
+        group_mark="",
+        true_values=("true",),
+        false_values=("false",),
+        missing_values=(),
+        date_format="%Y-%m-%d" if one.type == "date" else f"%Y-%m-%dT%H:%M:%S{offset}",
+    )
+
+
 def _parsed_once(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]:
     """Read equal texts once: most columns of an export repeat theirs."""
     coded = pc.dictionary_encode(cells)

@@ -53,6 +53,7 @@ _TO_SHOP = (
     "passerelle.ledger.ledger:Ledger.delivered",
 )
 STATUS_STEPS = ("passerelle.run.statuses:write", *_TO_SHOP)
+TABLE_STEPS = ("passerelle.run.erp_catalogue:read", "passerelle.run.shop_file:write", *_TO_SHOP)
 ACCOUNT_STEPS = ("passerelle.run.accounts:write", *_TO_SHOP)
 IMAGE_STEPS = (
     "passerelle.run.erp_catalogue:read",

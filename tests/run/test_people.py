@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import io
 import json
 import shutil
+import zipfile
 from datetime import timedelta
 
 import pytest
@@ -11,6 +15,9 @@ from account_shops import customer, customers, leave, shop, told
 from account_shops import run as run_accounts
 from builders import ALL_MAPPED, NOW, installed
 from test_journal import passerelle
+from test_tables_run import run as run_tables
+from test_tables_run import shop as shop_with_staff
+from test_tables_run import told as told_staff
 
 from passerelle.ledger.ledger import Ledger
 from passerelle.run.accounts import CUSTOMERS
@@ -141,3 +148,76 @@ def test_sec_5_of_what_a_shop_was_told_only_that_it_has_the_login_stays(tmp_path
     plan = run_accounts(at, CUSTOMERS, plan=True)
     assert {row.record for row in plan.plan_rows} == {"C0001"}
     assert {row.action for row in plan.planned} == {"update"}
+
+
+LOCKED = base64.b64decode(
+    "UEsDBAoACQAAAFZPfF36voudJwAAABsAAAALABwAY2xpZW50cy5jc3ZVVAkAA9OlCmvTpQprdXgLAAEEAAAAAAQAAAAA9UpduXpYarE0tEy7"
+    "rlkP3hVFD4XR3E+YDkRcEObIZuJSTKQScpoRUEsHCPq+i50nAAAAGwAAAFBLAQIeAwoACQAAAFZPfF36voudJwAAABsAAAALABgAAAAAAAEA"
+    "AACkgQAAAABjbGllbnRzLmNzdlVUBQAD06UKa3V4CwABBAAAAAAEAAAAAFBLBQYAAAAAAQABAFEAAAB8AAAAAAA="
+)
+"""What ``zip -P secret`` makes of a clients.csv with the e-mail."""
+
+
+def zipped(**members: bytes) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(f"{name}.csv", data)
+    return stream.getvalue()
+
+
+def test_sec_5_archives_that_cannot_be_looked_through_are_named_with_what_to_do(at, tmp_path, monkeypatch):
+    run_orders(Request("test"), at)
+    inbox = at.inbox("test")
+    inbox.mkdir(parents=True, exist_ok=True)
+    named = EMAIL.encode()
+    damaged = bytearray(zipped(first=bytes(range(256)) * 4, second=named))
+    damaged[60] ^= 0xFF
+    deep = zipped(a=zipped(b=zipped(c=named)))
+    large = zipped(large=bytes(200_000), small=b"nobody")
+    files = {
+        "locked.zip": LOCKED,
+        "damaged.zip": bytes(damaged),
+        "cut.zip": zipped(a=named)[:-30],
+        "cut.csv.gz": gzip.compress(named * 50)[:-12],
+        "deep.zip": deep,
+        "large.zip": large,
+        "whole.csv.gz": gzip.compress(named),
+    }
+    for name, data in files.items():
+        (inbox / name).write_bytes(data)
+    monkeypatch.setattr("passerelle.run.traces._LARGEST", 100_000)
+    found = find(at, "test", EMAIL)
+    unread = {(row.code, row.record.rpartition("/")[2], row.value) for row in found.outcomes.itertuples()}
+    assert unread == {
+        ("person-archive-locked", "locked.zip", "clients.csv"),
+        ("person-archive-damaged", "damaged.zip", "first.csv"),
+        ("person-archive-damaged", "cut.zip", ""),
+        ("person-archive-damaged", "cut.csv.gz", ""),
+        ("person-archive-nested", "deep.zip", "a.csv/b.csv"),
+        ("person-archive-too-large", "large.zip", "large.csv"),
+    }
+    # What can be opened of them is looked through all the same.
+    assert {file.path.rpartition("/")[2] for file in found.files} >= {"damaged.zip", "whole.csv.gz"}
+    shown = passerelle(at, "people", "find", EMAIL, "-p", "test")
+    assert "locked.zip n'a pas pu être parcouru en entier : clients.csv est protégé par un mot de passe." in shown
+    erased = passerelle(at, "people", "erase", EMAIL, "-p", "test", "--yes")
+    assert "Ouvrez-le avec son mot de passe et cherchez-y la personne" in erased
+    # Of somebody whom nothing names they are told as well: who is in them is not known.
+    assert "locked.zip" in passerelle(at, "people", "find", "nobody@example.com", "-p", "test")
+    assert len(json.loads(export(at, "test", "nobody@example.com"))["unread"]) == 6
+
+
+def test_sec_5_oas_1_a_colleague_is_found_and_erased_and_can_still_be_taken_out_of_the_shop(tmp_path):
+    at = shop_with_staff(tmp_path)
+    run_tables(at)
+    found, counts = erase(at, "test", "ZOE@example.com", by="anne")
+    assert (found.person.rows, counts["told"]) == ((("a", "oasis/staff: CO00001"),), 1)
+    with Ledger.open(at.ledger_url) as ledger:
+        values = ledger.sent_values("test", "a", "table-row").set_index("key")["value"]
+    assert values["oasis/staff: CO00001"] == '{"code":"CO00001"}'
+    assert "luc@example.com" in values["oasis/staff: CO00002"]
+    leave(at, "staff.csv", (at.profiles / "test" / "staff.csv").read_bytes().replace(b"CO00001", b"CO00009"))
+    assert run_tables(at).written == 2
+    [gone] = [row for row in told_staff(at, name="collaborateurs") if row["delete"] == "1"]
+    assert (gone["ref"], gone["lastname"], gone["email"]) == ("CO00001", "", "")

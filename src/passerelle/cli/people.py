@@ -24,6 +24,7 @@ _SAID: dict[Language, dict[str, str]] = {
         "codes": "Compte ERP : {names}",
         "shared_codes": "Compte ERP partagé avec d'autres : {names}",
         "logins": "Compte transmis à la boutique : {names}",
+        "rows": "Ligne transmise à la boutique : {names}",
         "emails": "E-mail : {names}",
         "numbers": "SIRET, TVA : {names}",
         "records": "Enregistrements : {names}",
@@ -38,6 +39,7 @@ _SAID: dict[Language, dict[str, str]] = {
         "codes": "ERP account: {names}",
         "shared_codes": "ERP account shared with others: {names}",
         "logins": "Login told to the shop: {names}",
+        "rows": "Row told to the shop: {names}",
         "emails": "E-mail: {names}",
         "numbers": "SIRET, VAT: {names}",
         "records": "Records: {names}",
@@ -95,14 +97,21 @@ def _lines(found: Found) -> list[str]:
     named = {
         **{name: getattr(person, name) for name in ("keys", "codes", "shared_codes", "emails", "numbers")},
         "logins": [" ".join(login) for login in person.logins],
+        "rows": [" ".join(row) for row in person.rows],
         "records": [" ".join(record) for record in sorted(found.records)],
     }
     return [*(said[name].format(names=", ".join(names)) for name, names in named.items() if names), *_file_lines(found)]
 
 
 def _file_lines(found: Found) -> list[str]:
-    said = _SAID[language()]
-    return [
+    from passerelle import outcome  # noqa: PLC0415
+
+    said, spoken = _SAID[language()], language()
+    named = [
         said["file" if file.goes_on else "file-needed"].format(path=file.path, goes_on=file.goes_on)
         for file in found.files
     ]
+    unread = [
+        f"{outcome.message(row, spoken)} {outcome.todo(row, spoken)}" for row in found.outcomes.to_dict("records")
+    ]
+    return [*named, *unread]

@@ -155,6 +155,7 @@ _TO_SHOPS = (
     ("customer-groups", "accounts", "CUSTOMER_GROUPS", "groups", "customer groups, first. Familles et catégories"),
     ("customers", "accounts", "CUSTOMERS", "accounts", "customers. Clients"),
     ("statuses", "statuses", "STATUSES_TO_SHOP", "statuses", "word of what became of orders. Statuts des commandes"),
+    ("tables", "tables", "TABLES_TO_SHOP", "tables", "further tables, by declared formats. Autres tables"),
 )
 """The tasks that tell shops something: command, module of ``passerelle.run`` and task in it, the shops' table, help."""
 for _name, _module, _task, _table, _help in _TO_SHOPS:

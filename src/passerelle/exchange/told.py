@@ -22,6 +22,8 @@ _ESCAPED = r'["\\\x00-\x1f]'
 _LONG, _SHOWN = 200, 80
 """Characters from which on a text is kept shortened, and of it."""
 PARTS = ("record", "field", "old", "new")
+ROW = "table-row"
+"""What outcomes and the ledger call a row of a declared table."""
 
 
 def as_json(table: pd.DataFrame, key: str) -> pd.Series:

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from passerelle import outcome
 from passerelle.exchange.accounts import CUSTOMER
-from passerelle.exchange.told import as_table
+from passerelle.exchange.told import ROW, as_table
 from passerelle.ledger import tables
 from passerelle.ledger.database import Database
 from passerelle.ledger.entries import ACCOUNTS
@@ -65,6 +65,7 @@ class Person:
         codes: the ERP's accounts that are theirs alone.
         shared_codes: those that others have too.
         logins: by which shops were told of them: shop and login.
+        rows: of declared tables that name them, a colleague: shop and row.
         emails: in small letters.
         numbers: SIRET and VAT numbers that nobody else has.
     """
@@ -73,20 +74,22 @@ class Person:
     codes: tuple[str, ...] = ()
     shared_codes: tuple[str, ...] = ()
     logins: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
     emails: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
 
     @property
     def is_known(self) -> bool:
         """Whether the ledger has anything of them."""
-        return bool(self.keys or self.logins)
+        return bool(self.keys or self.logins or self.rows)
 
     @property
     def records(self) -> set[Record]:
         """The records that tell by themselves that they are theirs: accounts of shops, logins, orders of guests."""
         names = [*self.keys, *(login for _, login in self.logins)]
         guests = {("order", key.replace(_GUEST, "/", 1)) for key in self.keys if _GUEST in key}
-        return {*((PROSPECT, key) for key in self.keys), *((CUSTOMER, name) for name in names), *guests}
+        rows = {(ROW, key) for _, key in self.rows}
+        return {*((PROSPECT, key) for key in self.keys), *((CUSTOMER, name) for name in names), *guests, *rows}
 
 
 class People:
@@ -114,13 +117,17 @@ class People:
         alone = ~mine["customer_code"].isin(others["customer_code"])
         own_codes = mine.loc[alone, "customer_code"]
         login = told[of_logins | told["email"].isin(emails) | told["key"].isin(own_codes)]
+        emails |= {*login["email"]} - {""}
+        with self._database.reading() as connection:
+            rows = _rows_naming(connection, profile, {*emails, *([asked] if "@" in asked else [])})
         numbers = {*mine[list(_NUMBERS)].to_numpy().ravel()} - {*others[list(_NUMBERS)].to_numpy().ravel(), ""}
         return Person(
             keys=tuple(mine["customer_key"]),
             codes=tuple(sorted({*own_codes})),
             shared_codes=tuple(sorted({*mine.loc[~alone, "customer_code"]})),
             logins=tuple(sorted({*login[["shop", "key"]].itertuples(index=False, name=None)})),
-            emails=tuple(sorted({*mine["email"], *login["email"]} - {""})),
+            rows=rows,
+            emails=tuple(sorted({*mine["email"], *emails} - {""})),
             numbers=tuple(sorted(numbers)),
         )
 
@@ -168,7 +175,7 @@ class People:
             "accounts": (given, _in(accounts.c.customer_key, person.keys, accounts.c.profile == profile)),
             "told": (
                 sa.select(*told, deliveries.c.delivery_id).select_from(sent_values.outerjoin(deliveries)),
-                [_login(profile, *login) for login in person.logins],
+                _told(profile, person),
             ),
             **{name: _exchanged(table, profile, theirs) for name, table in _EXCHANGED.items()},
             "outcomes": (said.select_from(outcomes.join(runs)), _said(profile, person, theirs)),
@@ -211,7 +218,7 @@ class People:
                 "accounts": sum(
                     connection.execute(sa.update(accounts).where(part).values(blank)).rowcount for part in of_keys
                 ),
-                "told": sum(_blank_login(connection, _login(profile, *login)) for login in person.logins),
+                "told": sum(_blank(connection, this) for this in _told(profile, person)),
                 "outcomes": sum(
                     connection.execute(sa.delete(outcomes).where(part)).rowcount
                     for part in _said(profile, person, theirs)
@@ -219,7 +226,7 @@ class People:
             }
             about = ", ".join(f"{count} {name}" for name, count in counts.items())
             row = {"at": self._clock(), "actor": by, "profile": profile, "action": "erase", "record_type": CUSTOMER}
-            names = [*person.keys, *(login for _, login in person.logins)]
+            names = [*person.keys, *(key for _, key in (*person.logins, *person.rows))]
             noted = [{**row, "record": name, "detail": about} for name in dict.fromkeys(names)]
             if noted:
                 connection.execute(sa.insert(audit), noted)
@@ -246,20 +253,43 @@ def _logins(connection: sa.Connection, profile: str) -> pd.DataFrame:
     return table.assign(email=table["email"].str.strip().str.casefold())
 
 
-def _login(profile: str, shop: str, login: str) -> sa.ColumnElement[bool]:
-    this = (sent_values.c.profile == profile) & (sent_values.c.shop == shop)
-    return this & (sent_values.c.kind == CUSTOMER) & (sent_values.c.key == login)
+def _rows_naming(connection: sa.Connection, profile: str, emails: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Give the rows of declared tables that have one of the e-mails, now or before: shop and row."""
+    this = (sent_values.c.profile == profile) & (sent_values.c.kind == ROW)
+    query = sa.select(sent_values.c.shop, sent_values.c.key)
+    found: set[tuple[str, str]] = set()
+    for email in emails:
+        named = [
+            column.icontains(f'"{email}"', autoescape=True) for column in (sent_values.c.value, sent_values.c.before)
+        ]
+        found.update((row.shop, row.key) for row in connection.execute(query.where(this, sa.or_(*named))))
+    return tuple(sorted(found))
 
 
-def _blank_login(connection: sa.Connection, this: sa.ColumnElement[bool]) -> int:
-    """Leave of what a shop was told of a login only that it is there."""
-    row = connection.execute(sa.select(sent_values.c.value, sent_values.c.before).where(this)).one()
-    left = {name: None if text is None else _left(text) for name, text in zip(("value", "before"), row, strict=True)}
+def _told(profile: str, person: Person) -> list[sa.ColumnElement[bool]]:
+    """Give the conditions for what shops were told of a person, value by value."""
+    keys = [*((CUSTOMER, *login) for login in person.logins), *((ROW, *row) for row in person.rows)]
+    return [
+        (sent_values.c.profile == profile)
+        & (sent_values.c.kind == kind)
+        & (sent_values.c.shop == shop)
+        & (sent_values.c.key == key)
+        for kind, shop, key in keys
+    ]
+
+
+def _blank(connection: sa.Connection, this: sa.ColumnElement[bool]) -> int:
+    """Leave of what a shop was told of a login or a row only that it is there."""
+    row = connection.execute(sa.select(sent_values.c.key, sent_values.c.value, sent_values.c.before).where(this)).one()
+    left = {"value": _left(row.key, row.value), "before": _left(row.key, row.before)}
     return connection.execute(sa.update(sent_values).where(this).values(left)).rowcount
 
 
-def _left(text: str) -> str:
-    told = {name: value for name, value in json.loads(text).items() if name in _STAYS}
+def _left(key: str, text: str | None) -> str | None:
+    """Give what stays: also what the key says anyway, by which a row can still be taken out of the shop."""
+    if not text:
+        return text
+    told = {name: value for name, value in json.loads(text).items() if name in _STAYS or (value and value in key)}
     return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 

@@ -340,14 +340,13 @@ def _places_in(value: Any, key: Key) -> Iterator[tuple[Key, Place]]:
 def _criteria(loaded: LoadedProfile) -> Outcomes:
     """Say which conditions are none; whether the extract has their columns, the run tells."""
     for number, shop in enumerate(loaded.profile.shops):
-        for table, condition in _conditions(shop).items():
+        for key, condition in _conditions(shop).items():
             from passerelle.formats.criterion import Criterion  # noqa: PLC0415 - slow to load, and rarely there
 
             try:
                 Criterion.read(condition)
             except CriterionError as error:
-                key = ("shops", number, table, "criterion")
-                yield _said(loaded, "check-criterion", key, condition, **_texts(error))
+                yield _said(loaded, "check-criterion", ("shops", number, *key, "criterion"), condition, **_texts(error))
 
 
 def _assumed(loaded: LoadedProfile, available: Formats | None) -> Outcomes:
@@ -365,9 +364,10 @@ def _assumed(loaded: LoadedProfile, available: Formats | None) -> Outcomes:
             yield _said(loaded, "check-formats-assumed", ("shops", number, "platform"), ", ".join(guessed))
 
 
-def _conditions(shop: Shop) -> dict[str, str]:
+def _conditions(shop: Shop) -> dict[Key, str]:
     """Give the conditions of a shop, by its table that has one."""
-    tables = {name: getattr(shop, name) for name in type(shop).model_fields}
+    tables: dict[Key, Any] = {(name,): getattr(shop, name) for name in type(shop).model_fields}
+    tables |= {("tables", number): table for number, table in enumerate(shop.tables)}
     return {name: table.criterion for name, table in tables.items() if getattr(table, "criterion", "")}
 
 

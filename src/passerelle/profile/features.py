@@ -21,6 +21,7 @@ TABLES: Mapping[str, str] = {
     "customers": "accounts",
     "customer-groups": "groups",
     "statuses": "statuses",
+    "tables": "tables",
     "quotes-to-shop": "quotes",
 }
 """By task, the table of a shop that switches it on; the others every profile offers."""

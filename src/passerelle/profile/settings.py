@@ -66,6 +66,12 @@ class Extracts(Options):
     contacts: ProfilePath | None = Field(
         None, description="Extract of the customers' contacts, of the format `ebp/contacts`, for `customers`."
     )
+    staff: ProfilePath | None = Field(
+        None, description="Extract of salespeople and colleagues, of the format `ebp/staff`, for `tables`."
+    )
+    supplier_articles: ProfilePath | None = Field(
+        None, description="Extract of what suppliers charge, of the format `ebp/supplier_articles`, for `tables`."
+    )
     documents: ProfilePath | None = Field(
         None,
         description="Extract of the sales documents, of the format `ebp/sales_documents`: an order that the ERP has is "
@@ -175,6 +181,7 @@ class Schedules(Options):
     images: Schedule = Field("", description="The same of `images`.")
     documents: Schedule = Field("", description="The same of `documents`.")
     settlements: Schedule = Field("", description="The same of `settlements`, which `orders` has too.")
+    tables: Schedule = Field("", description="The same of `tables`.")
     quotes_to_shop: Schedule = Field("", description="The same of `quotes-to-shop`.")
     purge: Schedule = Field("", description="The same of `purge`.")
 

@@ -19,7 +19,7 @@ from passerelle.exchange.shop_options.prices import PriceOptions
 from passerelle.exchange.shop_options.statuses import StatusOptions
 from passerelle.exchange.shop_options.stock import StockOptions
 from passerelle.exchange.shop_options.variants import VariantOptions
-from passerelle.profile.setting_types import Filled, Name, Place, Setting, Suffix
+from passerelle.profile.setting_types import Filled, Name, Place, ProfilePath, Setting, Suffix
 from passerelle.storage.publish import Collision
 
 Platform = Literal["prestashop", "woocommerce", "shopify", "magento", "bigcommerce", "wix", "oasis"]
@@ -37,7 +37,7 @@ def _readable_customers(source: Source | None, info: ValidationInfo) -> Source |
 
 _TOLD = (
     *("articles", "stock", "prices", "activation", "images", "documents"),
-    *("accounts", "groups", "statuses", "quotes"),
+    *("accounts", "groups", "statuses", "quotes", "tables"),
 )
 """The tables of a shop by which something goes to it."""
 
@@ -234,6 +234,47 @@ class ShopQuotes(Options):
     )
 
 
+class ShopTable(Options):
+    """A table that the shop is told row by row, by formats that are declared (`tables`)."""
+
+    format: Annotated[str, *Filled] = Field(
+        description="Format of the file that the shop reads, such as `oasis/staff`; its `primaryKey` says what tells a "
+        "row from the others."
+    )
+    format_settings: dict[str, Setting] = Field(
+        default_factory=dict, description="Other values of the settings that this format declares."
+    )
+    extract: ProfilePath | None = Field(
+        None,
+        description="The file with the rows, CSV or XLSX. Not set: what `[erp.extracts]` names, of `oasis/staff`, "
+        "`oasis/supplier_prices` and both eco-taxes.",
+    )
+    extract_format: str = Field(
+        "",
+        description="Format of that file, with fields of the same names. Empty: that of the ERP's extract; a file of "
+        "your own has the columns of `format` itself.",
+    )
+    by_hand: bool = Field(
+        default=False, description="Somebody keeps the file by hand: it may be of any age, and lose any of its rows."
+    )
+    max_drop_percent: Annotated[int | None, Field(ge=0, le=100)] = Field(
+        None,
+        description="How much of its rows the extract may lose; not set: as `[erp.limits]` says. Of few, each is much.",
+    )
+    criterion: str = Field(
+        "", description="Which rows: a condition in SQL on the columns of the file (CAT-2). Others stay as they are."
+    )
+
+
+def _own_formats(tables: tuple[ShopTable, ...]) -> tuple[ShopTable, ...]:
+    formats = [table.format for table in tables]
+    for position, name in enumerate(formats):
+        if name in formats[:position]:
+            shown = {"at": (position, "format"), "name": name}
+            raise PydanticCustomError("profile-table-twice", "two tables have the same format", shown)
+    return tables
+
+
 class Shop(Options):
     """One shop."""
 
@@ -271,6 +312,9 @@ class Shop(Options):
     images: ShopImages | None = Field(None, description="Which images of articles it gets (`images`).")
     documents: ShopDocuments | None = Field(None, description="Which documents of articles it gets (`documents`).")
     quotes: ShopQuotes | None = Field(None, description="Which quotes of the ERP it gets (`quotes-to-shop`).")
+    tables: Annotated[tuple[ShopTable, ...], AfterValidator(_own_formats)] = Field(
+        (), description="Further tables that it gets, by declared formats (`tables`): one `[[shops.tables]]` each."
+    )
 
     @model_validator(mode="after")
     def _delivered(self) -> Self:

@@ -27,6 +27,7 @@ from passerelle.model.products import LINKED_ARTICLES, PACK_COMPONENTS
 from passerelle.model.table import Table
 from passerelle.model.variants import VARIANTS
 from passerelle.profile.loader import hint
+from passerelle.profile.settings import ExtractLimits
 from passerelle.run.errors import RunError
 from passerelle.run.job import Desk
 
@@ -40,7 +41,7 @@ class Extract:
 
     Attributes:
         file: its name.
-        table: what was read, columns of the model.
+        table: what was read, columns of the model or of the format.
         read: how it was read.
         made_at: when the file was written.
     """
@@ -124,9 +125,11 @@ class ErpCatalogue:
         path: Path,
         descriptor: Descriptor,
         sources: Collection[str],
-        model: Table,
+        model: Table | None,
         wanted: Collection[str],
         condition: str,
+        *,
+        limits: ExtractLimits | None = None,
     ) -> tuple[Extract, Mask | None]:
         """Read an extract, and tell for which of its rows the shop's criterion is true (CAT-2).
 
@@ -135,22 +138,23 @@ class ErpCatalogue:
             path: the file.
             descriptor: its format.
             sources: columns of ``model`` that the task needs.
-            model: what it is read as.
+            model: what it is read as; ``None``: what its format says.
             wanted: those of them that the task cannot do without.
             condition: the criterion; empty: there is none, and the mask is ``None``.
+            limits: when it is not believed; ``None``: as the profile says of all extracts.
 
         Raises:
             RunError, CriterionError, FormatError: as ``articles``.
         """
         if not condition:
-            return self.extract(kind, path, descriptor.only(sources), model, wanted), None
+            return self.extract(kind, path, descriptor.only(sources), model, wanted, limits=limits), None
         # sqlglot and DuckDB take half a second to load: only those pay who have a criterion.
         from passerelle.formats.criterion import Criterion  # noqa: PLC0415
 
         criterion = Criterion.read(condition)
         descriptor = criterion.extended(descriptor)
         only = descriptor.only({*sources, *criterion.sources(descriptor)})
-        extract = self.extract(kind, path, only, model, wanted)
+        extract = self.extract(kind, path, only, model, wanted, limits=limits)
         self._check_columns(condition, criterion.columns(), descriptor, extract)
         return extract, criterion.holds(descriptor, extract.read.table)
 
@@ -248,15 +252,25 @@ class ErpCatalogue:
         mark = None if self.desk.request.full else self.desk.ledger.mark(self.desk.profile.name, name)
         return datetime.fromisoformat(mark) if mark else None
 
-    def extract(self, kind: str, path: Path, descriptor: Descriptor, model: Table, wanted: Collection[str]) -> Extract:
+    def extract(
+        self,
+        kind: str,
+        path: Path,
+        descriptor: Descriptor,
+        model: Table | None,
+        wanted: Collection[str],
+        *,
+        limits: ExtractLimits | None = None,
+    ) -> Extract:
         """Read an extract that may be believed.
 
         Args:
             kind: its name among the extracts.
             path: the file.
             descriptor: its format, with the columns that are read.
-            model: what it is read as.
-            wanted: columns of ``model`` that the task cannot do without.
+            model: what it is read as; ``None``: what its format says.
+            wanted: columns of it that the task cannot do without.
+            limits: see ``filtered``.
 
         Raises:
             RunError: it is missing, empty, stale or shrunken, or lacks a column.
@@ -267,15 +281,17 @@ class ErpCatalogue:
             data = path.read_bytes()
         except FileNotFoundError:
             raise RunError("run-extract-missing", file=path) from None
-        limits = self.desk.profile.erp.limits
+        limits = limits or self.desk.profile.erp.limits
         age = (self.desk.installation.clock() - made_at).total_seconds() / 3600
         if limits.max_age_hours is not None and age > limits.max_age_hours:
             raise RunError("run-extract-stale", file=path, hours=int(age), limit=limits.max_age_hours)
         found = read(descriptor, data, name=path.name)
-        self._check_size(kind, path, found.rows)
+        self._check_size(kind, path, found.rows, limits.max_drop_percent)
         lacking = [one.title for one in descriptor.fields if one.source in {*wanted} & {*found.absent}]
         if lacking:
             raise RunError("run-extract-lacks-column", is_usage=True, file=path, columns=", ".join(lacking))
+        if model is None:
+            return Extract(path.name, found.table, found, made_at)
         # Nothing said of it, an article is kept in stock and not published, a customer is a person, rows stay in order.
         unsaid = {"is_stocked": True, "is_on_web": False, "is_person": True, "position": 0}
         table = found.table.assign(
@@ -283,18 +299,17 @@ class ErpCatalogue:
         )
         return Extract(path.name, model.conform(table), found, made_at)
 
-    def _check_size(self, kind: str, path: Path, rows: int) -> None:
+    def _check_size(self, kind: str, path: Path, rows: int, max_drop_percent: int) -> None:
         """See that an extract has not lost rows since the last run.
 
         Raises:
-            RunError: it has, more than the profile allows, or all of them.
+            RunError: it has, more than is allowed, or all of them.
         """
         mark = f"extract.{kind}.rows"
         before = int(self.desk.ledger.mark(self.desk.profile.name, mark) or 0)
-        limit = self.desk.profile.erp.limits.max_drop_percent
         if not rows:
             raise RunError("run-extract-empty", file=path)
-        if rows * 100 < before * (100 - limit):
+        if rows * 100 < before * (100 - max_drop_percent):
             name = self.desk.profile.name
             raise RunError("run-extract-shrunken", file=path, rows=rows, before=before, mark=mark, profile=name)
         self.marks[mark] = str(rows)

@@ -103,7 +103,7 @@ class Desk:
 
         Args:
             kind: what is sent: ``stock``, ``products`` …; its format is that of the shop's platform.
-            name: another format, of the profile.
+            name: another format: the profile's, or one of our own that no platform has.
             settings: the profile's values of its settings.
 
         Raises:

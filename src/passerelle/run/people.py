@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+
+import pandas as pd
 
 from passerelle import money, outcome
 from passerelle.ledger.ledger import Ledger
@@ -31,11 +33,13 @@ class Found:
         person: as the ledger knows them.
         records: exchanged records, type and key.
         files: files that name them.
+        outcomes: files of which some part could not be looked through, so that it may name them.
     """
 
     person: Person
     records: frozenset[Record]
     files: tuple[Trace, ...]
+    outcomes: pd.DataFrame = field(compare=False)
 
 
 def find(installation: Installation, name: str, who: str) -> Found:
@@ -65,8 +69,15 @@ def export(installation: Installation, name: str, who: str) -> str:
         row["total_incl"] = None if row["total_incl"] is None else f"{money.decimal(row['total_incl']).normalize():f}"
     for row in kept["outcomes"]:
         row["message"] = outcome.message(row, profile.language)
+    unread = [outcome.message(row, profile.language) for row in found.outcomes.to_dict("records")]
     about = {"profile": profile.name, "asked": who, "exported_at": installation.clock()}
-    told = {**about, "person": asdict(found.person), **kept, "files": [asdict(file) for file in found.files]}
+    told = {
+        **about,
+        "person": asdict(found.person),
+        **kept,
+        "files": [asdict(file) for file in found.files],
+        "unread": unread,
+    }
     return json.dumps(told, ensure_ascii=False, indent=2, default=_text) + "\n"
 
 
@@ -105,10 +116,10 @@ def _found(installation: Installation, profile: Profile, ledger: Ledger, who: st
     person = ledger.people.find(profile.name, who)
     names = {*person.emails, *person.numbers, *([who.strip()] if "@" in who else [])}
     traces = search(installation, profile, ledger, names, person.codes)
-    if not (person.is_known or traces.files):
+    if not (person.is_known or traces.files or len(traces.outcomes)):
         raise RunError("person-unknown", value=who, profile=profile.name)
     exchanged = ledger.people.of_documents(profile.name, traces.documents)
-    return Found(person, frozenset(person.records | exchanged), traces.files)
+    return Found(person, frozenset(person.records | exchanged), traces.files, traces.outcomes)
 
 
 def _text(value: object) -> Any:

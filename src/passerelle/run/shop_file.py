@@ -35,16 +35,19 @@ def format_for(desk: Desk, options: ShopFile, kind: str) -> Descriptor:
     return descriptor
 
 
-def write_told(descriptor: Descriptor, rows: pd.DataFrame, record: str = "article") -> Written:
+def write_told(
+    descriptor: Descriptor, rows: pd.DataFrame, record: str = "article", record_type: str = "article"
+) -> Written:
     """Write rows, in the columns that they have: an empty one would empty what the shop has there.
 
     Args:
         descriptor: the format.
         rows: what the shop is told.
-        record: the column with the article that is refused when a row cannot be written.
+        record: the column with the record that is refused when a row cannot be written.
+        record_type: what that is.
     """
     told = replace(descriptor, fields=tuple(one for one in descriptor.fields if _is_told(one, rows)))
-    return write(told, rows, record_column=record, record_type="article")
+    return write(told, rows, record_column=record, record_type=record_type)
 
 
 def package(descriptor: Descriptor, written: Written) -> Package | None:

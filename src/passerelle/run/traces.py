@@ -1,7 +1,7 @@
 """Where on disk a person still stands: files of runs, deliveries, plans, starts and the inbox, and when they go.
 
-Files are looked through as they are, and what is in archives and workbooks. What was sent of orders (``run.sent``) is
-kept otherwise, and names nobody.
+Files are looked through as they are, and what is in archives and workbooks; what of these cannot be looked through is
+said. What was sent of orders (``run.sent``) is kept otherwise, and names nobody.
 
 Source: spec SEC-5.
 """
@@ -9,6 +9,7 @@ Source: spec SEC-5.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import re
 import sys
@@ -22,6 +23,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from passerelle import outcome
 from passerelle.ledger.entries import Run
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.settings import Profile
@@ -34,6 +36,13 @@ _SHORTEST = 4
 """Characters of an account code that is told from any other text."""
 _NESTED = 2
 _LARGEST = 512 * 2**20
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\3\4"
+_BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, RuntimeError)
+"""What opening a damaged archive raises."""
+
+
+_Unread = tuple[str, str, str]
+"""Why something cannot be looked through, the file, and what of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +65,12 @@ class Traces:
     Attributes:
         files: those that name the person.
         documents: by run, the numbers of documents of their accounts.
+        outcomes: files of which some part could not be looked through.
     """
 
     files: tuple[Trace, ...]
     documents: dict[str, set[str]]
+    outcomes: pd.DataFrame
 
 
 def search(
@@ -79,20 +90,26 @@ def search(
     waiting = {delivery.run_id for delivery in ledger.unfinished(profile.name)}
     files: list[Trace] = []
     documents: dict[str, set[str]] = {}
+    unread: list[_Unread] = []
     for run in ledger.runs(profile.name, sys.maxsize):
         goes_on = None if run.run_id in waiting else _purged_on(run.finished_at, profile)
         for path in _of_run(installation, run):
-            contents = [*_contents(path.read_bytes())]
+            at = path.relative_to(installation.state).as_posix()
+            contents = [*_contents(path.read_bytes(), at, unread)]
             if path.parent.parent == installation.outbox:
                 found = (_documents_of(data, codes, numbers.get(run.run_id, ())) for data in contents)
                 documents.setdefault(run.run_id, set()).update(*found)
             if _names(pattern, contents):
-                files.append(Trace(path.relative_to(installation.state).as_posix(), goes_on))
+                files.append(Trace(at, goes_on))
         documents.setdefault(run.run_id, set()).update(_sent(installation.run_folder(run.run_id), codes))
     for path, goes_on in _of_no_run(installation, profile):
-        if _names(pattern, _contents(path.read_bytes())):
-            files.append(Trace(path.relative_to(installation.state).as_posix(), goes_on))
-    return Traces(tuple(sorted(files, key=lambda trace: trace.path)), documents)
+        at = path.relative_to(installation.state).as_posix()
+        if _names(pattern, _contents(path.read_bytes(), at, unread)):
+            files.append(Trace(at, goes_on))
+    said = [
+        outcome.said(code, [at], record_type="file", stage="read", value=inside) for code, at, inside in sorted(unread)
+    ]
+    return Traces(tuple(sorted(files, key=lambda trace: trace.path)), documents, outcome.together(said))
 
 
 def _of_run(installation: Installation, run: Run) -> Iterator[Path]:
@@ -136,18 +153,54 @@ def _names(pattern: re.Pattern[bytes] | None, contents: Collection[bytes] | Iter
     return pattern is not None and any(pattern.search(data) for data in contents)
 
 
-def _contents(data: bytes, depth: int = _NESTED) -> Iterator[bytes]:
-    """Give what a file holds: itself, and what is in it when it is an archive or a workbook."""
+def _contents(data: bytes, at: str, unread: list[_Unread], inside: str = "", depth: int = _NESTED) -> Iterator[bytes]:
+    """Give what a file holds: itself, and what is in it when it is an archive or a workbook.
+
+    Args:
+        data: its bytes.
+        at: its path.
+        unread: told what cannot be opened, as far as the contents are asked for.
+        inside: what of the file it is.
+        depth: how many archives deep is looked.
+    """
     yield data
-    if not (depth and zipfile.is_zipfile(io.BytesIO(data))):
+    if not (data.startswith((_GZIP, _ZIP)) or zipfile.is_zipfile(io.BytesIO(data))):
         return
+    if not depth:
+        unread.append(("person-archive-nested", at, inside))
+        return
+    for name, code, member in _members(data):
+        deeper = "/".join(filter(None, (inside, name)))
+        if code:
+            unread.append((code, at, deeper))
+        else:
+            yield from _contents(member, at, unread, deeper, depth - 1)
+
+
+def _members(data: bytes) -> Iterator[tuple[str, str, bytes]]:
+    """Give what is in an archive: name, the code that says why it cannot be opened (empty: it can), content."""
     try:
+        if data.startswith(_GZIP):
+            with gzip.open(io.BytesIO(data)) as stream:
+                content = stream.read(_LARGEST + 1)
+            yield ("", "person-archive-too-large", b"") if len(content) > _LARGEST else ("", "", content)
+            return
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for member in archive.infolist():
-                if member.file_size <= _LARGEST and not member.flag_bits & 1:
-                    yield from _contents(archive.read(member), depth - 1)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError):
-        return  # an export that was refused for this is still the shop's bytes, looked through above
+            yield from (_member(archive, entry) for entry in archive.infolist() if not entry.is_dir())
+    except _BROKEN:
+        yield "", "person-archive-damaged", b""
+
+
+def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[str, str, bytes]:
+    name = entry.filename
+    if entry.flag_bits & 1:
+        return name, "person-archive-locked", b""
+    if entry.file_size > _LARGEST:
+        return name, "person-archive-too-large", b""
+    try:
+        return name, "", archive.read(entry)
+    except _BROKEN:
+        return name, "person-archive-damaged", b""
 
 
 def _documents_of(data: bytes, codes: Collection[str], numbers: Collection[str]) -> set[str]:
