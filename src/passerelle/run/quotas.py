@@ -27,6 +27,7 @@ _WORDS: dict[Name, dict[Language, str]] = {
     "to-erp": {"fr": "vers l'ERP", "en": "to the ERP"},
     "to-shops": {"fr": "vers les boutiques", "en": "to the shops"},
 }
+_CODES = {"": "quota-used", "near": "quota-near", "reached": "quota-reached"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Use:
 
     def text(self, language: Language) -> str:
         """Say how much is used."""
-        return code(f"quota-{self.level or 'used'}").text(language, **self._parameters)
+        return code(_CODES[self.level]).text(language, **self._parameters)
 
     def stops(self) -> RunError:
         """Give what a run fails with that it keeps back."""
