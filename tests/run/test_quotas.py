@@ -41,7 +41,7 @@ def test_jou_3_a_quota_is_told_when_little_and_when_nothing_is_left_and_keeps_no
         assert near.quotas[0] in passerelle(at, "run-show", near.run_id)
         assert near.to_json() == type(near).from_json(near.to_json()).to_json()
         assert tell(at).quotas
-        assert server.subjects == ["[Passerelle] test stocks a : quota"]  # told once
+        assert server.subjects == ["[Passerelle] test stocks a : quota du mois"]  # told once
         beyond = tell(at, 4)
         assert beyond.quotas == ("Quota vers les boutiques, 2026-11 : 11 sur 8 (137 %), atteint.",)
         assert beyond.state == "delivered"
