@@ -172,7 +172,7 @@ class User:
         """Answer every row that waits."""
         workbook = load_workbook(self.home / "mappings.xlsx")
         for sheet in workbook:
-            name = TITLES.get(sheet.title, sheet.title)
+            name = TITLES[sheet.title]
             for row in sheet.iter_rows(min_row=2):
                 for cell, value in zip(row[KEYS[name] :], ANSWERS[name][row[0].value], strict=False):
                     cell.value = value

@@ -132,7 +132,7 @@ def test_ord_45_a_row_of_several_keys(tmp_path):
     count, outcomes = add_new_values(path, keys("payment_modes", ["paypal", "EUR"], ["", "USD"]))
     assert count == 2
     assert outcomes["value"].tolist() == ["paypal / EUR", "— / USD"]
-    rows = list(load_workbook(path)["payment_modes"].iter_rows(min_row=2, values_only=True))
+    rows = list(load_workbook(path)["Modes de paiement"].iter_rows(min_row=2, values_only=True))
     assert [row[:3] + row[-1:] for row in rows] == [("paypal", "EUR", None, "new"), (None, "USD", None, "new")]
 
 

@@ -132,7 +132,7 @@ def create_workbook(path: Path, rows: Mapping[str, pd.DataFrame] | None = None, 
     workbook.remove(workbook.worksheets[0])
     edits = {}
     for name, mapping in MAPPINGS.items():
-        title = _sheet_title(mapping, language)
+        title = mapping.fr  # in either language: messages and pages call the sheet so
         _lay_out(workbook.create_sheet(title), mapping, language)
         edits[title] = _table(mapping, tables[name], language)
     data = BytesIO()
@@ -248,7 +248,7 @@ def _listed(mapping: MappingTable, sheet: Sheet, header: Header, keys: pd.DataFr
         [f"{sheet.place}!{letter}{sheet.last_row + 1 + position}" for position in range(len(keys))],
         record_type="mapping",
         stage="map",
-        field=mapping.fr if header.language == "fr" else mapping.name,
+        field=mapping.fr,
         value=shown_keys(keys),
     )
 
@@ -332,13 +332,9 @@ def _cell(cell: OpenedCell | MergedCell) -> Cell:
     return Cell(plain(cell.value, cell.number_format))
 
 
-def _sheet_title(mapping: MappingTable, language: Language) -> str:
-    return mapping.fr if language == "fr" else mapping.name
-
-
 def _titled(path: Path, mapping: MappingTable, language: Language, titles: Cells) -> Sheet:
     """Give the sheet that a mapping gets when the file has none yet."""
-    title = _sheet_title(mapping, language)
+    title = mapping.fr  # in either language: messages and pages call the sheet so
     place = f"{mapping.name}.csv" if path.is_dir() else f"{path.name}, {title}"
     return Sheet(title, place, {1: [Cell(cell.text) for cell in titles.values()]})
 
