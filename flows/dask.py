@@ -124,7 +124,6 @@ def _check(runner: DaskTaskRunner) -> None:
         reason = str(error) or type(error).__name__
         raise RunError("dask-unreachable", address=named, reason=reason) from error
     ours = _versions(_ALIKE)
-    # Functions of Dask and of the standard library alone: our own may be another one there, or missing.
     for worker, theirs in client.run(_versions, _ALIKE, on_error="return").items():
         if theirs != ours:
             raise RunError("dask-versions-differ", worker=worker, found=theirs, here=ours)

@@ -130,7 +130,7 @@ def run_to_shops(
     profile: str,
     shop: str,
     *,
-    full: bool,
+    full: bool = False,
     plan: bool,
     apply: str,
     in_parts: bool = False,
@@ -147,33 +147,25 @@ def run_to_shops(
         apply: the plan to apply.
         in_parts: workers of Dask do parts of each shop's run, not the runs of several shops.
     """
-    asked = requests(Installation.of_environment(), profile, table, shop, full=full, plan=plan, apply=apply)
+    each_shop = requests(Installation.of_environment(), profile, table, shop, full=full, plan=plan, apply=apply)
+    asked = [replace(one, run_id=f"{runtime.flow_run.id}-{one.shop}") for one in each_shop]
     with workers(part) as helping:
         if helping and not in_parts and len(asked) > 1:
-            return run_each(done, asked, partial(_elsewhere, helping))
-        return run_each(done, asked, partial(_here, helping))
+            return _ended(done, [_elsewhere(helping, done, one) for one in asked])
+        return _ended(done, [partial(run, done, one, helping) for one in asked])
 
 
-def run_each(
-    done: job.Task, asked: list[Request], start: Callable[[job.Task, Request], Callable[[], State[Any]]] | None = None
-) -> State[Any]:
-    """Run a task for each shop inside its flow: what stops one shop does not stop the others.
-
-    Args:
-        done: the task.
-        asked: what is asked of each shop.
-        start: begins a shop's run, and gives what waits for its end; default: each is run here in its turn.
+def _ended(done: job.Task, runs: list[Callable[[], State[Any]]]) -> State[Any]:
+    """Run a task for each shop, or wait for its end: what stops one shop does not stop the others.
 
     Raises:
         Exception: what stopped the first shop that was stopped, once the others are done.
     """
-    begin = start or partial(_here, None)
-    under_way = [begin(done, replace(one, run_id=f"{runtime.flow_run.id}-{one.shop}")) for one in asked]
     states: list[State[Any]] = []
     failed: list[Exception] = []
-    for ended in under_way:
+    for one in runs:
         try:
-            states.append(ended())
+            states.append(one())
         except Exception as error:  # noqa: BLE001 - raised below
             failed.append(error)
     if failed:
@@ -181,13 +173,8 @@ def run_each(
     return next((state for state in states if state.name != "Completed"), Completed(message=done.name))
 
 
-def _here(helping: Workers | None, done: job.Task, asked: Request) -> Callable[[], State[Any]]:
-    """Run a shop's task in this process, once its end is waited for."""
-    return partial(run, done, asked, helping)
-
-
 def _elsewhere(helping: Workers, done: job.Task, asked: Request) -> Callable[[], State[Any]]:
-    """Begin a shop's task on a worker."""
+    """Begin a shop's task on a worker; gives what waits for its end."""
     at = _address(Installation.of_environment())
     begun = helping.submit(shop_run, what=f"{done.name} {asked.shop}", done=done, asked=asked, at=at)
 
