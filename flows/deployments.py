@@ -1,6 +1,6 @@
 """The deployments of this installation: every task of every profile, with its schedule.
 
-Source: spec RUN-2, RUN-3; facts prefect.md §2, §3.
+Source: spec RUN-2, RUN-3, RUN-6; facts prefect.md §2, §3.
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy, StateType
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
 from prefect.schedules import RRule
+from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
+from prefect.workers.process import ProcessWorker
 
 from passerelle.flows.accounts import customer_groups, customers
 from passerelle.flows.activation import activation
@@ -33,6 +38,7 @@ from passerelle.flows.tables import tables
 from passerelle.profile.features import offers
 from passerelle.profile.loader import LoadedProfile
 from passerelle.profile.schedules import Schedule, is_frequent, rules
+from passerelle.run.errors import RunError
 
 TASKS: tuple[Flow[..., Any], ...] = (
     orders,
@@ -90,6 +96,37 @@ def _deployed(task: Flow[..., Any], loaded: LoadedProfile, today: Callable[[str]
     if not isinstance(deployment, RunnerDeployment):
         raise TypeError("deployments are made outside of an event loop")
     return deployment
+
+
+def deploy(profiles: list[LoadedProfile], today: Callable[[str], dt.date], pool: str) -> list[str]:
+    """Deploy all tasks of profiles to a work pool of the Prefect server that the environment names (RUN-6).
+
+    The pool is made when it is not there: its workers run each flow in a process of its own. A worker needs this
+    package, no copy of the code.
+
+    Returns:
+        Their names.
+
+    Raises:
+        RunError: the environment names no server, or it does not answer.
+    """
+    server = PREFECT_API_URL.value()
+    if not server:
+        raise RunError("deploy-no-server", is_usage=True)
+    try:
+        with get_client(sync_client=True) as client:
+            try:
+                client.read_work_pool(pool)
+            except ObjectNotFound:
+                template = ProcessWorker.get_default_base_job_template()
+                client.create_work_pool(WorkPoolCreate(name=pool, type=ProcessWorker.type, base_job_template=template))
+        found = deployments(profiles, today)
+        for each in found:
+            each.apply(work_pool_name=pool)
+        install_automations()
+    except httpx.TransportError as error:
+        raise RunError("deploy-unreachable", server=server, reason=str(error) or type(error).__name__) from error
+    return [f"{each.flow_name}/{each.name}" for each in found]
 
 
 def install_automations() -> None:

@@ -25,7 +25,7 @@ def images(profile: str, shop: str = "", full: bool = False, plan: bool = False,
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    return shell.run_to_shops(IMAGES, IMAGES.name, profile, shop, full=full, plan=plan, apply=apply)
+    return shell.run_to_shops(IMAGES, IMAGES.name, profile, shop, full=full, plan=plan, apply=apply, in_parts=True)
 
 
 @flow(name=DOCUMENTS.name)
@@ -39,4 +39,6 @@ def documents(profile: str, shop: str = "", full: bool = False, plan: bool = Fal
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    return shell.run_to_shops(DOCUMENTS, DOCUMENTS.name, profile, shop, full=full, plan=plan, apply=apply)
+    return shell.run_to_shops(
+        DOCUMENTS, DOCUMENTS.name, profile, shop, full=full, plan=plan, apply=apply, in_parts=True
+    )

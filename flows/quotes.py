@@ -11,9 +11,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from passerelle.flows import shell
-from passerelle.run.installation import Installation
 from passerelle.run.quotes import QUOTES_TO_SHOP, TABLE
-from passerelle.run.to_shops import requests
 
 
 @flow(name=QUOTES_TO_SHOP.name)
@@ -26,5 +24,4 @@ def quotes_to_shop(profile: str, shop: str = "", plan: bool = False, apply: str 
         plan: dire ce qui serait fait, sans rien envoyer ni enregistrer.
         apply: plan à exécuter tel quel, s'il est encore vrai.
     """
-    asked = requests(Installation.of_environment(), profile, TABLE, shop, plan=plan, apply=apply)
-    return shell.run_each(QUOTES_TO_SHOP, asked)
+    return shell.run_to_shops(QUOTES_TO_SHOP, TABLE, profile, shop, plan=plan, apply=apply)

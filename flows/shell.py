@@ -1,16 +1,20 @@
 """How every flow runs its task: the steps of ``passerelle.run.job``, each a Prefect task, the result as artifacts.
 
 It only orchestrates: each step gives small values on; what was sent is known by the ledger, not by Prefect's results,
-so that Retry goes on where the run stopped and sends nothing twice.
+so that Retry goes on where the run stopped and sends nothing twice. Workers of Dask do parts of it where the
+environment names some (``passerelle.flows.dask``).
 
-Source: design.md decision 6; spec RUN-1, RUN-4, RUN-5; facts prefect.md §1.
+Source: design.md decision 6; spec RUN-1, RUN-4, RUN-5, RUN-6; facts prefect.md §1.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -21,17 +25,21 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 
+from passerelle.flows.dask import Workers, workers
 from passerelle.flows.places import secret_of_block, shown_as_artifact
 from passerelle.run import job
+from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 from passerelle.run.mail import telling
 from passerelle.run.request import Request
+from passerelle.run.spread import Spread
 from passerelle.run.summary import Summary, markdown
 from passerelle.run.to_shops import requests
 from passerelle.storage import secrets
 from passerelle.storage.errors import Transient
 
 P = ParamSpec("P")
+Part = TypeVar("Part")
 R = TypeVar("R")
 
 RETRIES = 3
@@ -75,12 +83,33 @@ def deliver(running: job.Job, summary: Summary) -> Summary:
     return running.deliver(summary)
 
 
-def run(done: job.Task, asked: Request) -> State[Any]:
+@task(name="a part", task_run_name="{what}", cache_policy=NO_CACHE, persist_result=False)
+def part(what: str, do: Callable[[Part], R], part: Part) -> R:  # noqa: ARG001 - its name in Prefect
+    """Do a part of a run's work on a worker of Dask."""
+    with secrets.also_from(secret_of_block):
+        return do(part)
+
+
+@task(name="a shop", task_run_name="{what}", cache_policy=NO_CACHE, persist_result=False)
+def shop_run(what: str, done: job.Task, asked: Request, at: str) -> tuple[str, str]:  # noqa: ARG001 - its name in Prefect
+    """Run a task for a shop on a worker of Dask; gives name and message of the state it ends in.
+
+    Raises:
+        RunError: this machine's environment names another installation: what it sent would not be known there.
+    """
+    if _address(Installation.of_environment()) != at:
+        raise RunError("dask-other-installation", host=socket.gethostname())
+    state = run(done, asked)
+    return state.name or "", state.message or ""
+
+
+def run(done: job.Task, asked: Request, spread: Spread | None = None) -> State[Any]:
     """Run a task of a profile inside its flow.
 
     Args:
         done: the task.
         asked: what is asked, with the flow run's id.
+        spread: others who do parts of it.
     """
     key = _key(done.name, asked.profile, asked.shop)
     installation = Installation.of_environment()
@@ -88,7 +117,7 @@ def run(done: job.Task, asked: Request) -> State[Any]:
         secrets.also_from(secret_of_block),
         telling(done.name, asked, installation) as told,
         shown_as_artifact(f"{key}-transfer") as progress,
-        job.open_job(done, asked, installation, progress) as running,
+        job.open_job(done, asked, installation, progress, spread) as running,
     ):
         earlier = deliver_earlier(running)
         summary = told.of(job.with_earlier(deliver(running, prepare(running)), earlier))
@@ -96,29 +125,70 @@ def run(done: job.Task, asked: Request) -> State[Any]:
 
 
 def run_to_shops(
-    done: job.Task, table: str, profile: str, shop: str, *, full: bool, plan: bool, apply: str
+    done: job.Task,
+    table: str,
+    profile: str,
+    shop: str,
+    *,
+    full: bool = False,
+    plan: bool,
+    apply: str,
+    in_parts: bool = False,
 ) -> State[Any]:
-    """Run a task for each shop that has a table in the profile, inside its flow; see ``to_shops.requests``."""
-    asked = requests(Installation.of_environment(), profile, table, shop, full=full, plan=plan, apply=apply)
-    return run_each(done, asked)
+    """Run a task for each shop that has a table in the profile, inside its flow; see ``to_shops.requests``.
+
+    Args:
+        done: the task.
+        table: as in ``to_shops.requests``, as are the next ones.
+        profile: the profile.
+        shop: one shop, or all.
+        full: tell it everything.
+        plan: only say it.
+        apply: the plan to apply.
+        in_parts: workers of Dask do parts of each shop's run, not the runs of several shops.
+    """
+    each_shop = requests(Installation.of_environment(), profile, table, shop, full=full, plan=plan, apply=apply)
+    asked = [replace(one, run_id=f"{runtime.flow_run.id}-{one.shop}") for one in each_shop]
+    with workers(part) as helping:
+        if helping and not in_parts and len(asked) > 1:
+            return _ended(done, [_elsewhere(helping, done, one) for one in asked])
+        return _ended(done, [partial(run, done, one, helping) for one in asked])
 
 
-def run_each(done: job.Task, asked: list[Request]) -> State[Any]:
-    """Run a task for each shop inside its flow: what stops one shop does not stop the others.
+def _ended(done: job.Task, runs: list[Callable[[], State[Any]]]) -> State[Any]:
+    """Run a task for each shop, or wait for its end: what stops one shop does not stop the others.
 
     Raises:
         Exception: what stopped the first shop that was stopped, once the others are done.
     """
     states: list[State[Any]] = []
     failed: list[Exception] = []
-    for one in asked:
+    for one in runs:
         try:
-            states.append(run(done, replace(one, run_id=f"{runtime.flow_run.id}-{one.shop}")))
+            states.append(one())
         except Exception as error:  # noqa: BLE001 - raised below
             failed.append(error)
     if failed:
         raise failed[0]
     return next((state for state in states if state.name != "Completed"), Completed(message=done.name))
+
+
+def _elsewhere(helping: Workers, done: job.Task, asked: Request) -> Callable[[], State[Any]]:
+    """Begin a shop's task on a worker; gives what waits for its end."""
+    at = _address(Installation.of_environment())
+    begun = helping.submit(shop_run, what=f"{done.name} {asked.shop}", done=done, asked=asked, at=at)
+
+    def ended() -> State[Any]:
+        name, message = begun.result()
+        return Completed(name=name, message=message)
+
+    return ended
+
+
+def _address(installation: Installation) -> str:
+    """Give what tells installations apart, without the secrets in it."""
+    named = (installation.profiles, installation.state, installation.ledger_url)
+    return sha256("\n".join(map(str, named)).encode()).hexdigest()
 
 
 def _reported(summary: Summary, name: str) -> State[Any]:

@@ -57,13 +57,13 @@ class Prefect:
         answer: httpx.Response = until(answered, START, f"{method} {path} was not answered")
         return answer.raise_for_status().json()
 
-    def deployment(self, task: str = "orders") -> Any:
-        answer = self._api.get(f"/deployments/name/{task}/test")
+    def deployment(self, task: str = "orders", profile: str = "test") -> Any:
+        answer = self._api.get(f"/deployments/name/{task}/{profile}")
         return answer.json() if answer.is_success else None
 
-    def start(self, task: str = "orders", **more: Any) -> str:
-        path = f"/deployments/{self.deployment(task)['id']}/create_flow_run"
-        return str(self.call("POST", path, parameters={"profile": "test", **more})["id"])
+    def start(self, task: str = "orders", profile: str = "test", **more: Any) -> str:
+        path = f"/deployments/{self.deployment(task, profile)['id']}/create_flow_run"
+        return str(self.call("POST", path, parameters={"profile": profile, **more})["id"])
 
     def keep_secret(self, name: str, value: str) -> None:
         """Do what the UI does for a new Secret block."""

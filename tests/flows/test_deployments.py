@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from itertools import chain
@@ -14,6 +16,7 @@ import yaml
 from builders import installed
 from prefect.flows import load_flow_from_entrypoint
 from prefect.server.schemas.schedules import CronSchedule, RRuleSchedule
+from prefect_server import PROGRAM
 from stock_shops import shops
 
 from passerelle.flows.deployments import TASKS, deployments
@@ -113,3 +116,15 @@ def test_run_3_prefect_reads_cron_expressions_alike(cron):
     dates = asyncio.run(CronSchedule(cron=cron, timezone="Europe/Paris").get_dates(start=start, end=end))
     assert dates
     assert moments(cron, "Europe/Paris", start, end) == [one for one in dates if one < end]
+
+
+@pytest.mark.parametrize(
+    ("server", "exit_code", "said"),
+    [("", 2, "No Prefect server is named"), ("http://127.0.0.1:1/api", 1, "http://127.0.0.1:1/api does not answer")],
+)
+def test_run_6_a_server_that_cannot_be_deployed_to_is_named(tmp_path, server, exit_code, said):
+    at = installed(tmp_path, ("s", "woocommerce", tmp_path, "*.json"))
+    own = {"PREFECT_API_URL": server, "PREFECT_HOME": str(tmp_path), "PASSERELLE_LANG": "en"}
+    command = [PROGRAM, "--profiles", at.profiles, "deploy"]
+    ended = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, check=False)
+    assert (ended.returncode, said in ended.stderr, "Traceback" in ended.stderr) == (exit_code, True, False)

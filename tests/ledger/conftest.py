@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from passerelle.ledger.ledger import Ledger
 from passerelle.ledger.schema import metadata
+
+sys.path.append(str(Path(__file__).parents[1] / "flows"))
 
 
 class StandingClock:

@@ -9,6 +9,7 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
+import postgresql
 import pytest
 import sqlalchemy as sa
 from ledger_makers import known, parcel, records, spoken, table
@@ -55,6 +56,18 @@ class Child:
     def end(self):
         self.process.kill()
         self.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgresql.started() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, path):
+    """One database after the other: they lock each in a way of their own."""
+    return f"sqlite:///{path}" if request.param == "sqlite" else request.getfixturevalue("server").database()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from passerelle import __version__
-from passerelle.cli import console, demo, ebp, ledger, people, profile, purge, run, stats, storage, up
+from passerelle.cli import console, demo, deploy, ebp, ledger, people, profile, purge, run, stats, storage, up
 from passerelle.cli.format import app as format_app
 from passerelle.cli.session import remember
 
@@ -52,6 +52,7 @@ app.command("purge")(purge.purge)
 app.add_typer(people.app, name="people")
 app.command("stop")(console.stop)
 app.command("up")(up.up)
+app.command("deploy")(deploy.deploy)
 app.command("console")(console.console)
 app.add_typer(console.users, name="console-user")
 app.add_typer(console.tokens, name="console-token")

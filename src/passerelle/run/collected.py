@@ -1,9 +1,9 @@
 """Files of articles on their way: fetched several at once, made what the shop gets as they arrive, one by one.
 
 No content is held in memory, and only the files made stay on the disk. What cannot be fetched is an outcome of its own,
-as long as others arrive.
+as long as others arrive. Where others help, each fetches a batch of files itself and gives back what it made of them.
 
-Source: spec IMG-3 to IMG-5, STO-11.
+Source: spec IMG-3 to IMG-5, STO-11, RUN-6.
 """
 
 from __future__ import annotations
@@ -13,14 +13,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from passerelle.run.made_files import MadeFile, RefusedFile
+from passerelle.run.spread import Spread
 from passerelle.storage import checksums
 from passerelle.storage.base import Entry, LocalFile, Storage
 from passerelle.storage.errors import NotFound, StorageError
+from passerelle.storage.place import Place
+from passerelle.storage.places import open_place
 
 _WORKERS = 2
 """Images that are made at once: each may take some hundred megabytes of memory."""
+_BATCH_FILES = 16
+"""A batch has so many files at least: what it costs to hand one out must not count."""
+_MOST_BATCHES = 200
+_BATCH_BYTES = 64 * 2**20
+"""The files of a batch are given back together, from memory to memory."""
 _MOST_FAILURES = 3
 """So many files that cannot be fetched, one after the other while nothing arrives: it is the place."""
 
@@ -106,9 +115,65 @@ def collect(storage: Storage, entries: Iterable[Entry], into: Path, make: Make) 
                 found.update(one.result() for one in done)
         found.update(one.result() for one in under_way)
     return {
-        path: known if known.error else replace(known, seen=seen(listed[path]), is_new=True)
-        for path, known in found.items()
+        path: found[path] if found[path].error else replace(found[path], seen=seen(entry), is_new=True)
+        for path, entry in listed.items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Files that somebody else fetches, and makes what the shop gets of: where they are, and how."""
+
+    place: Place
+    base_folder: Path
+    entries: tuple[Entry, ...]
+    make: Make
+
+
+def collect_spread(spread: Spread, whole: Batch, into: Path) -> dict[str, Known]:
+    """Do what ``collect`` does by others, batch by batch; the files made come into a folder of this machine.
+
+    Raises:
+        StorageError: the place itself does not give them.
+        OSError: this machine's disk is full.
+    """
+    found: dict[str, Known] = {}
+    for batch in spread(collect_batch, batches(whole)):
+        for path, known, content in batch:
+            local = into / f"{len(found):06}.made" if known.local else None
+            if local:
+                local.write_bytes(content)
+            found[path] = replace(known, local=local)
+    return found
+
+
+def batches(whole: Batch) -> list[Batch]:
+    """Cut a batch into some that are worth handing out."""
+    most = max(_BATCH_FILES, -(-len(whole.entries) // _MOST_BATCHES))
+    cut: list[list[Entry]] = []
+    size = 0
+    for entry in whole.entries:
+        if not cut or len(cut[-1]) == most or size + entry.size > _BATCH_BYTES:
+            cut.append([])
+            size = 0
+        cut[-1].append(entry)
+        size += entry.size
+    return [replace(whole, entries=tuple(entries)) for entries in cut]
+
+
+def collect_batch(batch: Batch) -> list[tuple[str, Known, bytes]]:
+    """Collect a batch of files on this machine, and give them back: path, what is known, content.
+
+    Raises:
+        StorageError: the place itself does not give them.
+        OSError: this machine's disk is full.
+    """
+    with (
+        TemporaryDirectory(prefix="passerelle-batch-") as folder,
+        open_place(batch.place, base_folder=batch.base_folder) as storage,
+    ):
+        found = collect(storage, batch.entries, Path(folder), batch.make)
+        return [(path, known, known.local.read_bytes() if known.local else b"") for path, known in found.items()]
 
 
 def _arriving(storage: Storage, files: Mapping[str, LocalFile]) -> Iterator[LocalFile | StorageError]:

@@ -36,7 +36,7 @@ from passerelle.formats.writer import Written, write
 from passerelle.ledger.entries import VALUES
 from passerelle.model.images import SHOP_FILES
 from passerelle.profile.shop_settings import ShopDocuments, ShopImages
-from passerelle.run.collected import Known, Make, collect, seen
+from passerelle.run.collected import Batch, Known, Make, batches, collect, collect_spread, seen
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
 from passerelle.run.families import leave_combinations
@@ -47,7 +47,7 @@ from passerelle.run.made_files import document
 from passerelle.run.pictures import SUFFIXES, picture
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, differing
-from passerelle.storage.base import Entry
+from passerelle.storage.base import Entry, Storage
 from passerelle.storage.cursors import listed
 from passerelle.storage.paths import clean_folder, join
 from passerelle.storage.places import open_place
@@ -247,9 +247,17 @@ class _Work:
             files = _taken(matches, fates)
             known = self._remembered(files, by_path)
             wanted = self._wanted(files, known)
-            fetched = collect(storage, [by_path[path] for path in wanted], self._desk.workshop, self._make)
+            fetched = self._fetched(storage, tuple(by_path[path] for path in wanted))
         inside = {entry.path: path for path, entry in by_path.items()}
         return _Found(matches, files, known | {inside[path]: one for path, one in fetched.items()})
+
+    def _fetched(self, storage: Storage, entries: tuple[Entry, ...]) -> dict[str, Known]:
+        """Fetch files and make what the shop gets of them; others help where there is enough for more than one."""
+        desk = self._desk
+        whole = Batch(self.options.place, desk.loaded.folder, entries, self._make)
+        if desk.spread and len(batches(whole)) > 1:
+            return collect_spread(desk.spread, whole, desk.workshop)
+        return collect(storage, entries, desk.workshop, self._make)
 
     def rows(self, changed: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
         """Give a row per file that the shop is told of.

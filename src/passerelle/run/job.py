@@ -43,6 +43,7 @@ from passerelle.run.installation import Installation
 from passerelle.run.intake import Intake
 from passerelle.run.mail import telling
 from passerelle.run.request import Request
+from passerelle.run.spread import Spread
 from passerelle.run.summary import State, Summary
 from passerelle.storage.places import open_place
 from passerelle.storage.progress import Progress
@@ -69,6 +70,7 @@ class Desk:
         run_id: the run; empty: a plan, which claims and records nothing.
         today: the day of the run in the profile's time zone.
         workshop: folder for files that the task fetches and makes, gone when the job is over.
+        spread: others who do parts of the work; ``None``: this process does all of it.
     """
 
     request: Request
@@ -78,6 +80,7 @@ class Desk:
     run_id: str
     today: date
     workshop: Path
+    spread: Spread | None = None
 
     @property
     def profile(self) -> Profile:
@@ -238,9 +241,20 @@ def run_task(task: Task, request: Request, installation: Installation, progress:
 
 @contextmanager
 def open_job(
-    task: Task, request: Request, installation: Installation, progress: Progress | None = None
+    task: Task,
+    request: Request,
+    installation: Installation,
+    progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> Iterator[Job]:
     """Load the profile, open the ledger, and hold the profile for this process.
+
+    Args:
+        task: which task.
+        request: what is asked.
+        installation: where.
+        progress: told how far the delivery is.
+        spread: see ``Desk``.
 
     Raises:
         ProfileError: the profile cannot be used.
@@ -260,7 +274,7 @@ def open_job(
             if works:
                 audit.write_days(installation, profile, ledger)
             with installation.workshop() as workshop:
-                yield Job(task, request, installation, loaded, ledger, workshop, progress, said)
+                yield Job(task, request, installation, loaded, ledger, workshop, progress, said, spread)
 
 
 def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
@@ -281,6 +295,7 @@ class Job:
         workshop: Path,
         progress: Progress | None = None,
         said: plans.SavedPlan | None = None,
+        spread: Spread | None = None,
     ) -> None:
         self._task = task
         self._said = said
@@ -292,6 +307,7 @@ class Job:
         self._profile = loaded.profile
         self._ledger = ledger
         self._workshop = workshop
+        self._spread = spread
 
     @property
     def works(self) -> bool:
@@ -389,7 +405,8 @@ class Job:
 
     def _desk(self, run_id: str) -> Desk:
         today = self._installation.today(self._profile.time_zone)
-        return Desk(self._request, self._installation, self._loaded, self._ledger, run_id, today, self._workshop)
+        at = (self._request, self._installation, self._loaded, self._ledger)
+        return Desk(*at, run_id, today, self._workshop, self._spread)
 
     def _prepared(self, desk: Desk) -> Summary:
         """Put the files and reports on disk, then write the ledger."""
