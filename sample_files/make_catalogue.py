@@ -3,7 +3,8 @@
     python sample_files/make_catalogue.py [FOLDER]
 
 Articles, prices and pictures are invented. There are variants by colour and size, a pack, texts in three languages with
-rich text as EBP writes it, pictures in two places, and mistakes of real life: a reference twice, a word for a quantity.
+rich text as EBP writes it, pictures in two places, data sheets and invoices as PDF files, and mistakes of real life: a
+reference twice, a word for a quantity.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ COLUMNS: Mapping[str, str] = {
     "size": "xx_TAILLE",
     "origin": "xx_PROVENANCE",
     "photos": "xx_PHOTOS",
+    "ecotax": "EcotaxId",
     "web": "Publié sur le web",
     "state": "Statut",
     "stocked": "Gérer l'article en stock",
@@ -100,7 +102,7 @@ ARTICLES: list[dict[str, str]] = [
         % r"Elle garde le th\'e9 chaud :\par{\pntext\f1\'B7\tab}1 litre\par{\pntext\f1\'B7\tab}filtre inclus"
     }
     | {"family": "THE", "family_label": "Autour du thé", "net": "41,67", "gross": "50,00", "weight": "1,600"}
-    | {"photos": "theiere-face.png;theiere-dos.png"},
+    | {"photos": "theiere-face.png;theiere-dos.png", "ecotax": "D3E00028"},
     {"code": "TISANE-1", "label": "Tisane des Cévennes 100 g", "label_en": "Herbal tea from the Cévennes"}
     | {"label_de": "Kräutertee aus den Cevennen", "plain": "Thym, verveine & romarin <bio>"}
     | {"family": "THE", "family_label": "Autour du thé", "vat": "TVA55", "rate": "5,5", "net": "6,36", "gross": "6,71"}
@@ -189,6 +191,41 @@ CUSTOMERS = [
      "3 rue Basse", "69001", "Lyon", "FR", "", "", ""),
 ]  # fmt: skip
 CONTACTS = [("CL00001", "1", "Roux", "Inès", "i.roux@example.com")]
+STAFF = [("CO00001", "Roche", "Nadia", "n.roche@example.com"), ("CO00002", "Petit", "Hugo", "h.petit@example.com")]
+DOCUMENT_COLUMNS = (
+    *("Document - Numéro du document", "Type de document", "Document - Date", "Document - Référence"),
+    *("Numéro du document d'origine", "xx_atoosync_order", "xx_COLIS"),
+)
+DOCUMENTS = [
+    ("CM00000031", "8", "20/11/2026", "", "", "501", ""),
+    ("CM00000032", "8", "19/11/2026", "", "", "502", ""),
+    ("BL00000012", "6", "20/11/2026", "", "CM00000032", "", "6A00000000012"),
+    ("FA00000018", "2", "20/11/2026", "", "BL00000012", "", ""),
+    ("FA00000019", "2", "20/11/2026", "", "", "503", ""),
+]
+ORDER = {
+    "date_add": "2026-11-18 10:00:00", "currency": "EUR", "shop_currency": "EUR", "conversion_rate": "1.000000",
+    "id_customer": "7", "customer_firstname": "Gaëlle", "customer_lastname": "Le Goff",
+    "customer_email": "gaelle.legoff@example.com", "product_quantity": "1", "tax_rate": "20.000",
+    **{f"{kind}_firstname": "Gaëlle" for kind in ("billing", "delivery")},
+    **{f"{kind}_lastname": "Le Goff" for kind in ("billing", "delivery")},
+    **{f"{kind}_country": "FR" for kind in ("billing", "delivery")},
+    **{f"total_{what}_tax_incl": "0.000000" for what in ("discounts", "shipping", "wrapping")},
+    **{f"total_{what}_tax_excl": "0.000000" for what in ("discounts", "shipping", "wrapping")},
+}  # fmt: skip
+"""What all orders of the shop's export have."""
+ORDERS = [
+    ("501", "WQXKDBNRT", "2", "24.000000", "20.000000", "BOL-GRES", "Bol en grès émaillé"),
+    ("502", "PLMVCSDEF", "2", "24.000000", "20.000000", "BOL-GRES", "Bol en grès émaillé"),
+    ("503", "ZRTYUHGFD", "3", "50.000000", "41.670000", "THEIERE", "Théière en fonte"),
+    ("504", "AQWSZXEDC", "2", "24.000000", "20.000000", "BOL-GRES", "Bol en grès émaillé"),
+]
+SHEETS = {
+    "fiches/THEIERE/entretien.pdf": "Théière en fonte : entretien",
+    "fiches/BOL-GRES/fiche.pdf": "Bol en grès émaillé",
+    "factures/FA00000018.pdf": "Facture FA00000018",
+}
+"""Data sheets of articles, and the invoices that were printed: that of the third order was not."""
 PICTURES: Mapping[str, tuple[int, int, int]] = {
     "photos/BOL-GRES/1.png": (150, 110, 80),
     "photos/BOL-GRES/2.png": (160, 120, 90),
@@ -220,10 +257,45 @@ def picture(colour: tuple[int, int, int], width: int = 48, height: int = 36) -> 
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+def sheet(title: str) -> bytes:
+    """Give a PDF of one page with a title."""
+    text = title.encode("cp1252").replace(b"(", b"\\(").replace(b")", b"\\)")
+    fonts = b"<< /Font << /F1 5 0 R >> >>"
+    drawn = b"BT /F1 24 Tf 60 760 Td (" + text + b") Tj ET"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources %s >>" % fonts,
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawn), drawn),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+    ]
+    file, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        places.append(len(file))
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    start, count = len(file), len(objects) + 1
+    file += b"xref\n0 %d\n0000000000 65535 f \n%s" % (count, table)
+    return file + b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, start)
+
+
+def exported_orders() -> bytes:
+    """Give the orders as the shop's SQL manager exports them: one line each."""
+    rows = [
+        {**ORDER, "id_order": number, "reference": reference, "current_state": state, "id_order_detail": number}
+        | {"total_paid_tax_incl": gross, "total_price_tax_incl": gross, "product_reference": article}
+        | {"total_paid_tax_excl": net, "total_price_tax_excl": net, "product_name": label}
+        for number, reference, state, gross, net, article, label in ORDERS
+    ]
+    lines = [";".join(rows[0]), *(";".join(row.values()) for row in rows), ""]
+    return "\n".join(lines).encode()
+
+
 def mapping_rows() -> dict[str, pd.DataFrame]:
     """Give the mappings as a bookkeeper filled them."""
     filled: dict[str, list[tuple[str, ...]]] = {
         "tax_rules": [("*", "TVA20", "1"), ("*", "TVA55", "2"), ("*", "EXO", "0")],
+        "shop_statuses": [("*", "order", "*", "3"), ("*", "delivery_note", "*", "4"), ("*", "invoice", "*", "5")],
     }
     return {
         name: pd.DataFrame(rows, columns=MAPPINGS[name].key_names + MAPPINGS[name].value_names, dtype="str")
@@ -244,8 +316,14 @@ def write(folder: Path) -> None:
     _put(folder / "extracts" / "clients.csv", extract(CUSTOMER_COLUMNS, CUSTOMERS))
     header = ("AssociatedCustomerId", "Contact.Id", "Name", "FirstName", "Email")
     _put(folder / "extracts" / "contacts.csv", extract(header, CONTACTS))
+    header = ("Code commercial/collaborateur", "Nom commercial/collaborateur", "Prénom", "E-mail")
+    _put(folder / "extracts" / "commerciaux.csv", extract(header, STAFF))
+    _put(folder / "extracts" / "documents.csv", extract(DOCUMENT_COLUMNS, DOCUMENTS))
+    _put(folder / "commandes" / "orders.csv", exported_orders())
     for name, colour in PICTURES.items():
         _put(folder / name, picture(colour))
+    for name, title in SHEETS.items():
+        _put(folder / name, sheet(title))
     if not (folder / "mappings.xlsx").exists():
         create_workbook(folder / "mappings.xlsx", mapping_rows())
 

@@ -16,6 +16,7 @@ from passerelle.profile.check import check
 from passerelle.profile.loader import load
 from passerelle.run.accounts import CUSTOMER_GROUPS, CUSTOMERS
 from passerelle.run.errors import RunError
+from passerelle.run.statuses import STATUSES_TO_SHOP
 
 PRESTASHOP = '[shops.accounts]\nlisting = { place = "listing" }\n'
 SHOPIFY = "[shops.accounts]\n"
@@ -311,6 +312,34 @@ def test_cli_1_rel_1_killed_anywhere_and_run_again_creates_each_customer_once(tm
     run(at, CUSTOMERS)
     assert [row["Email *"] for row in told(at, "customers")] == ["un@example.com"]
     assert run(at, CUSTOMERS).state == "nothing-to-do"
+
+
+@pytest.mark.parametrize("step", ACCOUNT_STEPS, ids=lambda step: step.rpartition(":")[2])
+def test_cli_3_rel_1_killed_anywhere_and_run_again_tells_each_group_once(tmp_path, step):
+    at = shop(tmp_path, "shopify", '[shops.groups]\nkinds = ["price-category"]\n')
+    rows = customer("C1", "Un", "un@example.com", group="PRO"), customer("C2", "Deux", "deux@example.com", group="WEB")
+    leave(at, "clients.csv", customers(*rows))
+    assert run_killed(at, step, "after", CUSTOMER_GROUPS, "a") == -signal.SIGKILL
+    run(at, CUSTOMER_GROUPS)
+    assert [(row["kind"], row["code"]) for row in told(at, "groups")] == [
+        ("price-category", "PRO"), ("price-category", "WEB")
+    ]  # fmt: skip
+    assert run(at, CUSTOMER_GROUPS).state == "nothing-to-do"
+
+
+@pytest.mark.parametrize(("task", "name"), [(CUSTOMER_GROUPS, "groups"), (STATUSES_TO_SHOP, "statuses")])
+def test_oas_1_nothing_goes_by_a_format_that_is_declared_a_guess(tmp_path, task, name):
+    at = shop(tmp_path, "shopify", "[shops.groups]\n\n[shops.statuses]\n")
+    (home(at) / "formats" / "shop").mkdir(parents=True)
+    guess = f"name: shop/{name}\npasserelle: {{extends: shop/{name}, assumed: true}}\n"
+    (home(at) / "formats" / "shop" / f"{name}.yaml").write_text(guess)
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text() + '\n[erp]\nformats_folder = "formats"\n')
+    leave(at, "clients.csv", customers(customer("C1", "Un", "un@example.com", group="PRO")))
+    leave(at, "documents.csv", lines("Numéro;Type de document", "CM1;8"))
+    with pytest.raises(RunError) as error:
+        run(at, task)
+    assert error.value.code == "run-format-assumed"
 
 
 def test_cli_1_run_5_the_commands_tell_groups_customers_and_statuses(tmp_path):

@@ -200,6 +200,32 @@ def test_oas_1_cli_1_the_catalogues_demonstration_gives_customers_their_logins(c
     assert "pas une adresse" not in first
 
 
+def test_doc_1_sta_1_to_4_the_catalogues_demonstration_has_data_sheets_statuses_and_an_invoice(catalogue):
+    """Of four orders the ERP has three; of two invoices one was printed."""
+    output, first, second = catalogue
+    sheets = {row["reference"]: row["url"] for row in sent(output, "vitrine/import", "documents")}
+    assert sheets.keys() == {"BOL-GRES", "THEIERE"}
+    server = output / "catalogue" / "ftp" / "vitrine"
+    assert (server / sheets["THEIERE"].removeprefix("https://vitrine.example/")).read_bytes().startswith(b"%PDF-")
+    [file] = (server / "import").glob("statuses-catalogue-*.csv")
+    orders = {row["order_id"]: row for row in csv.DictReader(io.StringIO(file.read_text("utf-8")))}
+    assert {order: (row["status"], row["document_number"]) for order, row in orders.items()} == {
+        "501": ("3", "CM00000031"), "502": ("5", "FA00000018"), "503": ("5", "FA00000019")
+    }  # fmt: skip
+    assert orders["502"]["tracking_number"] == "6A00000000012"
+    assert (server / "import" / orders["502"]["invoice_files"]).is_file()
+    assert orders["503"]["invoice_files"] == ""
+    for said in (first, second):
+        assert "Le fichier de la facture n'est pas là" in said
+
+
+def test_oas_1_the_catalogues_demonstration_has_staff_and_eco_taxes(catalogue):
+    output, _, _ = catalogue
+    assert [row["ref"] for row in sent(output, "oasis/in", "collaborateurs")] == ["CO00001", "CO00002"]
+    [ecotax] = sent(output, "oasis/in", "ecotaxes_variantes")
+    assert ecotax == {"ref": "THEIERE", "ecotax_ref": "D3E00028", "delete": "0"}
+
+
 def test_stk_8_the_catalogues_demonstration_run_again_sends_what_was_changed_in_its_extracts(catalogue):
     """A link between two articles waited until the shop had both."""
     output, _, second = catalogue

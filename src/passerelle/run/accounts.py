@@ -74,7 +74,7 @@ class CustomerGroupsTask:
         fates.leave("group-known-by-id", texts.among(table["code"], options.ids).to_numpy())
         changed = differing(desk, GROUP, table.loc[fates.go].set_index("group")["name"])
         fates.leave("group-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
-        descriptor = desk.formats.get(_GROUPS_FORMAT)
+        descriptor = desk.shop_format(_GROUPS_FORMAT)
         written = write(descriptor, table[fates.go], record_column="group", record_type=GROUP)
         fates.refuse(written.outcomes)
         changed = changed[texts.among(changed["key"], fates.references[fates.go])].reset_index(drop=True)
@@ -198,7 +198,7 @@ class _Target:
             raise RunError("run-accounts-no-password", is_usage=True, format=descriptor.name)
         own = options.addresses_format or f"{platform}/account_addresses"
         is_apart = options.addresses and options.format != _NEUTRAL and "billing_line_1" not in sources
-        addresses = desk.shop_format("", own) if is_apart and own in desk.formats.names() else None
+        addresses = desk.shop_format(own) if is_apart and own in desk.formats.names() else None
         by_id = "shop_id" in sources and options.listing is not None
         return cls(descriptor, addresses, needs_listing, by_id, options, _ALIASES[desk.profile.language])
 

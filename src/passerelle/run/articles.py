@@ -8,8 +8,9 @@ Source: spec CAT-1 to CAT-4, CAT-10 to CAT-16, SHP-1; design.md decision 5.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ from passerelle.profile.loader import ProfileError
 from passerelle.profile.shop_settings import ShopArticles, ShopVariants
 from passerelle.profile.workbook import read_mappings
 from passerelle.run.attribute_values import KIND, AttributeValues
-from passerelle.run.beside import columns_beside, files_beside
+from passerelle.run.beside import Beside, columns_beside, files_beside
 from passerelle.run.erp_catalogue import Articles, ErpCatalogue
 from passerelle.run.errors import RunError
 from passerelle.run.families import ARTICLE, Families
@@ -76,102 +77,50 @@ class ArticlesTask:
         shops_with(desk.loaded, TABLE, desk.shop.name)
         options = desk.shop.articles or ShopArticles()
         target = _Target.of(desk, options)
-        target.check(options, updates=self.updates)
-        if desk.shop.variants and desk.shop.platform not in LAYOUTS:
-            raise RunError("run-products-lack", is_usage=True, value="[shops.variants]", format=target.descriptor.name)
-        tables, said = _mappings(desk)
+        target.check(desk, options, updates=self.updates)
         erp = ErpCatalogue(desk, self.name)
-        articles, linked = _read(erp, options)
-        families = Families.read(erp, articles.table, tables)
-        listed = _listed(desk, options, target)
-        fates = Fates(articles.table["article"])
-        for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
-            fates.leave(code, mask)
-        fates.leave("article-locked", rules.locked(articles.table, options))
-        _refuse(fates, families.outcomes)
-        selected = fates.go.copy()
-        unlisted = families.variants_among(fates.references) & target.layout.apart
-        there = self._there(desk, options, fates, listed, unlisted)
-        taken = families.with_siblings(fates.references, fates.go, selected)
-        content = rules.content(
-            articles.table[taken],
-            tables["tax_rules"],
-            options,
-            shop=desk.shop.name,
-            has_tax_rule="tax_rule" in target.columns & target.offered,
-            there=(there & ~families.variants_among(fates.references))[taken],
-        )
-        _refuse(fates, content.outcomes)
-        if linked is not None:
-            found, waiting = rules.links(linked, content.products["article"], fates.references[there], options.links)
-            content = replace(content, links=found)
-            fates.refuse(waiting)
-        content = families.applied(content, articles.table[taken], fates.references[fates.go | there])
-        _refuse(fates, content.outcomes)
-        rows = _rows(content, target, families, fates)
-        rows["is_new"] = ~texts.among(
-            rows["article"], self._in_shop(desk, options, fates.references[there], listed, rows)
-        )
-        rows = _known(rows, listed, target, fates)
-        rows = rows[self._may_be_told(rows, options)].reset_index(drop=True)
-        kept_apart(rows, target.layout, fates, may_change=target.may_change_combinations)
-        is_product = rows["kind"] == VARIABLE
-        changed = differing(desk, ARTICLE, as_json(_told(rows[~is_product], target), "article"))
-        products = differing(desk, PRODUCT, as_json(_told(rows[is_product], target), "article"))
-        fates.leave("article-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
-        files = ProductFiles(target.descriptor, target.combinations, target.layout, fates)
-        packages = files.written(rows, products["key"], target.columns_of)
-        going = fates.references[fates.go]
-        changed = changed[texts.among(changed["key"], going)].reset_index(drop=True)
-        products = products[texts.among(products["key"], files.products)].reset_index(drop=True)
-        further, more = _languages(desk, options, content, target, rows.loc[rows["is_new"], "article"], fates)
-        going = rows.loc[texts.among(rows["article"], [*changed["key"], *products["key"]]), ["article", "is_new"]]
-        created, others = (going.loc[going["is_new"] == new, "article"] for new in (True, False))
-        parents = families.variants.set_index("article")["parent"]
-        beside = files_beside(desk, content, parents, created, others, {*target.permitted, "components"})
-        lists = (desk.shop.variants or ShopVariants()).list_unused_values and target.layout.shared
-        values = AttributeValues.after(desk, changed, ARTICLE) if lists else AttributeValues()
-        erp.transferred(articles.extract.made_at)
+        source = _Source.read(erp, options, target)
+        selected = source.select(options, erp.since())
+        there = self._there(source, options, target)
+        content = _content(source, options, target, selected=selected, there=there)
+        rows = self._rows(source, options, target, content, there)
+        changes = _Changes.of(source, target, rows)
+        further, packages = _languages(source, options, content, target, rows.loc[rows["is_new"], "article"])
+        beside = _beside(source, target, content, rows, changes)
+        values = _unused_values(desk, target, changes)
+        erp.transferred(source.articles.extract.made_at)
+        said = [source.articles.outcomes, source.said, _said(source.fates, changes.articles["key"]), *beside.outcomes]
         return Told(
             desk,
-            read=articles.extract.read.rows,
-            fates=fates,
-            outcomes=outcome.together([articles.outcomes, said, _said(fates, changed["key"]), *beside.outcomes]),
-            changed={ARTICLE: changed, PRODUCT: products, TEXTS: further, KIND: values.changed, **beside.changed},
-            labels=articles.table.set_index("article")["label"],
-            packages=(*packages, *more, *beside.packages, *values.packages),
+            read=source.articles.extract.read.rows,
+            fates=source.fates,
+            outcomes=outcome.together(said),
+            changed={
+                ARTICLE: changes.articles,
+                PRODUCT: changes.products,
+                TEXTS: further,
+                KIND: values.changed,
+                **beside.changed,
+            },
+            labels=source.articles.table.set_index("article")["label"],
+            packages=(*changes.packages, *packages, *beside.packages, *values.packages),
             marks=erp.marks | values.marks,
             created=set(rows.loc[rows["is_new"], "article"]),
-            unread=len(outcome.refused(listed.outcomes)) if listed else 0,
+            unread=len(outcome.refused(source.listed.outcomes)) if source.listed else 0,
             more_reports=values.reports,
             new_values=content.new_values,
         ).checked()
 
-    def _in_shop(
-        self, desk: Desk, options: ShopArticles, articles: pd.Series, listed: Listed | None, rows: pd.DataFrame
-    ) -> pd.Series:
-        """Give what the shop has: these articles, and of products with variants those it was told or lists."""
-        products = rows.loc[rows["kind"] == VARIABLE, "article"]
-        if listed:
-            products = products[listed.has(products)]
-        elif options.create:
-            told = desk.ledger.sent_values(desk.profile.name, desk.shop.name, PRODUCT)["key"]
-            products = products[texts.among(products, told)]
-        return pd.concat([articles, products])
+    def _there(self, source: _Source, options: ShopArticles, target: _Target) -> Mask:
+        """Tell which articles the shop has; leave those that are not to be created, or not to be changed (CAT-3).
 
-    def _may_be_told(self, rows: pd.DataFrame, options: ShopArticles) -> pd.Series:
-        """Tell which rows may go: a product with variants is made and changed as articles are."""
-        others = rows["kind"] != VARIABLE
-        return others | (rows["is_new"] if options.create else others) | (~rows["is_new"] if self.updates else others)
-
-    def _there(self, desk: Desk, options: ShopArticles, fates: Fates, listed: Listed | None, unlisted: Mask) -> Mask:
-        """Tell which articles the shop has; leave those that are not to be created, or not to be changed.
-
-        Combinations are not in its listing (``unlisted``): it has those that it was told.
+        Combinations that have a file of their own are not in its listing: it has those that it was told.
         """
+        desk, fates, listed = source.desk, source.fates, source.listed
         known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, ARTICLE)["key"]
         told: Mask = texts.among(fates.references, known).to_numpy()
         if listed:
+            unlisted = source.families.variants_among(fates.references) & target.layout.apart
             there = listed.has(fates.references) | (told & unlisted)
             fates.refuse(listed.outcomes)
             fates.refuse(near_misses(fates.references[fates.go & ~there], listed.rows["article"]))
@@ -186,6 +135,23 @@ class ArticlesTask:
         elif not rules.permitted(options.update) and options.links == "none":
             fates.leave("article-nothing-to-update", there)
         return there
+
+    def _rows(
+        self, source: _Source, options: ShopArticles, target: _Target, content: Content, there: Mask
+    ) -> pd.DataFrame:
+        """Write products as the platform's rows, those alone that may be told: ``SHOP_PRODUCTS`` and ``is_new``."""
+        fates = source.fates
+        rows = _laid_out(content, target, source.families, fates)
+        has = _in_shop(source, options, fates.references[there], rows)
+        rows = _known(rows.assign(is_new=~texts.among(rows["article"], has)), source.listed, target, fates)
+        rows = rows[self._may_be_told(rows, options)].reset_index(drop=True)
+        kept_apart(rows, target.layout, fates, may_change=target.may_change_combinations)
+        return rows
+
+    def _may_be_told(self, rows: pd.DataFrame, options: ShopArticles) -> pd.Series:
+        """Tell which rows may go: a product with variants is made and changed as articles are."""
+        others = rows["kind"] != VARIABLE
+        return others | (rows["is_new"] if options.create else others) | (~rows["is_new"] if self.updates else others)
 
 
 ARTICLES = ArticlesTask()
@@ -255,7 +221,7 @@ class _Target:
         named = {"shop_name"} if "name" in self.permitted else set()
         return (self.permitted | named) & self.offered
 
-    def check(self, options: ShopArticles, *, updates: bool) -> None:
+    def check(self, desk: Desk, options: ShopArticles, *, updates: bool) -> None:
         """See that the file can say what the options want of it.
 
         Raises:
@@ -273,6 +239,133 @@ class _Target:
             raise RunError("run-products-lack", is_usage=True, value=", ".join(wrong), format=self.descriptor.name)
         if self.notation.key and updates and self.permitted and not options.listing:
             raise RunError("run-listing-not-set", is_usage=True, format=self.descriptor.name)
+        if desk.shop.variants and desk.shop.platform not in LAYOUTS:
+            raise RunError("run-products-lack", is_usage=True, value="[shops.variants]", format=self.descriptor.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a run has read.
+
+    Attributes:
+        desk: the run's.
+        articles: the ERP's.
+        linked: articles that are linked to others; ``None``: the shop is not told of them.
+        families: which articles belong together.
+        tables: rows of the mappings.
+        listed: what the shop has, by its own export; ``None``: it gives none.
+        said: remarks on the mappings.
+        fates: what becomes of the articles.
+    """
+
+    desk: Desk
+    articles: Articles
+    linked: pd.DataFrame | None
+    families: Families
+    tables: Mapping[str, pd.DataFrame]
+    listed: Listed | None
+    said: pd.DataFrame
+    fates: Fates
+
+    @classmethod
+    def read(cls, erp: ErpCatalogue, options: ShopArticles, target: _Target) -> _Source:
+        """Read the mappings, the extracts and the shop's listing.
+
+        Raises:
+            RunError, CriterionError, StorageError, FormatError, ProfileError: as ``ArticlesTask.make``.
+        """
+        tables, said = _mappings(erp.desk)
+        articles, linked = _read(erp, options)
+        families = Families.read(erp, articles.table, tables)
+        listed = _listed(erp.desk, options, target)
+        return cls(erp.desk, articles, linked, families, tables, listed, said, Fates(articles.table["article"]))
+
+    def select(self, options: ShopArticles, since: datetime | None) -> Mask:
+        """Leave what the shop's filter does not take and what is locked, and tell what is left (CAT-2, CAT-4)."""
+        filtered = not_taken(self.articles.table, options, since=since, holds=self.articles.holds)
+        for code, mask in filtered.items():
+            self.fates.leave(code, mask)
+        self.fates.leave("article-locked", rules.locked(self.articles.table, options))
+        _refuse(self.fates, self.families.outcomes)
+        return self.fates.go.copy()
+
+
+def _content(source: _Source, options: ShopArticles, target: _Target, *, selected: Mask, there: Mask) -> Content:
+    """Make products of the articles that go: their content, links, variants and packs (CAT-10 to CAT-18)."""
+    fates, families, table = source.fates, source.families, source.articles.table
+    taken = families.with_siblings(fates.references, fates.go, selected)
+    content = rules.content(
+        table[taken],
+        source.tables["tax_rules"],
+        options,
+        shop=source.desk.shop.name,
+        has_tax_rule="tax_rule" in target.columns & target.offered,
+        there=(there & ~families.variants_among(fates.references))[taken],
+    )
+    _refuse(fates, content.outcomes)
+    if source.linked is not None:
+        known = fates.references[there]
+        links, waiting = rules.links(source.linked, content.products["article"], known, options.links)
+        content = replace(content, links=links)
+        fates.refuse(waiting)
+    content = families.applied(content, table[taken], fates.references[fates.go | there])
+    _refuse(fates, content.outcomes)
+    return content
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What of the products differs from what the shop was told, and the files of it.
+
+    Attributes:
+        articles: ``key``, ``value``, ``before`` of articles.
+        products: the same of products with variants.
+        packages: the files.
+    """
+
+    articles: pd.DataFrame
+    products: pd.DataFrame
+    packages: list[Package]
+
+    @classmethod
+    def of(cls, source: _Source, target: _Target, rows: pd.DataFrame) -> _Changes:
+        """Compare rows with what the shop was told, and write those that differ (STK-8)."""
+        desk, fates = source.desk, source.fates
+        is_product = rows["kind"] == VARIABLE
+        articles = differing(desk, ARTICLE, as_json(_told(rows[~is_product], target), "article"))
+        products = differing(desk, PRODUCT, as_json(_told(rows[is_product], target), "article"))
+        fates.leave("article-unchanged", ~texts.among(fates.references, articles["key"]).to_numpy())
+        files = ProductFiles(target.descriptor, target.combinations, target.layout, fates)
+        packages = files.written(rows, products["key"], target.columns_of)
+        articles = articles[texts.among(articles["key"], fates.references[fates.go])].reset_index(drop=True)
+        products = products[texts.among(products["key"], files.products)].reset_index(drop=True)
+        return cls(articles, products, packages)
+
+
+def _beside(source: _Source, target: _Target, content: Content, rows: pd.DataFrame, changes: _Changes) -> Beside:
+    """Write what the platform is told in files beside the products, of those that go."""
+    goes = texts.among(rows["article"], [*changes.articles["key"], *changes.products["key"]])
+    created, others = (rows.loc[goes & (rows["is_new"] == new), "article"] for new in (True, False))
+    parents = source.families.variants.set_index("article")["parent"]
+    return files_beside(source.desk, content, parents, created, others, {*target.permitted, "components"})
+
+
+def _unused_values(desk: Desk, target: _Target, changes: _Changes) -> AttributeValues:
+    """List the values of attributes that nothing has any more, where the shop wants it (CAT-20)."""
+    lists = (desk.shop.variants or ShopVariants()).list_unused_values and target.layout.shared
+    return AttributeValues.after(desk, changes.articles, ARTICLE) if lists else AttributeValues()
+
+
+def _in_shop(source: _Source, options: ShopArticles, articles: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """Give what the shop has: these articles, and of products with variants those it was told or lists."""
+    desk = source.desk
+    products = rows.loc[rows["kind"] == VARIABLE, "article"]
+    if source.listed:
+        products = products[source.listed.has(products)]
+    elif options.create:
+        told = desk.ledger.sent_values(desk.profile.name, desk.shop.name, PRODUCT)["key"]
+        products = products[texts.among(products, told)]
+    return pd.concat([articles, products])
 
 
 def _mappings(desk: Desk) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
@@ -323,7 +416,7 @@ def _said(fates: Fates, going: pd.Series) -> pd.DataFrame:
     return said[~is_remark | texts.among(said["record"], going)]
 
 
-def _rows(content: Content, target: _Target, families: Families, fates: Fates) -> pd.DataFrame:
+def _laid_out(content: Content, target: _Target, families: Families, fates: Fates) -> pd.DataFrame:
     """Write products as the platform's rows, those that go alone; a product goes whole or not at all."""
     rows, wrong = shop_rows(content, target.notation)
     laid, marked = laid_out(rows, content.components, target.layout, families.types)
@@ -394,9 +487,10 @@ def _shown(column: pd.Series, kind: str) -> pd.Series:
 
 
 def _languages(
-    desk: Desk, options: ShopArticles, content: Content, target: _Target, created: pd.Series, fates: Fates
+    source: _Source, options: ShopArticles, content: Content, target: _Target, created: pd.Series
 ) -> tuple[pd.DataFrame, list[Package]]:
     """Give the texts in further languages that differ, and a file for each language."""
+    fates = source.fates
     if not options.languages:
         return VALUES.empty(), []
     permitted = target.kept & {*rules.TEXTS} if options.update.languages else set()
@@ -406,7 +500,7 @@ def _languages(
     refused = texts.among(rows["article"], outcome.refused(outcome.together(fates.said)))
     rows = rows[(is_new | bool(permitted)) & ~refused].reset_index(drop=True)
     rows["key"] = texts.side_by_side(rows[["language", "article"]], "/")
-    changed = differing(desk, TEXTS, as_json(_kept(rows, permitted).assign(article=rows["key"]), "article"))
+    changed = differing(source.desk, TEXTS, as_json(_kept(rows, permitted).assign(article=rows["key"]), "article"))
     rows = rows[texts.among(rows["key"], changed["key"])]
     is_new = texts.among(rows["article"], created)
     packages = []

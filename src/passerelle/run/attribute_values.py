@@ -58,9 +58,10 @@ class AttributeValues:
         due = _is_due(desk.ledger.mark(name, mark), desk.today)
         if not due or gone.empty:
             return cls(differing(values, known, full=False), reports={"unused_values.csv": gone})
-        written = write(desk.formats.get(_FORMAT), gone, record_type=KIND)
+        descriptor = desk.shop_format(_FORMAT)
+        written = write(descriptor, gone, record_type=KIND)
         changed = differing(pd.concat([values, rules.as_told(gone, used=False)]), known, full=False)
-        package = Package(desk.formats.get(_FORMAT).path, written.data, written.rows)
+        package = Package(descriptor.path, written.data, written.rows)
         return cls(changed, (package,), {mark: desk.today.isoformat()}, {"unused_values.csv": gone})
 
 

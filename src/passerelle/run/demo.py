@@ -15,14 +15,16 @@ from passerelle.run.activation import ACTIVATE
 from passerelle.run.articles import ARTICLES
 from passerelle.run.erp_files import ZIP_NAME
 from passerelle.run.errors import RunError
-from passerelle.run.images import IMAGES
+from passerelle.run.images import DOCUMENTS, IMAGES
 from passerelle.run.installation import Installation
 from passerelle.run.job import Task, run_task
 from passerelle.run.orders import run_orders
 from passerelle.run.prices import PRICES
 from passerelle.run.request import Request
+from passerelle.run.statuses import STATUSES_TO_SHOP
 from passerelle.run.stocks import STOCKS
 from passerelle.run.summary import Summary
+from passerelle.run.tables import TABLES_TO_SHOP
 from passerelle.run.to_shops import requests
 
 SAMPLES = Path(str(files("passerelle"))) / "sample_files"
@@ -35,8 +37,11 @@ CATALOGUE_TASKS: tuple[tuple[Task, str], ...] = (
     (STOCKS, "stock"),
     (ACTIVATE, "activation"),
     (IMAGES, "images"),
+    (DOCUMENTS, "documents"),
     (CUSTOMER_GROUPS, "groups"),
     (CUSTOMERS, "accounts"),
+    (TABLES_TO_SHOP, "tables"),
+    (STATUSES_TO_SHOP, "statuses"),
 )
 """The tasks that tell shops the catalogue, in the order of a night, and the table of a shop that asks for each."""
 _USER = "demo"
@@ -45,7 +50,7 @@ _SERVER = "127.0.0.1:2121"
 """The FTP server as the sample profiles name it; the port is replaced by the real one."""
 _FOLDERS = {
     PROFILE: ("in",),
-    CATALOGUE: ("erp", "vitrine/export", "vitrine/import", "oasis/in", "oasis/out", "pro/export", "pro/import"),
+    CATALOGUE: ("erp", "vitrine/import", "oasis/in", "oasis/out", "pro/export", "pro/import"),
 }
 """The folders that each profile delivers to, and shops leave their exports in."""
 

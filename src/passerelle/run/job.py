@@ -105,15 +105,17 @@ class Desk:
         """Give the format of a file that the shop is sent.
 
         Args:
-            kind: what is sent: ``stock``, ``products`` …; its format is that of the shop's platform.
-            name: another format: the profile's, or one of our own that no platform has.
+            kind: what is sent: ``stock``, ``products`` …, in the format of the shop's platform; or a format that is no
+                platform's, such as ``shop/groups``.
+            name: another format, of the profile.
             settings: the profile's values of its settings.
 
         Raises:
             UnknownFormatError, DescriptorError: it cannot be used.
             RunError: nobody has said yet what the shop calls its columns.
         """
-        found = self.formats.get(name or f"{self.shop.platform}/{kind}", settings)
+        usual = kind if "/" in kind else f"{self.shop.platform}/{kind}"
+        found = self.formats.get(name or usual, settings)
         if found.assumed:
             raise RunError("run-format-assumed", is_usage=True, format=found.name)
         return found

@@ -65,7 +65,7 @@ class QuotesTask:
             QuoteOptions(shop.name, settings.states, settings.valid_days),
             profile.orders,
         )
-        descriptor = desk.formats.get(FORMAT, profile.erp.format_settings.get(FORMAT))
+        descriptor = desk.shop_format(FORMAT, settings=profile.erp.format_settings.get(FORMAT))
         written = write(descriptor, made.rows, record_column="quote_number", record_type="quote")
         made = made.without(outcome.refused(written.outcomes))
         said = outcome.together([wrong, wrong_customers, made.outcomes, written.outcomes])

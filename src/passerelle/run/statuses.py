@@ -229,7 +229,7 @@ def _written(
     desk: Desk, options: ShopStatuses, rows: pd.DataFrame, before: pd.DataFrame, invoices: _Invoices
 ) -> tuple[Package, Written]:
     """Write the file; a status is only set where it is another than the shop was told, or all is to be told."""
-    descriptor = desk.formats.get(options.format, options.format_settings)
+    descriptor = desk.shop_format(options.format, settings=options.format_settings)
     told = before.reindex(rows.index).get("status", pd.Series("", rows.index)).fillna("")
     is_set = (rows["status"] != told) | desk.request.full
     files: Mapping[str, pd.Series] = {

@@ -154,6 +154,6 @@ def _stores(desk: Desk, articles: pd.DataFrame, levels: pd.DataFrame, options: S
     stores = store_stock(articles, levels, options)
     keys = texts.side_by_side(stores[["store", "article"]], "/")
     changed = differing(desk, AVAILABILITY, stores["availability"].set_axis(pd.Index(keys)))
-    descriptor = desk.formats.get(_AVAILABILITY_FORMAT)
+    descriptor = desk.shop_format(_AVAILABILITY_FORMAT)
     written = write(descriptor, stores[texts.among(keys, changed["key"])], record_type="article")
     return _Stores(changed, package(descriptor, written))

@@ -110,7 +110,7 @@ class _Rows:
         Raises:
             RunError, CriterionError, FormatError: as ``TablesTask.make``.
         """
-        descriptor = desk.shop_format("", options.format, options.format_settings)
+        descriptor = desk.shop_format(options.format, settings=options.format_settings)
         extract, holds = _read(desk, erp, options, descriptor)
         told = [one for one in _told(descriptor) if one.source in extract.table]
         rows = extract.table[[one.source for one in told]].assign(left="")

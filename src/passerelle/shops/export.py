@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import lzma
-import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Protocol, cast
 from zoneinfo import ZoneInfo
@@ -31,6 +31,7 @@ from passerelle.formats.registry import Formats, formats
 from passerelle.model.customers import ShopCustomers
 from passerelle.model.orders import SalesOrders
 from passerelle.outcome import said, together
+from passerelle.storage.archives import Limits, unpack
 
 UNPACKED_LIMIT = 200 * 1024 * 1024
 """What one archive may hold in all, unpacked, in bytes."""
@@ -186,55 +187,51 @@ class _ArchiveError(Exception):
         self.member = member
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, EOFError, NotImplementedError, ValueError)
+_BROKEN = (zlib.error, OSError, EOFError)
+_CODES = {
+    "zip-entry-encrypted": "archive-encrypted",
+    "zip-entry-nested": "archive-nested",
+    "zip-entry-too-large": "archive-too-large",
+    "zip-too-large": "archive-too-large",
+    "zip-too-many-files": "archive-too-large",
+}
+"""What a file that holds exports says when the archive's own reader refuses something; else it is broken."""
 
 
 def _members(file: ExportFile) -> list[ExportFile]:
+    if _is_gzip(file.data):
+        return [_out_of_gzip(file)]
+    return _out_of_zip(file) if _is_zip(file.data) else [file]
+
+
+def _out_of_gzip(file: ExportFile) -> ExportFile:
+    allowed = min(UNPACKED_LIMIT, max(len(file.data) * MAX_RATIO, FREE_BYTES))
     try:
-        if _is_gzip(file.data):
-            with gzip.open(io.BytesIO(file.data)) as stream:
-                return [_plain(file.name.removesuffix(".gz"), _limited(stream, len(file.data), UNPACKED_LIMIT))]
-        if _is_zip(file.data):
-            with zipfile.ZipFile(io.BytesIO(file.data)) as archive:
-                return _zipped(file, archive)
+        with gzip.open(io.BytesIO(file.data)) as stream:
+            data = stream.read(allowed + 1)
     except _BROKEN as error:
         raise _ArchiveError("archive-broken") from error
-    return [file]
-
-
-def _zipped(file: ExportFile, archive: zipfile.ZipFile) -> list[ExportFile]:
-    members: list[ExportFile] = []
-    room = UNPACKED_LIMIT
-    for entry in archive.infolist():
-        if entry.is_dir() or entry.filename.startswith("__MACOSX/"):
-            continue
-        if entry.flag_bits & 1:
-            raise _ArchiveError("archive-encrypted", entry.filename)
-        with archive.open(entry) as stream:
-            data = _limited(stream, len(file.data), room)
-        room -= len(data)
-        members.append(_plain(f"{file.name}/{entry.filename}", data))
-    if not members:
-        raise _ArchiveError("export-empty")
-    return members
-
-
-def _limited(stream: _Readable, packed: int, room: int) -> bytes:
-    allowed = min(room, max(packed * MAX_RATIO, FREE_BYTES))
-    data = stream.read(allowed + 1)
     if len(data) > allowed:
         raise _ArchiveError("archive-too-large")
-    return data
-
-
-def _plain(name: str, data: bytes) -> ExportFile:
+    name = file.name.removesuffix(".gz")
     if _is_gzip(data) or _is_zip(data):
         raise _ArchiveError("archive-nested", name)
     return ExportFile(name, data)
+
+
+def _out_of_zip(file: ExportFile) -> list[ExportFile]:
+    """Give what a zip holds: all of it, or nothing when something of it is refused."""
+    limits = Limits(file_bytes=UNPACKED_LIMIT, total_bytes=UNPACKED_LIMIT, ratio=MAX_RATIO, free_bytes=FREE_BYTES)
+    with TemporaryDirectory() as folder:
+        archive, into = Path(folder, "archive"), Path(folder, "files")
+        into.mkdir()
+        archive.write_bytes(file.data)
+        found = unpack(archive, into, limits)
+        for refusal in found.refusals:
+            raise _ArchiveError(_CODES.get(refusal.code, "archive-broken"), refusal.name)
+        if not found.files:
+            raise _ArchiveError("export-empty")
+        return [ExportFile(f"{file.name}/{one.name}", one.local.read_bytes()) for one in found.files]
 
 
 def _is_gzip(data: bytes) -> bool:
