@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
@@ -208,7 +208,9 @@ def _sqlite(url: sa.URL, public: str, *, create: bool) -> sa.Engine:
     try:
         if create:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            if not path.exists():  # to open and close one that is there would take its locks from our other connections
+                with suppress(FileExistsError):
+                    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         elif not path.exists():
             raise NoLedgerError(url=public)
     except OSError as error:
