@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 from builders import ALL_MAPPED, installed
 
-from passerelle.cli.console import tasks
+from passerelle.cli.console import commands, tasks
 from passerelle.console.app import Doors, opened, server
 from passerelle.ledger.ledger import Ledger
 from passerelle.run.installation import Installation
@@ -82,7 +82,7 @@ def variables(installation: Installation) -> dict[str, str]:
 @contextmanager
 def serve(installation: Installation) -> Iterator[Served]:
     """Serve a console by uvicorn, from this process."""
-    with opened(installation, tasks()) as site:
+    with opened(installation, tasks(), commands()) as site:
         serving = server(site, Doors(), "127.0.0.1", 0)
         thread = threading.Thread(target=serving.run, daemon=True)
         thread.start()

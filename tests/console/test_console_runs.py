@@ -17,7 +17,7 @@ from consoles import variables
 
 from passerelle import outcome
 from passerelle.cli import run as run_commands
-from passerelle.cli.console import tasks
+from passerelle.cli.console import commands, tasks
 from passerelle.console.app import opened
 from passerelle.console.pages.dashboard import charts
 from passerelle.console.starting import Prefect, Starter
@@ -129,7 +129,7 @@ def test_jou_3_days_and_months_of_the_charts_are_those_of_the_profiles_zone(own)
                 ledger.start_run("test", "orders"), Prepared(counts={"read": 5, "succeeded": 4, "failed": 1})
             )
     today = datetime(2026, 4, 2, 12, tzinfo=UTC)
-    with opened(replace(own.installation, clock=lambda: today), tasks()) as site:
+    with opened(replace(own.installation, clock=lambda: today), tasks(), commands()) as site:
         drawn = {
             chart.name: {bar.label: (bar.succeeded, bar.failed) for bar in chart.bars} for chart in charts(site, "")
         }
