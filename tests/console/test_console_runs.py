@@ -216,6 +216,16 @@ def test_sec_4_a_summary_that_names_a_file_elsewhere_gives_none(served, ran):
         (home / "summary.json").write_text(text, encoding="utf-8")
 
 
+def test_jou_1_the_technical_log_is_shown_and_downloaded(served, ran):
+    member = served.member()
+    page = member.page(f"/runs/{ran.run_id}")
+    assert f"Exécution {ran.run_id} : orders profile=test" in page
+    assert f"Exécution {ran.run_id} terminée : delivered." in page
+    assert "Ni erreur, ni avertissement." in member.page(f"/runs/{ran.run_id}?lines=wrong")
+    lines = member.get(f"/runs/{ran.run_id}/files/log.txt").text.splitlines()
+    assert len(lines) == page.partition('id="lines"')[2].count("<tr>")
+
+
 def test_jou_5_the_reconciliation_is_shown(served, ran):
     page = served.member().page(f"/runs/{ran.run_id}")
     for balance in ran.balances:

@@ -11,7 +11,7 @@ from passerelle.console.words import words
 
 CONSOLE = "src/passerelle/console"
 NAMES_MADE = ("nav.", "error.", "chart.", "run.", "rate.", "balance.", "count.", "outcomes.",
-              "commands.")  # fmt: skip
+              "commands.", "lines.")  # fmt: skip
 """Beginnings of names that templates put together."""
 
 

@@ -125,7 +125,7 @@ OFFERED: Mapping[str, Offer] = {
     "people find": Offer("keeping"),
     "people export": Offer("keeping", made="person.json"),
     "people erase": Offer("keeping", "question"),
-    "profile new": Offer("profiles", always=("--yes",), choices={"task": ASKED_TASKS}),
+    "profile new": Offer("profiles", always=("--yes",), choices={"task": ASKED_TASKS}, needs=("name",)),
     "profile duplicate": Offer("profiles", kinds=_OF_PROFILE),
     "profile pause": Offer("profiles", kinds=_OF_PROFILE),
     "profile resume": Offer("profiles", kinds=_OF_PROFILE),

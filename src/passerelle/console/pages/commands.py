@@ -54,6 +54,7 @@ def run_command(visitor: Member, posted: Received, name: str) -> Response:
     """Do it; what is to be confirmed first says what it would do."""
     command, offer = _offered(visitor, name)
     given = {one.name: posted.fields.get(one.name, "").strip() for one in asked_for(command, offer)}
+    given |= {"run": posted.fields["run"]} if posted.fields.get("run") else {}
     is_confirmed = bool(posted.fields.get("confirmed"))
     if offer.confirm == "words" and not is_confirmed:
         return _page(visitor, command, offer, given, confirms=True)
