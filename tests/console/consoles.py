@@ -35,6 +35,8 @@ class Served:
 
     installation: Installation
     url: str
+    pid: int = 0
+    """Of its own process, if it has one."""
 
     def browser(self, language: str = "fr", **headers: str) -> Browser:
         return Browser(self.url, language, headers)
@@ -119,7 +121,7 @@ def command(installation: Installation, *options: str) -> Iterator[Served]:
         except httpx.TransportError:
             time.sleep(0.1)
     try:
-        yield Served(installation, url)
+        yield Served(installation, url, process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0, (installation.state / "console.log").read_text(encoding="utf-8")
