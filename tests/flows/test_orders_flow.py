@@ -12,8 +12,6 @@ from builders import installed
 from ftp_server import FtpServer
 from prefect_server import END, ENDED, START, Prefect, started_up, until
 
-from passerelle.ledger.ledger import Ledger
-
 
 @pytest.fixture
 def ftp(tmp_path) -> Iterator[FtpServer]:
@@ -23,8 +21,6 @@ def ftp(tmp_path) -> Iterator[FtpServer]:
 
 @pytest.fixture
 def up(tmp_path, samples, ftp) -> Iterator[Prefect]:
-
-from passerelle.ledger.ledger import Ledger
     place = f'{{ url = "ftp://boss@127.0.0.1:{ftp.port}/in", password = "TEST_FTP", attempts = 1 }}'
     shop = ("s", "woocommerce", samples / "woocommerce-10.0-live", "*.json")
     at = installed(tmp_path, shop, place=place)
@@ -34,8 +30,6 @@ from passerelle.ledger.ledger import Ledger
     with started_up(at, tmp_path / "up.log") as running:
         running.keep_secret("test-ftp", ftp.password)
         yield running
-
-from passerelle.ledger.ledger import Ledger
 
 
 def test_run_4_sto_5_a_run_that_could_not_deliver_is_retried_and_sends_once(up, ftp, tmp_path):

@@ -1,4 +1,4 @@
-"""``passerelle profile``: list, show, check, refresh, new, duplicate, pause, resume, delete, default, schedule, mail."""
+"""``passerelle profile``: making, checking, pausing and showing profiles."""
 
 from __future__ import annotations
 
