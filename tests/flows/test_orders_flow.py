@@ -12,6 +12,8 @@ from builders import installed
 from ftp_server import FtpServer
 from prefect_server import END, ENDED, START, Prefect, started_up, until
 
+from passerelle.ledger.ledger import Ledger
+
 
 @pytest.fixture
 def ftp(tmp_path) -> Iterator[FtpServer]:
