@@ -22,7 +22,7 @@ import httpx
 import numpy as np
 import sqlalchemy as sa
 
-from passerelle.cli.console import tasks
+from passerelle.cli.console import commands, tasks
 from passerelle.console.app import Doors, opened, server
 from passerelle.ledger.journal import Wanted
 from passerelle.ledger.ledger import Ledger
@@ -100,7 +100,7 @@ def asked(client: httpx.Client, path: str, rounds: int) -> float:
 
 def served(installation: Installation) -> Iterator[httpx.Client]:
     """Serve the console and give a browser that is logged in."""
-    with opened(installation, tasks()) as site:
+    with opened(installation, tasks(), commands()) as site:
         serving = server(site, Doors(), "127.0.0.1", 0)
         thread = threading.Thread(target=serving.run, daemon=True)
         thread.start()

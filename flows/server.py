@@ -76,9 +76,7 @@ def environment(installation: Installation, port: int, console_port: int) -> dic
     """Give the environment that server, runner, flow runs and console share."""
     home = installation.state / "prefect"
     return {
-        "PASSERELLE_PROFILES": str(installation.profiles),
-        "PASSERELLE_STATE": str(installation.state),
-        "PASSERELLE_LEDGER": installation.ledger_url,
+        **installation.variables,
         "PASSERELLE_CONSOLE": os.environ.get("PASSERELLE_CONSOLE", f"http://{HOST}:{console_port}"),
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",

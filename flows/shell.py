@@ -30,6 +30,7 @@ from passerelle.flows.places import secret_of_block, shown_as_artifact
 from passerelle.run import job
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
+from passerelle.run.journal import is_known
 from passerelle.run.mail import telling
 from passerelle.run.request import Request
 from passerelle.run.spread import Spread
@@ -113,14 +114,17 @@ def run(done: job.Task, asked: Request, spread: Spread | None = None) -> State[A
     """
     key = _key(done.name, asked.profile, asked.shop)
     installation = Installation.of_environment()
-    with (
-        secrets.also_from(secret_of_block),
-        telling(done.name, asked, installation) as told,
-        shown_as_artifact(f"{key}-transfer") as progress,
-        job.open_job(done, asked, installation, progress, spread) as running,
-    ):
-        earlier = deliver_earlier(running)
-        summary = told.of(job.with_earlier(deliver(running, prepare(running)), earlier))
+    try:
+        with (
+            secrets.also_from(secret_of_block),
+            telling(done.name, asked, installation) as told,
+            shown_as_artifact(f"{key}-transfer") as progress,
+            job.open_job(done, asked, installation, progress, spread) as running,
+        ):
+            earlier = deliver_earlier(running)
+            summary = told.of(job.with_earlier(deliver(running, prepare(running)), earlier))
+    finally:
+        _link_to_console(key, asked.run_id, installation)
     return _reported(summary, done.name)
 
 
@@ -218,14 +222,19 @@ def _reported(summary: Summary, name: str) -> State[Any]:
             for row in summary.reasons[:ARTIFACT_ROWS]
         ]
         create_table_artifact(rows, key=f"{key}-rejects")
-    if (console := os.environ.get("PASSERELLE_CONSOLE")) and summary.run_id:
-        address = f"{console.rstrip('/')}/runs/{quote(summary.run_id)}"
-        create_link_artifact(address, link_text=summary.run_id, key=f"{key}-console", description="console")
     if zip_path := summary.files.get("erpFiles.zip"):
         create_markdown_artifact(f"[erpFiles.zip]({Path(zip_path).as_uri()}) — `{zip_path}`", key=f"{key}-zip")
     if summary.has_refusals:
         return Completed(name="CompletedWithRejects", message=f"{summary.failed + summary.unread_files} refused")
     return Completed(message=summary.state)
+
+
+def _link_to_console(key: str, run_id: str, installation: Installation) -> None:
+    """Lead from Prefect to the run's page in the console, also of a run that failed (CON-1)."""
+    console = os.environ.get("PASSERELLE_CONSOLE")
+    if console and is_known(installation, run_id):
+        address = f"{console.rstrip('/')}/runs/{quote(run_id)}"
+        create_link_artifact(address, link_text=run_id, key=f"{key}-console", description="console")
 
 
 def _key(task: str, profile: str, shop: str) -> str:

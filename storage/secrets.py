@@ -26,6 +26,10 @@ from passerelle.storage.errors import BadPlace
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_MASK = "***"
+_SHORTEST = 4
+_resolved: set[str] = set()
+"""The values that were asked for in this process, which no log may repeat."""
 _further: ContextVar[Callable[[str], str | None] | None] = ContextVar("further secrets", default=None)
 
 
@@ -66,7 +70,15 @@ def resolve(name: str, *, file: Path | None = None) -> SecretStr:
         raise BadPlace(str(file), "", name, "storage-secret-missing")
     if not value or not value.isprintable():
         raise BadPlace(str(file), "", name, "storage-secret-broken")
+    _resolved.add(value)
     return SecretStr(value)
+
+
+def masked(text: str) -> str:
+    """Give a text without the secrets that this process has resolved; ones of three characters are no secrets."""
+    for value in sorted(_resolved, key=len, reverse=True):
+        text = text.replace(value, _MASK) if len(value) >= _SHORTEST else text
+    return text
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 from builders import ALL_MAPPED, installed
 
-from passerelle.cli.console import tasks
+from passerelle.cli.console import commands, tasks
 from passerelle.console.app import Doors, opened, server
 from passerelle.ledger.ledger import Ledger
 from passerelle.run.installation import Installation
@@ -35,6 +35,8 @@ class Served:
 
     installation: Installation
     url: str
+    pid: int = 0
+    """Of its own process, if it has one."""
 
     def browser(self, language: str = "fr", **headers: str) -> Browser:
         return Browser(self.url, language, headers)
@@ -82,7 +84,7 @@ def variables(installation: Installation) -> dict[str, str]:
 @contextmanager
 def serve(installation: Installation) -> Iterator[Served]:
     """Serve a console by uvicorn, from this process."""
-    with opened(installation, tasks()) as site:
+    with opened(installation, tasks(), commands()) as site:
         serving = server(site, Doors(), "127.0.0.1", 0)
         thread = threading.Thread(target=serving.run, daemon=True)
         thread.start()
@@ -119,7 +121,7 @@ def command(installation: Installation, *options: str) -> Iterator[Served]:
         except httpx.TransportError:
             time.sleep(0.1)
     try:
-        yield Served(installation, url)
+        yield Served(installation, url, process.pid)
     finally:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0, (installation.state / "console.log").read_text(encoding="utf-8")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,28 +11,15 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 from consoles import NAME, PASSWORD, serve, shop_installation
-from playwright.sync_api import sync_playwright
 
 from passerelle.ledger.ledger import Ledger
 from passerelle.run.orders import run_orders
 from passerelle.run.request import Request
 
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-           "--disable-sync"]  # fmt: skip
 WORDS = {
     "fr": ("Exécutions", "Relancer les refus", "Compléter les correspondances", "Enregistrer les réponses"),
     "en": ("Runs", "Run the rejects again", "Fill in the mappings", "Save the answers"),
 }
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "these tests need Chromium (Debian: apt-get install chromium)"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from consoles import variables
 
 from passerelle import outcome
 from passerelle.cli import run as run_commands
-from passerelle.cli.console import tasks
+from passerelle.cli.console import commands, tasks
 from passerelle.console.app import opened
 from passerelle.console.pages.dashboard import charts
 from passerelle.console.starting import Prefect, Starter
@@ -129,7 +129,7 @@ def test_jou_3_days_and_months_of_the_charts_are_those_of_the_profiles_zone(own)
                 ledger.start_run("test", "orders"), Prepared(counts={"read": 5, "succeeded": 4, "failed": 1})
             )
     today = datetime(2026, 4, 2, 12, tzinfo=UTC)
-    with opened(replace(own.installation, clock=lambda: today), tasks()) as site:
+    with opened(replace(own.installation, clock=lambda: today), tasks(), commands()) as site:
         drawn = {
             chart.name: {bar.label: (bar.succeeded, bar.failed) for bar in chart.bars} for chart in charts(site, "")
         }
@@ -214,6 +214,16 @@ def test_sec_4_a_summary_that_names_a_file_elsewhere_gives_none(served, ran):
             assert served.member().get(f"/runs/{ran.run_id}/files/{name}").status_code == 404
     finally:
         (home / "summary.json").write_text(text, encoding="utf-8")
+
+
+def test_jou_1_the_technical_log_is_shown_and_downloaded(served, ran):
+    member = served.member()
+    page = member.page(f"/runs/{ran.run_id}")
+    assert f"Exécution {ran.run_id} : orders profile=test" in page
+    assert f"Exécution {ran.run_id} terminée : delivered." in page
+    assert "Ni erreur, ni avertissement." in member.page(f"/runs/{ran.run_id}?lines=wrong")
+    lines = member.get(f"/runs/{ran.run_id}/files/log.txt").text.splitlines()
+    assert len(lines) == page.partition('id="lines"')[2].count("<tr>")
 
 
 def test_jou_5_the_reconciliation_is_shown(served, ran):

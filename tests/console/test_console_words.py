@@ -10,7 +10,8 @@ from passerelle.cli.console import tasks
 from passerelle.console.words import words
 
 CONSOLE = "src/passerelle/console"
-NAMES_MADE = ("nav.", "error.", "chart.", "run.", "rate.", "balance.", "count.", "outcomes.")
+NAMES_MADE = ("nav.", "error.", "chart.", "run.", "rate.", "balance.", "count.", "outcomes.",
+              "commands.", "lines.")  # fmt: skip
 """Beginnings of names that templates put together."""
 
 

@@ -44,8 +44,9 @@ def until(tell: Callable[[], Any], limit: timedelta, what: str) -> Any:
 class Prefect:
     """A running server of Prefect, by its API."""
 
-    def __init__(self, api: httpx.Client) -> None:
-        self._api = api
+    def __init__(self, api: httpx.Client, console: str = "") -> None:
+        self._api, self.console = api, console
+        self.pages = str(api.base_url).rstrip("/").removesuffix("/api")
 
     def call(self, method: str, path: str, **body: Any) -> Any:
         """Ask the server, which says 503 as long as its database is busy."""
@@ -91,18 +92,18 @@ class Prefect:
 @contextmanager
 def started_up(at: Installation, log: Path, more: Mapping[str, str] | None = None) -> Iterator[Prefect]:
     """Run ``passerelle up``, with more environment, until the end of the ``with``; what it says goes into a file."""
-    port = free_port()
+    port, console = free_port(), free_port()
     folders = ["--profiles", at.profiles, "--state", at.state]
     with log.open("ab") as said:
         process = subprocess.Popen(
-            [PROGRAM, *folders, "up", f"--port={port}", f"--console-port={free_port()}"],
+            [PROGRAM, *folders, "up", f"--port={port}", f"--console-port={console}"],
             env={**os.environ, "PREFECT_RUNNER_POLL_FREQUENCY": "1", **(more or {})},
             stdout=said,
             stderr=subprocess.STDOUT,
         )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=20) as api:
-            running = Prefect(api)
+            running = Prefect(api, f"http://127.0.0.1:{console}")
 
             def deployed() -> bool:
                 assert process.poll() is None, log.read_text()

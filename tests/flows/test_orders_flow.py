@@ -12,6 +12,8 @@ from builders import installed
 from ftp_server import FtpServer
 from prefect_server import END, ENDED, START, Prefect, started_up, until
 
+from passerelle.ledger.ledger import Ledger
+
 
 @pytest.fixture
 def ftp(tmp_path) -> Iterator[FtpServer]:
@@ -63,6 +65,56 @@ def test_run_4_sto_5_a_run_that_could_not_deliver_is_retried_and_sends_once(up, 
     assert {"orders-test", "orders-test-counts", "orders-test-zip", "orders-test-transfer"} <= keys
     table = next(artifact for artifact in artifacts if artifact["key"] == "orders-test-counts")
     assert json.loads(table["data"])[0]["written"] == 51
+
+
+def test_run_4_con_1_a_failed_run_is_retried_in_prefects_page_and_sends_once(up, ftp, chromium, tmp_path):
+    """The night's run fails, as the server refuses; in the morning somebody presses Retry."""
+    url = f"sqlite:///{tmp_path / 'var' / 'ledger.sqlite'}"
+    with Ledger.open(url) as ledger:
+        ledger.access.add_user("anne", "correct horse battery", by="test")
+    ftp.refuse()
+    run_id = up.start()
+    assert up.ended(run_id, 1)["state_type"] == "FAILED"
+    assert ftp.files() == []
+
+    context = chromium.new_context(viewport={"width": 1300, "height": 900}, locale="en-GB")
+    ours = (up.pages, up.console)
+    context.route(lambda url: not url.startswith(ours), lambda route: route.abort())  # it calls elsewhere
+    page = context.new_page()
+    page.goto(f"{up.pages}/runs/flow-run/{run_id}")
+    page.get_by_text("Artifacts", exact=True).click()
+    page.get_by_role("link", name="orders-test-console").click()
+    address = page.get_by_role("link", name=run_id).get_attribute("href")
+    assert address == f"{up.console}/runs/{run_id}"
+    page.goto(address)
+    page.get_by_label("User").fill("anne")
+    page.locator("[name=password]").fill("correct horse battery")
+    page.keyboard.press("Enter")
+    page.locator(".state.failed").first.wait_for()
+    assert "530" in page.locator(".log .wrong").first.inner_text()
+
+    ftp.accept()
+    page.get_by_role("link", name="See in Prefect").click()
+    page.wait_for_url(f"{up.pages}/**/{run_id}*")
+    page.get_by_role("button", name="Retry").click()
+    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+    assert up.ended(run_id, 2)["state_type"] == "COMPLETED"
+    page.get_by_text("Completed").first.wait_for(timeout=60_000)
+
+    assert [Path(name).suffix for name in ftp.files()] == [".json", ".zip"]
+    assert ftp.stored("zip") == 1
+    with Ledger.open(url) as ledger:
+        (run,) = ledger.runs()
+        sent = ledger.exchanged("test", "order")
+        delivery = ledger.run_delivery(run_id)
+        actions = [(one.action, one.record_type) for one in ledger.actions("test")]
+    assert (run.run_id, run.state) == (run_id, "delivered")
+    assert (delivery.state, delivery.attempts) == ("delivered", 2)
+    assert len(sent) == sent["record_key"].nunique() == 51
+    assert actions.count(("exchange", "order")) == 51
+    assert actions.count(("deliver", "file")) == 1
+    page.goto(address)
+    assert page.locator(".facts .state.delivered").is_visible()
 
 
 def test_run_3_a_run_that_meets_another_one_of_a_frequent_task_is_cancelled_and_says_why(up):

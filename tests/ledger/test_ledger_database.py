@@ -145,6 +145,24 @@ def test_rel_1_processes_that_open_a_new_ledger_at_once_all_can(tmp_path):
         assert [ledger.mark("demo", str(number)) for number in range(2)] == ["x"] * 2
 
 
+def test_rel_1_a_ledger_opened_twice_in_a_process_keeps_its_locks_from_others(tmp_path):
+    """Closing any descriptor of a file drops a process's POSIX locks: others would take the log for left behind."""
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    other = (
+        "from passerelle.ledger.ledger import Ledger\n"
+        f"with Ledger.open({url!r}) as one: one.start_run('p', 'orders'); print(len(one.runs('p')))"
+    )
+    with Ledger.open(url) as ledger:
+        seen = []
+        for _ in range(2):
+            ledger.start_run("p", "orders")
+            Ledger.open(url).close()
+            seen.append(int(subprocess.run([sys.executable, "-c", other], check=True, stdout=subprocess.PIPE).stdout))
+        assert seen == [2, 4]
+        with Ledger.open(url) as again:
+            assert len(again.runs("p")) == len(ledger.runs("p")) == 4
+
+
 def test_sqlite_is_set_to_lose_nothing(path):
     with Ledger.open(f"sqlite:///{path}") as ledger, ledger._database.reading() as connection:
         asked = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passerelle.cli.session import FAILED, WRONG_USAGE, confirm, failing, installation, language
+from passerelle.cli.session import FAILED, WRONG_USAGE, actor, confirm, failing, installation, language
 
 if TYPE_CHECKING:
+    from passerelle.console.commands import Command, Commands, Parameter
     from passerelle.console.tasks import Tasks
     from passerelle.ledger.ledger import Ledger
 
@@ -68,7 +71,7 @@ def console(
             )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
-        with opened(installation(), tasks(), os.environ.get("PREFECT_API_URL", "")) as site:
+        with opened(installation(), tasks(), commands(), os.environ.get("PREFECT_API_URL", "")) as site:
             typer.echo(f"Console: http://{host}:{port}")
             with suppress(KeyboardInterrupt):  # Ctrl-C: it has stopped as it should
                 server(site, doors, host, port).run()
@@ -89,20 +92,57 @@ def tasks() -> Tasks:
     return found
 
 
+def commands() -> Commands:
+    """Give all commands with their parameters, by their words."""
+    from passerelle.cli.main import app  # noqa: PLC0415 - it imports this module
+
+    return {command.path: command for command in _commands(typer.main.get_command(app), "")}
+
+
+def _commands(group: Any, path: str) -> Iterator[Command]:
+    from passerelle.console.commands import Command  # noqa: PLC0415
+
+    for name, one in group.commands.items():
+        words = f"{path} {name}".strip()
+        if hasattr(one, "commands"):
+            yield from _commands(one, words)
+        else:
+            help_ = (one.help or "").partition("\n")[0]
+            yield Command(words, help_, [_parameter(each) for each in one.params if each.name != "help"])
+
+
+def _parameter(one: Any) -> Parameter:
+    """Describe a parameter as the command line reads it."""
+    from passerelle.console.commands import Parameter  # noqa: PLC0415
+
+    option = next((text for text in one.opts if text.startswith("--")), "")
+    default = one.default.value if isinstance(one.default, Enum) else one.default
+    return Parameter(
+        name=one.name,
+        option=option,
+        is_flag=bool(getattr(one, "is_flag", False)),
+        is_many=one.nargs == -1 or bool(getattr(one, "multiple", False)),
+        is_needed=one.required,
+        default="" if default in (None, False) else str(default),
+        choices=[choice.value for choice in type(one.default)] if isinstance(one.default, Enum) else [],
+        help=getattr(one, "help", "") or "",
+    )
+
+
 def stop(run: Annotated[str, typer.Argument(help="The run.")]) -> None:
     """Stop a run that was started by the console, by Prefect or under a name of its own. Arrêter une exécution."""
     with failing():
         from passerelle.console.app import opened  # noqa: PLC0415
 
-        with opened(installation(), tasks(), os.environ.get("PREFECT_API_URL", "")) as site:
-            site.starter.stop(run, by=getpass.getuser())
+        with opened(installation(), tasks(), commands(), os.environ.get("PREFECT_API_URL", "")) as site:
+            site.starter.stop(run, by=actor())
 
 
 @users.command("add")
 def add_user(name: NameArgument) -> None:
     """Add a user; the password is asked for, or read from a pipe. Ajouter un utilisateur."""
     with failing(), _ledger() as ledger:
-        ledger.access.add_user(name, _password(), by=getpass.getuser())
+        ledger.access.add_user(name, _password(), by=actor())
         _say(f"Utilisateur {name} ajouté.", f"User {name} added.")
 
 
@@ -110,7 +150,7 @@ def add_user(name: NameArgument) -> None:
 def set_password(name: NameArgument) -> None:
     """Give a user another password, and log the user out everywhere. Changer un mot de passe."""
     with failing(), _ledger() as ledger:
-        ledger.access.set_password(name, _password(), by=getpass.getuser())
+        ledger.access.set_password(name, _password(), by=actor())
         _say(f"Mot de passe de {name} changé.", f"Password of {name} changed.")
 
 
@@ -120,7 +160,7 @@ def remove_user(name: NameArgument, yes: Annotated[bool, typer.Option("--yes", h
     with failing(), _ledger() as ledger:
         if not yes:
             confirm(f"Retirer {name} ?" if language() == "fr" else f"Remove {name}?")
-        ledger.access.remove_user(name, by=getpass.getuser())
+        ledger.access.remove_user(name, by=actor())
         _say(f"Utilisateur {name} retiré.", f"User {name} removed.")
 
 
@@ -143,7 +183,7 @@ def add_token(
 
         if profile:
             load(profile, profiles_folder=installation().profiles)
-        typer.echo(ledger.access.add_token(label, profile, by=getpass.getuser()))
+        typer.echo(ledger.access.add_token(label, profile, by=actor()))
 
 
 @tokens.command("list")
@@ -159,7 +199,7 @@ def list_tokens() -> None:
 def remove_token(number: Annotated[int, typer.Argument(help="Its number, as the list has it.")]) -> None:
     """Remove a token. Retirer un jeton."""
     with failing(), _ledger() as ledger:
-        if not ledger.access.remove_token(number, by=getpass.getuser()):
+        if not ledger.access.remove_token(number, by=actor()):
             _say(f"Il n'y a pas de jeton {number}.", f"There is no token {number}.")
             raise typer.Exit(WRONG_USAGE)
 

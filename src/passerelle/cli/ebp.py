@@ -136,7 +136,7 @@ def _extracts(chosen: Chosen, folder: Path | None) -> Extracts:
 
 def _report(check: ImportCheck, of_extracts: pd.DataFrame, chosen: Chosen, name: str) -> None:
     """Print what EBP would make, then what it would say."""
-    say(_made(check))
+    say(f"{_made(check)}\n")
     _say_outcomes(of_extracts)
     _say_outcomes(check.findings)
     if check.unchecked:

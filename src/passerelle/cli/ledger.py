@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json as json_text
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from passerelle.cli.session import FAILED, confirm, failing, installation, language, say
+from passerelle.cli.session import FAILED, actor, confirm, failing, installation, language, say
 
 if TYPE_CHECKING:
     from passerelle.ledger.entries import Pickup
@@ -92,7 +91,7 @@ def forget_pickup(
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
 
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            count = ledger.forget_pickup(profile, path, by=getpass.getuser())
+            count = ledger.forget_pickup(profile, path, by=actor())
         done = {
             "fr": f"{count} fichier(s) oublié(s) : remis à sa place, {path} sera relu.",
             "en": f"{count} file(s) forgotten: put back in its place, {path} is read again.",
@@ -112,7 +111,7 @@ def close(
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
 
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            count = ledger.close_records(profile, _record_type(prospects), orders, by=getpass.getuser())
+            count = ledger.close_records(profile, _record_type(prospects), orders, by=actor())
         typer.echo({"fr": f"{count} refus écarté(s).", "en": f"{count} record(s) closed."}[language()])
 
 
@@ -133,7 +132,7 @@ def abandon(
                     "en": f"Abandon delivery {delivery}? Its records will be exchanged again.",
                 }
                 confirm(asked[language()])
-            count = ledger.abandon(delivery, by=getpass.getuser())
+            count = ledger.abandon(delivery, by=actor())
         done = {
             "fr": f"Livraison {delivery} abandonnée : {count} enregistrement(s) seront transmis à nouveau.",
             "en": f"Delivery {delivery} abandoned: {count} record(s) will be exchanged again.",
@@ -152,7 +151,7 @@ def forget_mark(
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
 
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            forgotten = ledger.forget_mark(profile, mark, by=getpass.getuser())
+            forgotten = ledger.forget_mark(profile, mark, by=actor())
         done = {
             "fr": f"Repère {mark} oublié." if forgotten else f"Le profil {profile} n'a pas de repère {mark}.",
             "en": f"Mark {mark} forgotten." if forgotten else f"Profile {profile} has no mark {mark}.",
@@ -180,7 +179,7 @@ def set_mark(
         is_day = len(value) == len("2026-11-20")
         written = moment.date().isoformat() if is_day else moment.isoformat(timespec="seconds")
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            ledger.set_mark(profile, mark, written)
+            ledger.set_mark(profile, mark, written, by=actor())
         typer.echo(f"{mark} = {written}")
 
 
@@ -219,8 +218,8 @@ def reset(
                 shown = "ALL" if is_all else ", ".join(key for key in asked if key in known)
                 confirm(_text(f"reset-{record_type}?", count=count, orders=shown, profile=profile))
             paid = booked[is_all | booked.isin(asked) | whose(booked).isin(asked)]
-            ledger.forget(profile, record_type, None if is_all else asked, by=getpass.getuser())
-            ledger.forget(profile, "settlement", paid, by=getpass.getuser())
+            ledger.forget(profile, record_type, None if is_all else asked, by=actor())
+            ledger.forget(profile, "settlement", paid, by=actor())
         typer.echo(_text(f"reset-{record_type}", count=count, profile=profile))
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from passerelle.cli.session import ProfileOption, confirm, failing, installation, language
+from passerelle.cli.session import ProfileOption, actor, confirm, failing, installation, language
 
 if TYPE_CHECKING:
     from passerelle.messages import Language
@@ -88,7 +87,7 @@ def erase(
         if not yes:
             typer.echo("\n".join(_lines(people.find(installation(), profile, who))))
             confirm(_SAID[language()]["erase?"])
-        found, counts = people.erase(installation(), profile, who, by=getpass.getuser())
+        found, counts = people.erase(installation(), profile, who, by=actor())
         typer.echo("\n".join([_SAID[language()]["erased"].format(**counts), *_file_lines(found)]))
 
 

@@ -1,4 +1,4 @@
-"""``passerelle profile``: list, show, check, refresh, new, duplicate, delete, default, schedule, mail."""
+"""``passerelle profile``: making, checking, pausing and showing profiles."""
 
 from __future__ import annotations
 
@@ -173,6 +173,26 @@ def duplicate(
 
         path = copied(name, new_name, installation().profiles)
         typer.echo(f"Profil écrit : {path}" if _french() else f"Profile written: {path}")
+
+
+@app.command("pause")
+def pause(name: NameArgument) -> None:
+    """Let no task of a profile do anything until it is resumed. Mettre un profil en pause."""
+    _set_paused(name, paused=True)
+
+
+@app.command("resume")
+def resume(name: NameArgument) -> None:
+    """Let the tasks of a profile work again. Reprendre un profil en pause."""
+    _set_paused(name, paused=False)
+
+
+def _set_paused(name: str, *, paused: bool) -> None:
+    with failing():
+        from passerelle.profile.making import pause as written  # noqa: PLC0415
+
+        path = written(name, installation().profiles, paused=paused)
+        typer.echo(f"{path}: paused = {'true' if paused else 'false'}")
 
 
 @app.command("delete")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
-from passerelle.cli.session import failing, installation, language
+from passerelle.cli.session import actor, failing, installation, language
 
 _SAID = {
     "fr": "Avant le {before:%Y-%m-%d} : {runs} exécution(s), {deliveries} livraison(s), {plans} plan(s), {audit} "
@@ -32,5 +31,5 @@ def purge(
     with failing():
         from passerelle.run.purge import purge as purged  # noqa: PLC0415
 
-        done = purged(installation(), profile, by=getpass.getuser(), days=days, plan=plan)
+        done = purged(installation(), profile, by=actor(), days=days, plan=plan)
         typer.echo(_SAID[language()].format(mib=done.bytes / 2**20, **asdict(done)))

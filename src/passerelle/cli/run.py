@@ -247,11 +247,17 @@ def runs(
             typer.echo(line)
 
 
-def run_show(run: Annotated[str, typer.Argument(help="The run.")]) -> None:
+def run_show(
+    run: Annotated[str, typer.Argument(help="The run.")],
+    log: Annotated[bool, typer.Option("--log", help="Its technical log instead.")] = False,
+) -> None:
     """Show the summary of a run. Résumé d'une exécution."""
     with failing():
         from passerelle.run import journal  # noqa: PLC0415
 
+        if log:
+            typer.echo("\n".join(journal.log_lines(installation(), run)))
+            return
         say(journal.summary_text(installation(), run))
 
 

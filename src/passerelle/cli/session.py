@@ -5,6 +5,7 @@ Source: spec RUN-5 (exit codes), SEC-3 (no secret in an error).
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 FAILED = 1
 WRONG_USAGE = 2
+ASKED = 4
+"""It wants a yes: the console asks its user, and runs the command again with ``--yes``."""
+FOR = "PASSERELLE_FOR"
+"""The console's user for whom a command runs."""
 
 _folders: dict[str, Path | None] = {"profiles": None, "state": None}
 
@@ -27,6 +32,11 @@ def language() -> Literal["fr", "en"]:
     """Give the user's language: ``PASSERELLE_LANG``, else that of the environment, else English."""
     named = os.environ.get("PASSERELLE_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     return "fr" if named.lower().startswith("fr") else "en"
+
+
+def actor() -> str:
+    """Give who wants something done, for the audit: the console's user, else this machine's."""
+    return os.environ.get(FOR) or getpass.getuser()
 
 
 def remember(profiles: Path | None, state: Path | None) -> None:
@@ -92,6 +102,9 @@ def confirm(question: str) -> None:
     Raises:
         typer.Exit: the answer is not yes, or nobody is there to answer.
     """
+    if FOR in os.environ:
+        typer.echo(question)
+        raise typer.Exit(ASKED)
     try:
         letters = "o/N" if language() == "fr" else "y/N"
         answer = typer.prompt(f"{question} [{letters}]", default="", show_default=False, prompt_suffix=" ")

@@ -21,12 +21,15 @@ from fastapi.responses import PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
+from passerelle.console.commands import Commands
 from passerelle.console.guard import Guard, Network
+from passerelle.console.pages import commands as command_pages
 from passerelle.console.pages import dashboard, entry, mappings, profiles, runs, starts
 from passerelle.console.site import ForgedError, NotLoggedInError, NotThereError, Site, visitor
 from passerelle.console.starting import Prefect, Starter
 from passerelle.console.tasks import Tasks
 from passerelle.formats.errors import FormatError
+from passerelle.formats.registry import UnknownFormatError
 from passerelle.ledger.errors import LedgerError, UnknownError
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import ProfileError
@@ -36,7 +39,7 @@ from passerelle.run.installation import Installation
 from passerelle.storage.errors import StorageError
 
 _log = logging.getLogger(__name__)
-PARTS = (entry, dashboard, runs, starts, profiles, mappings)
+PARTS = (entry, dashboard, runs, starts, profiles, mappings, command_pages)
 """The pages."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -57,7 +60,7 @@ class Doors:
 
 
 @contextmanager
-def opened(installation: Installation, tasks: Tasks, prefect_api: str = "") -> Iterator[Site]:
+def opened(installation: Installation, tasks: Tasks, commands: Commands, prefect_api: str = "") -> Iterator[Site]:
     """Open the ledger of an installation for its console.
 
     Raises:
@@ -66,7 +69,7 @@ def opened(installation: Installation, tasks: Tasks, prefect_api: str = "") -> I
     with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
         prefect = Prefect(prefect_api)
         starter = Starter(installation, ledger, tasks, prefect)
-        yield Site(installation, ledger, tasks, starter, prefect.pages)
+        yield Site(installation, ledger, tasks, commands, starter, prefect.pages)
 
 
 def application(site: Site, doors: Doors) -> Guard:
@@ -83,7 +86,8 @@ def application(site: Site, doors: Doors) -> Guard:
         NotLoggedInError: _to_login,
         ForgedError: _forged,
         **dict.fromkeys((NotThereError, UnknownError, HTTPException, RequestValidationError), _not_there),
-        **dict.fromkeys((LedgerError, RunError, ProfileError, StorageError, FormatError, OSError), _told),
+        **dict.fromkeys((LedgerError, RunError, ProfileError, StorageError, OSError), _told),
+        **dict.fromkeys((FormatError, UnknownFormatError), _told),
         Exception: _failed,
     }
     for kind, answer in handlers.items():

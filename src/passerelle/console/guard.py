@@ -14,6 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Network = IPv4Network | IPv6Network
 LARGEST_BODY = 1024 * 1024
+LARGEST_FILE = 32 * 1024 * 1024
+TAKE_FILES = "/commands/"
+"""Paths that forms with files are sent to begin so."""
 _HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -74,11 +77,11 @@ class Guard:
                 said.setdefault("cache-control", "no-store")
             await send(message)
 
-        refusal = self._refusal(address, headers)
+        refusal = self._refusal(address, headers, _largest(scope))
         if refusal:
             await refusal(scope, receive, answer)
         else:
-            await self._app(scope, _limited(receive), answer)
+            await self._app(scope, _limited(receive, _largest(scope)), answer)
 
     def _caller(self, scope: Scope, headers: Headers) -> tuple[str, str]:
         """Give the address and the scheme that a request came by: the proxies' word, as far as they are trusted."""
@@ -92,18 +95,18 @@ class Guard:
         forwarded = headers.get("x-forwarded-proto", scope["scheme"])
         return address, forwarded if forwarded in {"http", "https"} else scope["scheme"]
 
-    def _refusal(self, address: str, headers: Headers) -> PlainTextResponse | None:
+    def _refusal(self, address: str, headers: Headers, largest: int) -> PlainTextResponse | None:
         if self._addresses and not _is_in(address, self._addresses):
             return PlainTextResponse("Adresse refusée. Address refused.\n", 403)
         if self._hosts and _host(headers.get("host", "")) not in self._hosts:
             return PlainTextResponse("Nom d'hôte inconnu. Unknown host name.\n", 421)
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > LARGEST_BODY:
+        if not length.isdigit() or int(length) > largest:
             return PlainTextResponse("Trop long. Too large.\n", 413)
         return None
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, largest: int) -> Receive:
     """Take no more of a body than is allowed; one that says no length is cut there."""
     taken = 0
 
@@ -111,9 +114,13 @@ def _limited(receive: Receive) -> Receive:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if taken > LARGEST_BODY else message
+        return {"type": "http.disconnect"} if taken > largest else message
 
     return some
+
+
+def _largest(scope: Scope) -> int:
+    return LARGEST_FILE if scope["path"].startswith(TAKE_FILES) else LARGEST_BODY
 
 
 def _is_in(address: str, among: Sequence[Network]) -> bool:

@@ -6,22 +6,26 @@ Source: spec CON-1, SEC-1.
 from __future__ import annotations
 
 import hmac
+import io
 import secrets
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context, select_autoescape
 from jinja2.runtime import Context
 from markupsafe import Markup
 
 from passerelle import __version__
+from passerelle.console.commands import Commands
+from passerelle.console.forms import Posted, read
 from passerelle.console.limits import FailureLimit
 from passerelle.console.starting import Starter
 from passerelle.console.tasks import Tasks
@@ -59,6 +63,7 @@ class Site:
     installation: Installation
     ledger: Ledger
     tasks: Tasks
+    commands: Commands
     starter: Starter
     prefect_pages: str = ""
     logins: FailureLimit = field(default_factory=lambda: FailureLimit(5, _QUARTER))
@@ -196,17 +201,25 @@ def member(anyone: AnyVisitor) -> Visitor:
 Member = Annotated[Visitor, Depends(member)]
 
 
-async def posted(request: Request, anyone: AnyVisitor) -> dict[str, str]:
-    """Give what a form says, once it is certain that it is one of ours.
+async def received(request: Request, anyone: AnyVisitor) -> Posted:
+    """Give what a form says, and its files, once it is certain that it is one of ours.
 
     Raises:
         ForgedError: it does not carry the visitor's token.
+        RunError: a file did not arrive whole.
     """
-    text = (await request.body()).decode("utf-8", "replace")
-    given = dict(parse_qsl(text, keep_blank_values=True, max_num_fields=5000))
-    if not hmac.compare_digest(given.pop("csrf", "").encode(), anyone.csrf.encode()):
+    given = read(await request.body(), request.headers.get("content-type", ""))
+    if not hmac.compare_digest(given.fields.pop("csrf", "").encode(), anyone.csrf.encode()):
         raise ForgedError
     return given
+
+
+Received = Annotated[Posted, Depends(received)]
+
+
+def posted(given: Received) -> dict[str, str]:
+    """Give what a form of ours says."""
+    return given.fields
 
 
 Form = Annotated[dict[str, str], Depends(posted)]
@@ -215,6 +228,23 @@ Form = Annotated[dict[str, str], Depends(posted)]
 def go(path: str, **query: str) -> RedirectResponse:
     """Send the browser on, after a form."""
     return RedirectResponse(path + (f"?{urlencode(query)}" if query else ""), status_code=303)
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Pack files."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def download(name: str, data: bytes) -> Response:
+    """Give a file to be kept."""
+    kind = "application/zip" if name.endswith(".zip") else "application/octet-stream"
+    return Response(
+        data, media_type=kind, headers={"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"}
+    )
 
 
 def own_path(path: str) -> str:

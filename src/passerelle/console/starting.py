@@ -268,16 +268,10 @@ class Starter:
             for name, value in start.options.items()
         ]
         command = ["run", f"--run-id={start.id}", start.task, f"--profile={start.profile}", *given, "--json"]
-        variables = {
-            "PASSERELLE_PROFILES": str(self._installation.profiles),
-            "PASSERELLE_STATE": str(self._installation.state),
-            "PASSERELLE_LEDGER": self._installation.ledger_url,
-            "PASSERELLE_LANG": language,
-        }
         with (home / "output").open("wb") as output, (home / "errors").open("wb") as errors:
             process = subprocess.Popen(
                 [sys.executable, "-m", "passerelle", *command],
-                env={**os.environ, **variables},
+                env={**os.environ, **self._installation.variables, "PASSERELLE_LANG": language},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 import yaml
 
+from passerelle.console.commands import Parameter
 from passerelle.messages import Language
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -38,3 +39,8 @@ class Words:
         """Give the word of something that may be newer than the console; else its own name."""
         found = words().get(f"{prefix}.{name}")
         return found[self.language] if found else otherwise or name
+
+    def option(self, command: str, parameter: Parameter) -> str:
+        """Give the word of a command's parameter; one that means something else elsewhere has a word of its own."""
+        name = parameter.name
+        return self.known("option", f"{command}.{name}", self.known("option", name, parameter.help))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
@@ -207,8 +207,7 @@ def _sqlite(url: sa.URL, public: str, *, create: bool) -> sa.Engine:
     path = Path(url.database).resolve()
     try:
         if create:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _create_file(path)
         elif not path.exists():
             raise NoLedgerError(url=public)
     except OSError as error:
@@ -238,6 +237,17 @@ def _sqlite(url: sa.URL, public: str, *, create: bool) -> sa.Engine:
         connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _create_file(path: Path) -> None:
+    """Make the file, which only its owner may read; one that is there is let alone.
+
+    Opening and closing that one would take its locks from all our other connections.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -710,12 +710,22 @@ class Ledger:
         with self._database.reading() as connection:
             return connection.scalar(query)
 
-    def set_mark(self, profile: str, name: str, value: str) -> None:
-        """Write how far a profile has read; after ``prepare``, so that nothing read is lost."""
+    def set_mark(self, profile: str, name: str, value: str, *, by: str = "") -> None:
+        """Write how far a profile has read; after ``prepare``, so that nothing read is lost.
+
+        Args:
+            profile: the profile.
+            name: the mark.
+            value: what it becomes.
+            by: who wants it, which is audited; empty: a run, whose marks follow from what it did.
+        """
         this = (marks.c.profile == profile) & (marks.c.name == name)
+        noted = {"at": self._clock(), "actor": by, "profile": profile, "action": "set", "record_type": "mark"}
         with self._database.writing() as connection:
             connection.execute(sa.delete(marks).where(this))
             connection.execute(sa.insert(marks), {"profile": profile, "name": name, "value": value})
+            if by:
+                connection.execute(sa.insert(audit), {**noted, "record": name, "detail": value})
 
     def forget_mark(self, profile: str, name: str, *, by: str) -> bool:
         """Forget how far a profile has read (ORD-1); audited. Tells whether a mark stood."""

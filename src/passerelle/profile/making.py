@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -25,6 +26,7 @@ from passerelle.profile.check import named_places
 from passerelle.profile.default import default, make_default
 from passerelle.profile.features import TABLES
 from passerelle.profile.loader import FILE_NAME, LoadedProfile, ProfileError, load, names
+from passerelle.profile.setting_types import is_name
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Platform
 from passerelle.profile.workbook import create_workbook
@@ -206,15 +208,46 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _check_free(name: str, profiles_folder: Path) -> None:
-    """See that no profile has a name.
+def pause(name: str, profiles_folder: Path, *, paused: bool) -> Path:
+    """Have a profile's tasks do nothing, or their work again; nothing else of its file changes, comments neither.
+
+    Returns:
+        The file.
 
     Raises:
-        ProfileError: one has, or something else lies there.
+        ProfileError: there is none, or it has mistakes.
+        OSError: the file cannot be written.
     """
+    found = load(name, profiles_folder=profiles_folder)
+    text = found.path.read_bytes().decode("utf-8")
+    lines = text.splitlines(keepends=True)
+    written, end = f"paused = {json.dumps(paused)}", "\r\n" if "\r\n" in text else "\n"
+    if at := found.lines.get(("paused",)):
+        lines[at - 1] = re.sub(r"^(\s*)[\"']?paused[\"']?\s*=\s*(true|false)", rf"\g<1>{written}", lines[at - 1])
+    else:
+        lines.insert(found.lines["name",] - 1, written + end)
+    part = found.path.with_name(f".{found.path.name}.part")
+    part.write_bytes("".join(lines).encode())
+    shutil.copymode(found.path, part)
+    part.replace(found.path)
+    return found.path
+
+
+def _check_free(name: str, profiles_folder: Path) -> None:
+    """See that a name is one, and that no profile has it.
+
+    Raises:
+        ProfileError: it is none, a profile has it, or something else lies there.
+    """
+    if not is_name(name):
+        raise ProfileError(_refused("profile-bad-name", str(profiles_folder), name))
     if name in names(profiles_folder) or (profiles_folder / name).exists():
-        there = str(profiles_folder / name)
-        raise ProfileError(outcome.said("profile-exists", [there], record_type="profile", stage="read", value=name))
+        raise ProfileError(_refused("profile-exists", str(profiles_folder / name), name))
+
+
+def _refused(code: str, there: str, name: str) -> pd.DataFrame:
+    where = {"record_type": "profile", "field": "name", "value": name}
+    return outcome.said(code, [there], stage="read", line=1, **where)
 
 
 def _shop(shop: NewShop) -> dict[str, Any]:

@@ -46,8 +46,13 @@ def _time_zone(name: str) -> str:
     return name
 
 
+def is_name(text: str) -> bool:
+    """Tell whether something can be the short code of a profile or a shop."""
+    return re.fullmatch(_NAME, text) is not None
+
+
 def _name(name: str) -> str:
-    if not re.fullmatch(_NAME, name):
+    if not is_name(name):
         raise PydanticCustomError("profile-bad-name", "a name has letters, digits and hyphens only")
     return name
 

@@ -20,6 +20,7 @@ from passerelle.model.orders import SalesOrders, join_orders
 from passerelle.profile.loader import LoadedProfile
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Shop, Source
+from passerelle.run.log import note
 from passerelle.shops.export import ExportFile, ReadOptions, of_file, read_customer_export, read_export
 from passerelle.storage.archives import unpack
 from passerelle.storage.base import Storage
@@ -50,6 +51,9 @@ class Kind(Generic[Read]):
 
     def read(self, shop: Shop, loaded: LoadedProfile, files: Iterable[PickedFile]) -> Read:
         """Read export files, those in zip archives too; what cannot be read is in the outcomes."""
+        files = list(files)
+        for file in files:
+            note("log-read", file=f"{shop.name}/{file.path}", bytes=file.size)
         exports, refused = _opened(files)
         read = self.reader(shop.platform, exports, _options(shop, loaded))
         return replace(read, outcomes=outcome.together([refused, read.outcomes]))

@@ -49,6 +49,15 @@ class Installation:
         return cls(profiles.absolute(), state, url)
 
     @property
+    def variables(self) -> dict[str, str]:
+        """Give the environment by which a process works on this installation."""
+        return {
+            "PASSERELLE_PROFILES": str(self.profiles),
+            "PASSERELLE_STATE": str(self.state),
+            "PASSERELLE_LEDGER": self.ledger_url,
+        }
+
+    @property
     def outbox(self) -> Path:
         """Files that wait for their delivery, kept afterwards."""
         return self.state / "outbox"

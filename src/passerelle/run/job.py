@@ -11,6 +11,7 @@ Source: design.md decisions 5 and 6; spec STO-4, STO-5, STO-6, REL-1, RUN-1, RUN
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +36,7 @@ from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Delivery as Destination
 from passerelle.profile.shop_settings import Shop
-from passerelle.run import audit, faults, folder, plans, quotas
+from passerelle.run import audit, faults, folder, log, plans, quotas
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
@@ -49,6 +50,9 @@ from passerelle.storage.places import open_place
 from passerelle.storage.progress import Progress
 from passerelle.storage.publish import OutFile, publish
 
+_log = logging.getLogger(__name__)
+_NAMED = 20
+"""Files of a delivery that the log names."""
 LEASE = "to-erp"
 """What a process holds while it works for a profile's ERP: its tasks number accounts and documents, one at a time."""
 
@@ -264,7 +268,7 @@ def open_job(
         RunError: the plan to apply is unknown, of another profile or task, or applied already.
     """
     loaded = load(request.profile, profiles_folder=installation.profiles)
-    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+    with log.kept() as logged, Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
         profile = loaded.profile
         works = not (request.plan or profile.paused)
         holder = request.run_id or f"passerelle run {task.name}"
@@ -276,7 +280,7 @@ def open_job(
             if works:
                 audit.write_days(installation, profile, ledger)
             with installation.workshop() as workshop:
-                yield Job(task, request, installation, loaded, ledger, workshop, progress, said, spread)
+                yield Job(task, request, installation, loaded, ledger, logged, workshop, progress, said, spread)
 
 
 def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
@@ -294,6 +298,7 @@ class Job:
         installation: Installation,
         loaded: LoadedProfile,
         ledger: Ledger,
+        logged: log.RunLog,
         workshop: Path,
         progress: Progress | None = None,
         said: plans.SavedPlan | None = None,
@@ -308,6 +313,7 @@ class Job:
         self._loaded = loaded
         self._profile = loaded.profile
         self._ledger = ledger
+        self._logged = logged
         self._workshop = workshop
         self._spread = spread
 
@@ -355,6 +361,9 @@ class Job:
             return plans.save(self._installation, self._saved(made, plan), plan, made.summary("", "planned"))
         asked = self._request.run_id or None
         run_id = self._ledger.start_run(self._profile.name, self._task.name, self._request.parameters, run_id=asked)
+        self._log_of(run_id)
+        asked_for = " ".join(f"{name}={value}" for name, value in self._request.parameters.items())
+        log.note("log-begins", run=run_id, task=self._task.name, asked=asked_for)
         if self._ledger.run(run_id).state != "running":
             return self._summary(run_id)
         try:
@@ -362,7 +371,7 @@ class Job:
             quotas.check(self._profile, self._ledger, desk.today, self._task.name, self._request.shop)
             return self._prepared(desk)
         except Exception as error:
-            self._ledger.fail_run(run_id, faults.said(error, self._profile.language))
+            self._ledger.fail_run(run_id, self._failed(error))
             raise
 
     def _summary(self, run_id: str) -> Summary:
@@ -384,6 +393,8 @@ class Job:
                 self._publish(delivery)
         if self.works:
             self._put_away()
+            self._log_of(summary.run_id)
+            log.note("log-ends", run=summary.run_id, state=summary.state)
         return self._with_quotas(summary) if summary.delivery else summary
 
     def _with_quotas(self, summary: Summary) -> Summary:
@@ -399,6 +410,17 @@ class Job:
         """Give what still has to arrive where this run sends to: others may be sending elsewhere meanwhile."""
         waiting = self._ledger.unfinished(self._profile.name)
         return [delivery for delivery in waiting if delivery.shop == self._request.shop]
+
+    def _log_of(self, run_id: str) -> None:
+        """Log into a run's file from now on."""
+        self._logged.begin(self._installation.run_folder(run_id), self._profile.language, self._profile.time_zone)
+
+    def _failed(self, error: Exception) -> str:
+        """Log what stopped a run, and say it; with where it happened, if only we can mend it."""
+        is_ours = faults.told(error, self._profile.language) is None
+        said = faults.said(error, self._profile.language)
+        _log.error(type(error).__name__ if is_ours else said, exc_info=error if is_ours else None)
+        return said
 
     def _put_away(self) -> None:
         """Put the exports away that were read for the ERP."""
@@ -435,6 +457,9 @@ class Job:
             paths |= plans.files(self._installation, self._request.apply)
         summary = replace(summary, plan=self._request.apply, files=paths)
         folder.write_summary(home, summary)
+        log.note("log-counts", **summary.counts)
+        for reason in summary.reasons:
+            log.note("log-reason", state=reason.state, reason=reason.code, count=reason.count)
         entries = replace(entries, outcomes=made.outcomes, parcel=parcel, counts=summary.counts)
         self._ledger.prepare(desk.run_id, entries)
         for mark in made.marks.items():
@@ -506,6 +531,10 @@ class Job:
 
     def _publish(self, delivery: Delivery) -> None:
         """Publish a prepared delivery; publishing twice is harmless, its names and bytes are the same."""
+        self._log_of(delivery.run_id)
+        log.note("log-sends", delivery=delivery.delivery_id, place=delivery.place, attempt=delivery.attempts + 1)
+        for file in delivery.files[:_NAMED]:
+            log.note("log-sends-file", file=file.name, bytes=file.size, sha256=file.sha256)
         stored = outbox.lying(self._installation.outbox, delivery.files)
         try:
             for file in stored:
@@ -524,11 +553,12 @@ class Job:
                     progress=self._progress,
                 )
         except Exception as error:
-            said = faults.said(error, self._profile.language)
+            said = self._failed(error)
             self._ledger.delivery_failed(delivery.delivery_id, said)
             self._ledger.fail_run(delivery.run_id, said)
             raise
         self._ledger.delivered(delivery.delivery_id)
+        log.note("log-arrived", delivery=delivery.delivery_id, files=len(delivery.files))
         for file in stored:
             if "/" in file.name:  # what others refer to can be fetched again; it would fill the disk
                 file.path.unlink(missing_ok=True)

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from passerelle import outcome
+from passerelle.ledger.errors import LedgerError
 from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language
-from passerelle.run import folder
+from passerelle.run import folder, log
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 from passerelle.run.summary import markdown
@@ -35,6 +36,16 @@ def latest_runs(installation: Installation, profile: str | None, limit: int) -> 
         ]
 
 
+def is_known(installation: Installation, run_id: str) -> bool:
+    """Tell whether the journal has a run; it has no plans, and no runs that others kept from beginning."""
+    try:
+        with Ledger.open(installation.ledger_url, clock=installation.clock, create=False) as ledger:
+            ledger.run(run_id)
+    except LedgerError:
+        return False
+    return True
+
+
 def summary_text(installation: Installation, run_id: str) -> str:
     """Give a run's summary as Markdown; of a run that left none, what the ledger knows.
 
@@ -47,6 +58,17 @@ def summary_text(installation: Installation, run_id: str) -> str:
         return markdown(folder.read_summary(installation.run_folder(run.run_id)))
     except FileNotFoundError:
         return f"# {run.profile} — {run.state}\n\n{run.message}\n"
+
+
+def log_lines(installation: Installation, run_id: str) -> list[str]:
+    """Give the newest lines of a run's technical log.
+
+    Raises:
+        UnknownError: no such run.
+    """
+    with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
+        found = log.read(installation.run_folder(ledger.run(run_id).run_id))
+    return [f"{line.at} {line.level:<7} {line.text}" if line.at else line.text for line in found]
 
 
 def run_file(installation: Installation, run_id: str, name: str) -> Path:
@@ -65,11 +87,13 @@ def run_file(installation: Installation, run_id: str, name: str) -> Path:
 
 
 def kept_files(installation: Installation, run_id: str) -> dict[str, Path]:
-    """Give the files of a run that are still there, by name."""
+    """Give the files of a run that are still there, by name, its technical log last."""
+    home = installation.run_folder(run_id)
     try:
-        return within(installation, folder.read_summary(installation.run_folder(run_id)).files)
+        named = folder.read_summary(home).files
     except FileNotFoundError:
-        return {}
+        named = {}
+    return within(installation, {**named, log.NAME: str(home / log.NAME)})
 
 
 def within(installation: Installation, named: Mapping[str, str]) -> dict[str, Path]:

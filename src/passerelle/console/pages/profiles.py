@@ -5,16 +5,13 @@ Source: spec CON-1, PRO-2, STO-3, EBP-4, EBP-5.
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from passerelle import outcome
-from passerelle.console.site import Form, Member, NotThereError, Visitor, go
+from passerelle.console.site import Form, Member, NotThereError, Visitor, download, go, zipped
 from passerelle.ebp.chosen import Chosen
 from passerelle.ebp.import_formats import import_formats, written
 from passerelle.messages import Language, code
@@ -100,19 +97,19 @@ def file(visitor: Member, name: str, kind: str) -> Response:
     if kind == "samples":
         made = sample_files(loaded, visitor.site.installation.today(loaded.profile.time_zone))
         if made.data:
-            return _download(SAMPLES_NAME, made.data)
+            return download(SAMPLES_NAME, made.data)
         rows = made.outcomes.to_dict("records")
         said = [{"state": "failed", "message": outcome.message(row, visitor.language),
                  "todo": outcome.todo(row, visitor.language)} for row in rows]  # fmt: skip
         return _page(visitor, name, checked=said)
     if kind == "import-formats":
-        return _download(f"import-formats-{name}.zip", _zipped(written(import_formats(Chosen.by(loaded)))))
+        return download(f"import-formats-{name}.zip", zipped(written(import_formats(Chosen.by(loaded)))))
     files = mapping_files(loaded.profile.mappings)
     if kind != "mappings" or not files:
         raise NotThereError
     if loaded.profile.mappings.is_file():
         return FileResponse(files[0], filename=files[0].name)
-    return _download(f"mappings-{name}.zip", _zipped({one.name: one.read_bytes() for one in files}))
+    return download(f"mappings-{name}.zip", zipped({one.name: one.read_bytes() for one in files}))
 
 
 def _page(visitor: Visitor, name: str, **results: Any) -> HTMLResponse:
@@ -149,16 +146,3 @@ def _tried(visitor: Visitor, loaded: LoadedProfile, name: str, *, write: bool) -
 def _step(text: str, error: StorageError | None, language: Language) -> dict[str, Any]:
     said = (error.text(language), error.todo(language)) if error else ("", "")
     return {"is_good": error is None, "text": text, "error": said[0], "todo": said[1]}
-
-
-def _zipped(files: Mapping[str, bytes]) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return data.getvalue()
-
-
-def _download(name: str, data: bytes) -> Response:
-    kind = "application/zip" if name.endswith(".zip") else "application/octet-stream"
-    return Response(data, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})

@@ -17,7 +17,7 @@ from passerelle.console.site import Form, Member, NotThereError, go
 from passerelle.console.starting import flow_run
 from passerelle.ledger.entries import Run
 from passerelle.ledger.journal import ORDERS, Order, Wanted
-from passerelle.run import folder, journal
+from passerelle.run import folder, journal, log
 from passerelle.run.summary import Reason, Summary
 
 RUNS, OUTCOMES = 50, 100
@@ -76,8 +76,10 @@ def runs_page(
 
 
 @router.get("/runs/{run_id}", response_model=None)
-def run_page(visitor: Member, run_id: str, said: Text = "failed", after: Position = -1) -> HTMLResponse:
-    """Show a run: what it did, what it refused and why, its files."""
+def run_page(
+    visitor: Member, run_id: str, said: Text = "failed", after: Position = -1, lines: Text = "all"
+) -> HTMLResponse:
+    """Show a run: what it did, what it refused and why, its files, its log."""
     site = visitor.site
     run = site.ledger.run(run_id)
     summary = _summary(visitor, run)
@@ -93,6 +95,8 @@ def run_page(visitor: Member, run_id: str, said: Text = "failed", after: Positio
         said="all" if said == "all" else "failed",
         after=after,
         next_after=rows[OUTCOMES - 1]["position"] if len(rows) > OUTCOMES else None,
+        lines="wrong" if lines == "wrong" else "all",
+        logged=log.read(site.installation.run_folder(run.run_id), only_wrong=lines == "wrong"),
         can_stop=site.starter.can_stop(run),
         is_known=run.task in site.tasks and run.profile in site.names,
         prefect=f"{site.prefect_pages}/runs/flow-run/{flow_run(run_id)}"
