@@ -178,7 +178,7 @@ def _added(path: Path, values: Mapping[str, pd.DataFrame], language: Language) -
     for name, keys in values.items():
         mapping = MAPPINGS[name]
         titles: Cells = {} if name in sheets else _titles(mapping, language)
-        sheet = sheets.get(name) or _titled(path, mapping, language, titles)
+        sheet = sheets.get(name) or _titled(path, mapping, titles)
         rows, wrong = mapping_rows(mapping, sheet)
         header = header_of(mapping, sheet)
         if header is None or sheet.place in set(wrong["record"]):  # what is wrong with the sheet as a whole
@@ -332,7 +332,7 @@ def _cell(cell: OpenedCell | MergedCell) -> Cell:
     return Cell(plain(cell.value, cell.number_format))
 
 
-def _titled(path: Path, mapping: MappingTable, language: Language, titles: Cells) -> Sheet:
+def _titled(path: Path, mapping: MappingTable, titles: Cells) -> Sheet:
     """Give the sheet that a mapping gets when the file has none yet."""
     title = mapping.fr  # in either language: messages and pages call the sheet so
     place = f"{mapping.name}.csv" if path.is_dir() else f"{path.name}, {title}"

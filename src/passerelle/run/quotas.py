@@ -74,9 +74,9 @@ class Use:
 
     @property
     def _parameters(self) -> dict[str, object]:
-        whats = {f"what_{language}": self.words(language) for language in ("fr", "en")}
+        named = {f"what_{language}": self.words(language) for language in ("fr", "en")}
         numbers = {"used": self.used, "limit": self.limit, "percent": self.percent, "month": self.month}
-        return {**whats, **numbers}
+        return {**named, **numbers}
 
 
 def uses(profile: Profile, ledger: Ledger, today: date) -> tuple[Use, ...]:
