@@ -169,6 +169,7 @@ TERMINAL: Mapping[str, str] = {
     "up": "it starts the console",
     "console": "it starts the console",
     "demo": "it plays on sample files of its own, in the folder that one stands in",
+    "deploy": "it is for a Prefect server of one's own, which the terminal's environment names",
     "storage login": "the provider sends the browser back to this very machine",
 }
 """The commands that the console has not, and why."""
