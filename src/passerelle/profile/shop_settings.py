@@ -255,7 +255,7 @@ class ShopTable(Options):
         "your own has the columns of `format` itself.",
     )
     by_hand: bool = Field(
-        default=False, description="Somebody keeps the file by hand: it may be of any age, and lose any of its rows."
+        default=False, description="Somebody keeps the file by hand: it may be of any age, and lose rows, but not all."
     )
     max_drop_percent: Annotated[int | None, Field(ge=0, le=100)] = Field(
         None,

@@ -150,7 +150,7 @@ def _read(desk: Desk, erp: ErpCatalogue, options: ShopTable, descriptor: Descrip
         RunError: none is named; it cannot be believed; or it cannot give what the shop's format needs.
         CriterionError, FormatError: as ``TablesTask.make``.
     """
-    if not descriptor.key:
+    if not descriptor.key or {*descriptor.key} - {one.name for one in _told(descriptor)}:
         raise RunError("run-table-without-key", is_usage=True, format=descriptor.name)
     kind, name = OF_ERP.get(descriptor.name, ("", ""))
     path: Path | None = options.extract or (getattr(desk.profile.erp.extracts, kind) if kind else None)
