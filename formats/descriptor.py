@@ -533,8 +533,11 @@ def _check_fields(schema: Entry, descriptor: Descriptor, every: Sequence[Field])
         if one.source == "line":
             entry.wrong("name", "the source line is the reader's own: the line of the file")
         met.add(one.name)
-    if unknown := [name for name in descriptor.key if name not in met]:
-        schema.wrong("primaryKey", f"no field is named {', '.join(unknown)}")
+    filled = {one.name for one in every if one.constant is None}
+    if unfit := [name for name in descriptor.key if name not in filled]:
+        schema.wrong(
+            "primaryKey", f"{', '.join(unfit)} is no field, or is a constant; allowed: {', '.join(sorted(filled))}"
+        )
     if descriptor.header:
         _check_labels(schema, descriptor, every)
     if descriptor.layout == "fixed":

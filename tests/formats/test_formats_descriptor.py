@@ -89,6 +89,7 @@ MISTAKES = [
     ("- a", "1: not a descriptor"),
     ("name: 'mine", "1: not YAML: "),
     ("{field}\n      type: strng", "6: schema.fields[a].type: 'strng' is not possible; allowed: string, integer"),
+    ("{field}\n  primaryKey: [b]", "6: schema.primaryKey: b is no field, or is a constant; allowed: a"),
     ("{field}\n      titel: x", "6: schema.fields[a].titel: unknown property; allowed: "),
     ("{field}\n      title: [x]", "schema.fields[a].title: one value is expected"),
     ("{field}\n      constraints: {maxLength: -1}", "6: schema.fields[a].constraints.maxLength: '-1' is not possible"),

@@ -245,9 +245,8 @@ def test_oas_1_bad_rows_are_refused_by_name_and_take_nothing_out_of_the_shop(tmp
 
 def test_oas_1_ebp_10_what_is_lacking_is_said_before_anything_goes(tmp_path):
     table = '\n[[shops.tables]]\nformat = "{}"\n{}\n'
-    constant = {"oasis__comments": "schema: {fields: [{name: ref, passerelle: {constant: CL1}}]}"}
     cases = {
-        "run-table-without-key ": (table.format("oasis/comments", 'extract = "staff.csv"'), constant),
+        "run-table-without-key ": (STAFF, {"oasis__staff": "schema: {primaryKey: [is_deleted]}"}),
         "run-table-without-key": (table.format("shop/groups", 'extract = "staff.csv"'), {"shop__groups": ""}),
         "run-extract-not-set": (table.format("oasis/comments", ""), {"oasis__comments": ""}),
         "run-table-lacks": (
