@@ -113,6 +113,17 @@ def test_sta_1_to_3_documents_tell_status_parcel_number_and_date_and_night_two_o
     assert run(at).state == "nothing-to-do"
 
 
+def test_sta_1_an_order_of_the_exports_that_cannot_be_read_is_said_unless_the_ledger_knows_it(at, samples):
+    """The first order was never exchanged, the second one was: the exports have both with a total that is none."""
+    place = at.profiles.parent / "shop" / "orders.json"
+    place.write_bytes(orders(samples, 0, 1, total="x"))
+    leave(at, document("CM1", "Commande", reference=IMPORTED))
+    made = run(at)
+    failed = [reason for reason in made.reasons if reason.state == "failed"]
+    assert [(reason.count, reason.example) for reason in failed] == [(1, "s/35")]
+    assert list(told(at)) == ["37"]
+
+
 def test_sta_5_a_status_later_in_life_is_not_pulled_back_unless_asked(at, samples):
     leave(at, document("BL1", "6", reference=IMPORTED), document("BL2", "6", order="35"))
     assert codes(run(at)) == {"order-not-in-erp": 1}

@@ -66,7 +66,7 @@ class StatusesTask:
         rows, wrong = read_mappings(desk.profile.mappings)
         if (wrong["state"] == "failed").any():
             raise ProfileError(wrong, desk.profile.language)
-        known, mapping = _orders(desk, options), rows[MAPPING.name]
+        (known, unreadable), mapping = _orders(desk, options), rows[MAPPING.name]
         documents = statuses.documents_of(extract.table, known)
         life = statuses.life(mapping, desk.shop.name, options)
         wanted = statuses.states(documents, desk.shop.name, mapping, options, life)
@@ -88,7 +88,7 @@ class StatusesTask:
             desk,
             read=len(known.keys),
             fates=fates,
-            outcomes=outcome.together([extract.read.outcomes, invoices.outcomes, *fates.said]),
+            outcomes=outcome.together([extract.read.outcomes, unreadable, invoices.outcomes, *fates.said]),
             changed={
                 STATUS: changed[texts.among(changed["key"], known.keys[fates.go])].reset_index(drop=True),
                 INVOICE: VALUES.conform(invoices.changed)[["key", "value", "before"]],
@@ -96,7 +96,7 @@ class StatusesTask:
             labels=pd.Series(dtype="str"),
             packages=(replace(package, attached=invoices.files),) if written.rows else (),
             marks=erp.marks,
-            unread=len(invoices.outcomes) + extract.read.rows - len(extract.table),
+            unread=len(invoices.outcomes) + unreadable["record"].nunique() + extract.read.rows - len(extract.table),
         ).checked()
 
 
@@ -194,19 +194,21 @@ def _read(erp: ErpCatalogue, options: ShopStatuses) -> Extract:
     return replace(extract, table=extract.table.assign(**told))
 
 
-def _orders(desk: Desk, options: ShopStatuses) -> Orders:
-    """Give the shop's orders, as the ledger and the shop's exports know them.
+def _orders(desk: Desk, options: ShopStatuses) -> tuple[Orders, pd.DataFrame]:
+    """Give the shop's orders, as the ledger and its exports know them, and what was said of those that cannot be read.
 
     Raises:
         StorageError: the exports cannot be fetched.
     """
     shop, profile = desk.shop, desk.profile
-    exported = SHOP_STATUSES.empty().assign(order_key="", status="")
+    exported, unreadable = SHOP_STATUSES.empty().assign(order_key="", status=""), outcome.none()
     sales = ORDERS.read_all(shop, shop.source, desk.loaded) if options.look_at_exports else None
     if sales is not None:
         buyers = sales.parties.drop_duplicates("customer_key").set_index("customer_key")
         exported = reference.named(sales.orders, buyers, sales.addresses)
-    return statuses.orders(shop.name, desk.ledger.exchanged(profile.name, ORDER), exported, profile.orders)
+        unreadable = sales.outcomes[sales.outcomes["state"] == "failed"]
+    known = statuses.orders(shop.name, desk.ledger.exchanged(profile.name, ORDER), exported, profile.orders)
+    return known, unreadable[~texts.among(unreadable["record"], known.keys)]  # of the others the ledger tells enough
 
 
 def _values(found: pd.DataFrame) -> pd.Series:
