@@ -21,10 +21,12 @@ from builders import installed
 from ftp_server import FtpServer
 from prefect_server import END, ENDED, PROGRAM, START, Prefect, free_port, until
 
+from passerelle.console import starting
 from passerelle.flows.server import DATABASE
 from passerelle.ledger.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parents[2]
+LOGIN = ("admin", "of the server")
 PREFECT = [sys.executable, "-m", "prefect", "--no-prompt"]
 
 
@@ -79,7 +81,7 @@ def machines(tmp_path, samples, ftp) -> Iterator[Machines]:
     second = shutil.copytree(at.profiles / "test", at.profiles / "demo") / "profile.toml"
     second.write_text(second.read_text("utf-8").replace('name = "test"', 'name = "demo"', 1), "utf-8")
     port = free_port()
-    named = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    named = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_API_AUTH_STRING": ":".join(LOGIN)}
     with ExitStack() as stack:
         databases = stack.enter_context(postgresql.started())
         variables = {
@@ -91,10 +93,14 @@ def machines(tmp_path, samples, ftp) -> Iterator[Machines]:
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "TEST_FTP": ftp.password,
         }
-        kept = {DATABASE: databases.database("postgresql+asyncpg")}
+        kept = {
+            DATABASE: databases.database("postgresql+asyncpg"),
+            "PREFECT_SERVER_API_AUTH_STRING": ":".join(LOGIN),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        }
         served = [*PREFECT, "server", "start", f"--port={port}"]
         stack.enter_context(running(served, tmp_path / "server", {**named, **kept}))
-        api = stack.enter_context(httpx.Client(base_url=named["PREFECT_API_URL"], timeout=20))
+        api = stack.enter_context(httpx.Client(base_url=named["PREFECT_API_URL"], timeout=20, auth=LOGIN))
 
         def answers() -> bool:
             try:
@@ -114,8 +120,11 @@ def machines(tmp_path, samples, ftp) -> Iterator[Machines]:
         yield Machines(Prefect(api), variables, logs)
 
 
-def test_run_6_two_workers_share_the_runs_and_deliver_each_record_once(machines, ftp, tmp_path):
+def test_run_6_two_workers_share_the_runs_and_deliver_each_record_once(machines, ftp, tmp_path, monkeypatch):
     prefect, state = machines.prefect, machines.state
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", ":".join(LOGIN))
+    console = starting.Prefect(machines.variables["PREFECT_API_URL"])
+    assert console.deployment("orders", "test") == prefect.deployment()["id"]
     ftp.hold()
     first = prefect.start("orders", "test")
     assert ftp.wait_for_login(START.total_seconds())

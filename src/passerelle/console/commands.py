@@ -167,6 +167,7 @@ PAGES: Mapping[str, str] = {
 """The pages of commands, or of all commands of a group, that have one of their own."""
 TERMINAL: Mapping[str, str] = {
     "up": "it starts the console",
+    "deploy": "it sets machines up, from an environment that names their server",
     "console": "it starts the console",
     "demo": "it plays on sample files of its own, in the folder that one stands in",
     "deploy": "it is for a Prefect server of one's own, which the terminal's environment names",

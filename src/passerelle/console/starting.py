@@ -86,6 +86,8 @@ class Prefect:
     def __init__(self, api: str) -> None:
         self.api = api.rstrip("/")
         """Its address; empty: there is no server."""
+        name, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+        self._login = (name, password) if name else None
 
     @property
     def pages(self) -> str:
@@ -97,7 +99,7 @@ class Prefect:
         if not self.api:
             return None
         try:
-            answer = httpx.get(f"{self.api}/deployments/name/{task}/{profile}", timeout=5)
+            answer = httpx.get(f"{self.api}/deployments/name/{task}/{profile}", timeout=5, auth=self._login)
         except httpx.HTTPError:
             return None
         return str(answer.json()["id"]) if answer.is_success else None
@@ -122,14 +124,14 @@ class Prefect:
     def is_living(self, run_id: str) -> bool:
         """Tell whether a run is not over."""
         try:
-            answer = httpx.get(f"{self.api}/flow_runs/{run_id}", timeout=5)
+            answer = httpx.get(f"{self.api}/flow_runs/{run_id}", timeout=5, auth=self._login)
         except httpx.HTTPError:
             return False
         return answer.is_success and answer.json().get("state_type") in _LIVING
 
     def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = httpx.post(f"{self.api}/{path}", json=body, timeout=10)
+            answer = httpx.post(f"{self.api}/{path}", json=body, timeout=10, auth=self._login)
             answer.raise_for_status()
         except httpx.HTTPError as error:
             raise RunError("console-prefect-failed", reason=type(error).__name__, url=self.api) from error
