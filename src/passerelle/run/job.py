@@ -12,6 +12,7 @@ Source: design.md decisions 5 and 6; spec STO-4, STO-5, STO-6, REL-1, RUN-1, RUN
 from __future__ import annotations
 
 import logging
+import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -371,6 +372,7 @@ class Job:
             quotas.check(self._profile, self._ledger, desk.today, self._task.name, self._request.shop)
             return self._prepared(desk)
         except Exception as error:
+            _empty(self._workshop)  # it may have filled the disk that the ledger has to write to
             self._ledger.fail_run(run_id, self._failed(error))
             raise
 
@@ -562,6 +564,14 @@ class Job:
         for file in stored:
             if "/" in file.name:  # what others refer to can be fetched again; it would fill the disk
                 file.path.unlink(missing_ok=True)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _shop(profile: Profile, name: str) -> Shop:
