@@ -37,7 +37,7 @@ from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Delivery as Destination
 from passerelle.profile.shop_settings import Shop
-from passerelle.run import audit, faults, folder, log, plans, quotas
+from passerelle.run import audit, debug, faults, folder, log, plans, quotas
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
@@ -280,8 +280,13 @@ def open_job(
                 request = plans.to_apply(request, said, profile.name, task.name, ledger)
             if works:
                 audit.write_days(installation, profile, ledger)
-            with installation.workshop() as workshop:
-                yield Job(task, request, installation, loaded, ledger, logged, workshop, progress, said, spread)
+            wanted = works and (request.debug or profile.debug.on)
+            about = {"task": task.name, "asked": request.parameters}
+            with (
+                installation.workshop() as workshop,
+                debug.dumping(installation, loaded, about) if wanted else nullcontext() as dump,
+            ):
+                yield Job(task, request, installation, loaded, ledger, logged, workshop, progress, said, spread, dump)
 
 
 def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
@@ -304,10 +309,12 @@ class Job:
         progress: Progress | None = None,
         said: plans.SavedPlan | None = None,
         spread: Spread | None = None,
+        dump: debug.Dump | None = None,
     ) -> None:
         self._task = task
         self._said = said
         """The plan that is applied."""
+        self._dump = dump
         self._request = request
         self._progress = progress
         self._installation = installation
@@ -362,6 +369,8 @@ class Job:
             return plans.save(self._installation, self._saved(made, plan), plan, made.summary("", "planned"))
         asked = self._request.run_id or None
         run_id = self._ledger.start_run(self._profile.name, self._task.name, self._request.parameters, run_id=asked)
+        if self._dump:
+            self._dump.run_id = run_id
         self._log_of(run_id)
         asked_for = " ".join(f"{name}={value}" for name, value in self._request.parameters.items())
         log.note("log-begins", run=run_id, task=self._task.name, asked=asked_for)
@@ -370,7 +379,8 @@ class Job:
         try:
             desk = self._desk(run_id)
             quotas.check(self._profile, self._ledger, desk.today, self._task.name, self._request.shop)
-            return self._prepared(desk)
+            with self._dump.reading() if self._dump else nullcontext():
+                return self._prepared(desk)
         except Exception as error:
             _empty(self._workshop)  # it may have filled the disk that the ledger has to write to
             self._ledger.fail_run(run_id, self._failed(error))
@@ -533,6 +543,8 @@ class Job:
 
     def _publish(self, delivery: Delivery) -> None:
         """Publish a prepared delivery; publishing twice is harmless, its names and bytes are the same."""
+        if self._dump and not self._dump.run_id:
+            self._dump.run_id = delivery.run_id  # this run may end before it has an id
         self._log_of(delivery.run_id)
         log.note("log-sends", delivery=delivery.delivery_id, place=delivery.place, attempt=delivery.attempts + 1)
         for file in delivery.files[:_NAMED]:
