@@ -151,6 +151,21 @@ def test_pro_4_sec_5_no_address_of_the_real_exports_gets_through(samples):
     assert masked > 20
 
 
+def test_pro_4_sec_5_only_known_columns_keep_texts_and_no_name_that_was_masked_stands_in_them():
+    table = (
+        "Nom;Champ libre;Code client;Libellé;Numéro TVA;N° pièce\r\n"
+        "Éva;Bob;DUPONT01;Bol pour Eva;FR40303265045;F-12\r\n"
+        ";12,50;407;+33 6 12 34 56 78;;\r\n"
+    )
+    head, first, second = Masker(frozenset).content(table.encode("cp1252")).decode().splitlines()
+    assert head == table.splitlines()[0]
+    name, free, customer, label, vat, number = first.split(";")
+    assert all(re.fullmatch("~[0-9a-f]{8}", one) for one in (name, free, customer, vat))
+    assert label == f"Bol pour {name}"
+    assert number == "F-12"
+    assert re.fullmatch(";12,50;407;~[0-9a-f]{8};;", second)
+
+
 @pytest.mark.parametrize(
     "data",
     [

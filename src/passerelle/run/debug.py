@@ -22,9 +22,10 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from passerelle import __version__
-from passerelle.messages import code, system
+from passerelle.messages import Language, code, system
 from passerelle.profile.loader import LoadedProfile
 from passerelle.profile.shown import settings
+from passerelle.run import faults
 from passerelle.run.installation import Installation
 from passerelle.run.masking import Masker
 from passerelle.storage import secrets
@@ -107,9 +108,25 @@ class Dump:
         about = {**self._about, "run": self.run_id, "inputs": inputs}
         texts = {"settings.txt": "\n".join(shown), "requests.log": "\n".join(lines)}
         if error is not None:
-            texts["error.txt"] = "".join(traceback.format_exception(error))
+            texts["error.txt"] = "\n".join(_failure(error, self._loaded.profile.language))
         masked = {name: self._masker.text(text) for name, text in texts.items()}
         return {"about.json": json.dumps(about, ensure_ascii=False, indent=2, default=str), **masked}
+
+
+def _failure(error: BaseException | None, language: Language) -> Iterator[str]:
+    """Say where errors were raised, the last one first; in words only those that tell no values that were read."""
+    while error is not None:
+        yield f"{type(error).__module__}.{type(error).__qualname__}"
+        if isinstance(error, Exception) and (fault := faults.told(error, language)):
+            yield f"{fault.text} {fault.todo}"
+        yield "".join(traceback.format_tb(error.__traceback__))
+        error = error.__cause__ or error.__context__
+
+
+class _Lines(logging.Formatter):
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Say where, not in whose words: these may have values that were read."""
+        return "\n".join(_failure(ei[1], "en"))
 
 
 class _Tap(logging.Handler):
@@ -120,7 +137,7 @@ class _Tap(logging.Handler):
         self._logger, self._lines = tapped, lines
         self._level, self._propagates = tapped.level, tapped.propagate
         self._effective = tapped.getEffectiveLevel()
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(_Lines("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         tapped.addHandler(self)
         tapped.setLevel(logging.DEBUG)
         tapped.propagate = False

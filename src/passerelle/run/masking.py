@@ -41,18 +41,18 @@ _VAT, _NUMBER = frozenset({"vat", "tva", "tax"}), frozenset({"number", "numero",
 _HARMLESS = frozenset(
     _WORDS.findall("""
     id ids number numero no code codes ref refs reference references sku status statut statuses state etat type kind
-    method methode mode moyen payment paiement reglement carrier transporteur currency devise tax taxes tva vat rate
+    method mode moyen payment paiement reglement carrier transporteur currency devise tax taxes tva vat rate
     taux class country countries pays date created updated modified paid quantity quantite qte qty price prix total
     subtotal amount montant discount remise weight poids unit unite article articles product produit item items variant
     famille family depot stock ean gtin barcode barres published publie version locale language langue position rank
-    gateway fulfillment financial option label libelle designation title titre parent rang
+    gateway fulfillment financial label libelle designation title titre parent rang piece document order commande invoice facture
     """)
 )
 _SHAPES = re.compile(
     r"[-+]?\d{1,8}(?:[.,]\d{1,6})?%?"
     r"|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
     r"|\d\d/\d\d/\d{4}(?: \d\d:\d\d(?::\d\d)?)?"
-    r"|[A-Z]{2,3}|true|false|yes|no|oui|non|null|none",
+    r"|true|false|yes|no|oui|non|null|none",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w-]+(?:\.[\w-]+)+")
