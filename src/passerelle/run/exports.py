@@ -56,8 +56,8 @@ class Kind(Generic[Read]):
         for file in files:
             note("log-read", file=f"{shop.name}/{file.path}", bytes=file.size)
         exports, refused = _opened(files)
-        for file in exports:
-            debug.keep("export", file.name, file.data)
+        for export in exports:
+            debug.keep("export", export.name, export.data)
         read = self.reader(shop.platform, exports, _options(shop, loaded))
         return replace(read, outcomes=outcome.together([refused, read.outcomes]))
 

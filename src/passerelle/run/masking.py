@@ -45,7 +45,8 @@ _HARMLESS = frozenset(
     taux class country countries pays date created updated modified paid quantity quantite qte qty price prix total
     subtotal amount montant discount remise weight poids unit unite article articles product produit item items variant
     famille family depot stock ean gtin barcode barres published publie version locale language langue position rank
-    gateway fulfillment financial label libelle designation title titre parent rang piece document order commande invoice facture
+    gateway fulfillment financial label libelle designation title titre parent rang
+    piece document order commande invoice facture
     """)
 )
 _SHAPES = re.compile(
