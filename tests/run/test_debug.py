@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import stock_shops
 from builders import NOW, installed
 from ftp_server import FtpServer
 from test_journal import _mapped, passerelle
@@ -131,6 +132,20 @@ def test_pro_4_what_cannot_be_masked_or_has_no_room_is_named_alone_and_a_retry_a
     assert "Quatrefages" not in str(dump(at, "once"))
     run_orders(Request("test", run_id="once"), at)
     assert {name[0] for name in dump(at, "once")} == {"1", "2"}
+
+
+def test_pro_4_what_the_erp_and_the_shop_gave_for_the_stock_is_kept(tmp_path):
+    listing = 'listing = { place = "listing" }'
+    at = stock_shops.shops(tmp_path, ("a", "woocommerce", listing))
+    (stock_shops.home(at) / "listing").mkdir()
+    stock_shops.leave(at, "listing/products.csv", b"SKU,Stock\r\nA1,3\r\n")
+    stock_shops.leave(at, "articles.csv", stock_shops.articles("A1;Bol;1;0;;"))
+    stock_shops.leave(at, "stock.csv", stock_shops.levels("A1;Nice;4"))
+    summary = stock_shops.run(at, debug=True)
+    told = dump(at, summary.run_id)
+    assert [one["kind"] for one in json.loads(told["1/about.json"])["inputs"]].count("extract") == 2
+    assert "A1;Bol" in "".join(told.values())
+    assert "A1,3" in "".join(told.values())
 
 
 def test_pro_4_a_plan_leaves_no_dump_and_says_so(tmp_path, source):

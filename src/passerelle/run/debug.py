@@ -70,7 +70,10 @@ class Dump:
         self._inputs.append(told)
         if len(data) > self._left:
             return
-        masked = self._masker.content(data)
+        try:
+            masked = self._masker.content(data)
+        except (RecursionError, ValueError):  # nothing that was meant to be masked
+            return
         if masked is None or len(masked) > self._left:
             return
         told["kept"] = f"input/{len(self._inputs):03}-{kind}{PurePath(name).suffix.lower()[:8]}"
@@ -88,9 +91,10 @@ class Dump:
         """
         home.mkdir(parents=True, exist_ok=True)
         target, part = home / NAME, home / f".{NAME}.part"
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
         if target.exists():
             part.write_bytes(target.read_bytes())
-        part.touch(mode=0o600)
         with zipfile.ZipFile(part, "a", zipfile.ZIP_DEFLATED) as archive:
             attempt = len({name.partition("/")[0] for name in archive.namelist()}) + 1
             for name, text in self._texts(lines, error).items():
