@@ -50,6 +50,7 @@ bench: .venv/packaged
 	@$(BIN)/python benchmarks/transfer.py
 	@$(BIN)/python benchmarks/console.py
 	@$(BIN)/python benchmarks/images.py
+	@$(BIN)/python benchmarks/nightly.py
 
 constraints: | .venv/bin/python
 	@$(BIN)/python -m venv --clear build/constraints

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Concatenate, ParamSpec, Self, TypeVar, cast
 
 import tenacity
 
@@ -15,8 +17,41 @@ from passerelle.storage.errors import AlreadyThere, Damaged, NotFound, StorageEr
 from passerelle.storage.paths import parent
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 _log = logging.getLogger(__name__)
 _LONGEST_WAIT_SECONDS = 60.0
+
+
+def _told(
+    verb: Callable[Concatenate[RetryingStorage, _P], _T],
+) -> Callable[Concatenate[RetryingStorage, _P], _T]:
+    """Log what a verb was asked and what came of it, where somebody wants to know: never the content of files."""
+
+    @wraps(verb)
+    def told(self: RetryingStorage, /, *asked: _P.args, **options: _P.kwargs) -> _T:
+        if not _log.isEnabledFor(logging.DEBUG):
+            return verb(self, *asked, **options)
+        begun = time.monotonic()
+        answer: object = None
+        try:
+            answer = given = verb(self, *asked, **options)
+        except StorageError as error:
+            answer = error
+            raise
+        else:
+            return given
+        finally:
+            what = ", ".join(map(_short, asked))
+            seconds = time.monotonic() - begun
+            _log.debug("%s: %s(%s) → %s, %.3f s", self.name, verb.__name__, what, _short(answer), seconds)
+
+    return told
+
+
+def _short(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return f"{len(value)} of them" if isinstance(value, list) else str(value)
 
 
 class RetryingStorage:
@@ -65,14 +100,17 @@ class RetryingStorage:
     ) -> None:
         self._inner.__exit__(kind, error, trace)
 
+    @_told
     def list(self, folder: str = "", *, recursive: bool = False) -> list[Entry]:
         """See ``base.Storage.list``."""
         return self._again(lambda _: self._inner.list(folder, recursive=recursive))
 
+    @_told
     def read(self, path: str, *, limit_bytes: int | None = None) -> bytes:
         """See ``base.Storage.read``."""
         return self._again(lambda _: self._inner.read(path, limit_bytes=limit_bytes))
 
+    @_told
     def put(self, path: str, data: bytes, *, overwrite: bool = True) -> Entry:
         """See ``base.Storage.put``."""
 
@@ -87,6 +125,7 @@ class RetryingStorage:
 
         return self._again(sent)
 
+    @_told
     def rename(self, src: str, dst: str, *, overwrite: bool) -> None:
         """See ``base.Storage.rename``."""
 
@@ -96,6 +135,7 @@ class RetryingStorage:
 
         self._again(renamed)
 
+    @_told
     def delete(self, path: str) -> None:
         """See ``base.Storage.delete``."""
 
@@ -105,6 +145,7 @@ class RetryingStorage:
 
         self._again(deleted)
 
+    @_told
     def checksum(self, path: str) -> str | None:
         """See ``base.Storage.checksum``."""
         return self._again(lambda _: self._inner.checksum(path))
@@ -114,6 +155,7 @@ class RetryingStorage:
     ) -> Iterator[Entry]:
         """See ``base.Storage.put_files``."""
         left = {file.path: file for file in files}
+        _log.debug("%s: puts %d files: %s", self.name, len(left), ", ".join(left))
 
         def arriving(attempt: int) -> Iterator[Entry]:
             if attempt > 1 and not overwrite:
@@ -130,6 +172,7 @@ class RetryingStorage:
     ) -> Iterator[LocalFile]:
         """See ``base.Storage.get_files``."""
         left = {file.path: file for file in files}
+        _log.debug("%s: gets %d files: %s", self.name, len(left), ", ".join(left))
 
         def arriving(_: int) -> Iterator[LocalFile]:
             return self._inner.get_files(list(left.values()), resume=resume, moved=moved)
@@ -138,6 +181,7 @@ class RetryingStorage:
             del left[file.path]
             yield file
 
+    @_told
     def rename_files(self, pairs: Sequence[tuple[str, str]], *, overwrite: bool) -> None:
         """See ``base.Storage.rename_files``."""
         left = dict(pairs)
@@ -149,6 +193,7 @@ class RetryingStorage:
 
         self._again(renamed)
 
+    @_told
     def changes(self, folder: str = "", cursor: str = "") -> Changes:
         """See ``base.Tracking.changes``; only where the features name it."""
         return self._again(lambda _: cast("Tracking", self._inner).changes(folder, cursor))

@@ -81,6 +81,11 @@ def masked(text: str) -> str:
     return text
 
 
+def resolved() -> frozenset[str]:
+    """Give the values of all secrets that this process has used: what it writes may hold none of them."""
+    return frozenset(_resolved)
+
+
 @contextmanager
 def also_from(source: Callable[[str], str | None]) -> Iterator[None]:
     """Look secrets up in one more source, the last, within ``with``.

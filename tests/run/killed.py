@@ -68,7 +68,8 @@ IMAGE_STEPS = (
     "passerelle.ledger.ledger:Ledger.delivered",
 )
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["killed"])
+# Of installed modules alone: the server that processes are forked from does not know the tests' folders.
+_CONTEXT.set_forkserver_preload([f"passerelle.run.{name}" for name in ("orders", "stocks", "images")])
 
 
 def _die(*_: object, **__: object) -> None:
@@ -113,6 +114,15 @@ def _ended(process: BaseProcess) -> int:
 def run_killed(at: Installation, step: str, moment: str, task: Task = ORDERS, shop: str = "") -> int:
     """Run a job in a process that is killed before or after a step; give the exit code: -9 when it was."""
     return _ended(_started(at, step, moment, task, shop))
+
+
+def run_killed_after(at: Installation, seconds: float, task: Task = ORDERS, shop: str = "") -> int:
+    """Run a job in a process that is killed after a time, wherever it is; give the exit code: -9 when it was."""
+    process = _started(at, task=task, shop=shop)
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+    return _ended(process)
 
 
 def run_at_once(at: Installation, count: int = 2) -> list[int]:

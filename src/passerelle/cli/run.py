@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -41,7 +41,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 _WORST_FIRST = (1, 2, 3, 0)
 """Exit codes: failed, wrong usage, refused records, all well."""
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
-_named = {"run_id": ""}
+_named: dict[str, Any] = {"run_id": "", "debug": False}
 
 
 @app.callback()
@@ -49,14 +49,17 @@ def named(
     run_id: Annotated[
         str, typer.Option("--run-id", metavar="RUN", help="Name the run, or go on with it; of a shop: RUN-shop.")
     ] = "",
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Keep what is read and asked for, masked, in the run's debug.zip.")
+    ] = False,
 ) -> None:
-    """Keep the run's name for the task."""
+    """Keep the run's name, and whether it is debugged, for the task."""
     with failing():
         from passerelle.run.errors import RunError  # noqa: PLC0415
 
         if run_id and not _RUN_ID.fullmatch(run_id):
             raise RunError("console-bad-run-id", is_usage=True, value=run_id)
-    _named["run_id"] = run_id
+    _named.update(run_id=run_id, debug=debug)
 
 
 def _sales_command(task: str) -> Callable[..., None]:
@@ -209,10 +212,13 @@ def _run(task: Task, request: Request, output: Path | None = None, *, json: bool
 
         if output and not request.plan:
             raise RunError("run-output-without-plan", is_usage=True)
+        if _named["debug"] and request.plan:
+            raise RunError("run-debug-plan", is_usage=True)
         gc.freeze()  # what was imported stays: looking through it again and again costs a small run a tenth of its time
         run_id = "-".join(filter(None, (_named["run_id"], request.shop))) if _named["run_id"] else request.run_id
         with shown_on_terminal() as progress:
-            summary = run_task(task, replace(request, run_id=run_id), installation(), progress)
+            asked = replace(request, run_id=run_id, debug=_named["debug"])
+            summary = run_task(task, asked, installation(), progress)
         if output and summary.plan:
             _copy(summary.files["plan.xlsx"], output, "plan.xlsx")
         if json:

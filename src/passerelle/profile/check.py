@@ -71,6 +71,7 @@ def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.Data
     return outcome.together(
         [
             *_paused(loaded),
+            *_debug(loaded),
             wrong_mappings,
             *([] if len(wrong_mappings) else _mappings(loaded, rows)),
             wrong_formats,
@@ -92,6 +93,11 @@ def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.Data
 def _paused(loaded: LoadedProfile) -> Outcomes:
     if loaded.profile.paused:
         yield _said(loaded, "check-paused", ("paused",))
+
+
+def _debug(loaded: LoadedProfile) -> Outcomes:
+    if loaded.profile.debug.on:
+        yield _said(loaded, "check-debug", ("debug", "on"), loaded.profile.debug.personal)
 
 
 def _mappings(loaded: LoadedProfile, rows: Mappings) -> Outcomes:

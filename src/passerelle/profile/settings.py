@@ -186,6 +186,24 @@ class Schedules(Options):
     purge: Schedule = Field("", description="The same of `purge`.")
 
 
+class Debug(Options):
+    """What is kept of each run for whoever looks for a fault, in its `debug.zip` (PRO-4)."""
+
+    on: bool = Field(
+        default=False,
+        description="Keep what runs read and their requests; `passerelle run --debug` does for one run. Secrets are "
+        "masked.",
+    )
+    personal: Literal["mask", "keep"] = Field(
+        "mask",
+        description="`mask`: names, addresses, numbers and texts that may be somebody's are masked, files that cannot "
+        "be masked are not kept; `keep`: files are kept as they were read, with personal data.",
+    )
+    max_mib: Annotated[int, Field(ge=1, le=1024)] = Field(
+        50, description="MiB of files that are kept of a run; what comes after them is named alone."
+    )
+
+
 Quota = Annotated[int | None, Field(ge=1)]
 
 
@@ -242,6 +260,7 @@ class Profile(Options):
     )
     schedules: Schedules = Schedules()
     quotas: Quotas = Quotas()
+    debug: Debug = Debug()
     mail: Mail | None = Field(None, description="Whom the profile tells by mail what its runs did (JOU-6).")
     orders: OrderOptions = OrderOptions()
     customers: CustomerOptions = CustomerOptions()

@@ -28,6 +28,7 @@ from passerelle.model.table import Table
 from passerelle.model.variants import VARIANTS
 from passerelle.profile.loader import hint
 from passerelle.profile.settings import ExtractLimits
+from passerelle.run import debug
 from passerelle.run.errors import RunError
 from passerelle.run.job import Desk
 
@@ -281,6 +282,7 @@ class ErpCatalogue:
             data = path.read_bytes()
         except FileNotFoundError:
             raise RunError("run-extract-missing", file=path) from None
+        debug.keep("extract", path.name, data)
         limits = limits or self.desk.profile.erp.limits
         age = (self.desk.installation.clock() - made_at).total_seconds() / 3600
         if limits.max_age_hours is not None and age > limits.max_age_hours:

@@ -20,6 +20,7 @@ from passerelle.model.orders import SalesOrders, join_orders
 from passerelle.profile.loader import LoadedProfile
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Shop, Source
+from passerelle.run import debug
 from passerelle.run.log import note
 from passerelle.shops.export import ExportFile, ReadOptions, of_file, read_customer_export, read_export
 from passerelle.storage.archives import unpack
@@ -55,6 +56,8 @@ class Kind(Generic[Read]):
         for file in files:
             note("log-read", file=f"{shop.name}/{file.path}", bytes=file.size)
         exports, refused = _opened(files)
+        for export in exports:
+            debug.keep("export", export.name, export.data)
         read = self.reader(shop.platform, exports, _options(shop, loaded))
         return replace(read, outcomes=outcome.together([refused, read.outcomes]))
 

@@ -13,6 +13,7 @@ from passerelle import outcome
 from passerelle.formats.reader import read
 from passerelle.formats.registry import Formats
 from passerelle.profile.settings import Erp
+from passerelle.run import debug
 from passerelle.run.errors import RunError
 from passerelle.run.log import note
 
@@ -36,6 +37,7 @@ def read_extract(
     except FileNotFoundError:
         raise RunError("run-extract-missing", file=path) from None
     note("log-read", file=path.name, bytes=len(data))
+    debug.keep("extract", path.name, data)
     extract = read(available.get(name, erp.format_settings.get(name)), data, name=path.name)
     if extract.table.empty and (name == "ebp/articles" or (extract.outcomes["state"] == "failed").any()):
         raise RunError("run-extract-empty", file=path)

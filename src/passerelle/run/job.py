@@ -12,6 +12,7 @@ Source: design.md decisions 5 and 6; spec STO-4, STO-5, STO-6, REL-1, RUN-1, RUN
 from __future__ import annotations
 
 import logging
+import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,7 @@ from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Delivery as Destination
 from passerelle.profile.shop_settings import Shop
-from passerelle.run import audit, faults, folder, log, plans, quotas
+from passerelle.run import audit, debug, faults, folder, log, plans, quotas
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
@@ -279,8 +280,13 @@ def open_job(
                 request = plans.to_apply(request, said, profile.name, task.name, ledger)
             if works:
                 audit.write_days(installation, profile, ledger)
-            with installation.workshop() as workshop:
-                yield Job(task, request, installation, loaded, ledger, logged, workshop, progress, said, spread)
+            wanted = works and (request.debug or profile.debug.on)
+            about = {"task": task.name, "asked": request.parameters}
+            with (
+                installation.workshop() as workshop,
+                debug.dumping(installation, loaded, about) if wanted else nullcontext() as dump,
+            ):
+                yield Job(task, request, installation, loaded, ledger, logged, workshop, progress, said, spread, dump)
 
 
 def with_earlier(summary: Summary, earlier: list[str]) -> Summary:
@@ -303,10 +309,12 @@ class Job:
         progress: Progress | None = None,
         said: plans.SavedPlan | None = None,
         spread: Spread | None = None,
+        dump: debug.Dump | None = None,
     ) -> None:
         self._task = task
         self._said = said
         """The plan that is applied."""
+        self._dump = dump
         self._request = request
         self._progress = progress
         self._installation = installation
@@ -361,6 +369,8 @@ class Job:
             return plans.save(self._installation, self._saved(made, plan), plan, made.summary("", "planned"))
         asked = self._request.run_id or None
         run_id = self._ledger.start_run(self._profile.name, self._task.name, self._request.parameters, run_id=asked)
+        if self._dump:
+            self._dump.run_id = run_id
         self._log_of(run_id)
         asked_for = " ".join(f"{name}={value}" for name, value in self._request.parameters.items())
         log.note("log-begins", run=run_id, task=self._task.name, asked=asked_for)
@@ -369,8 +379,10 @@ class Job:
         try:
             desk = self._desk(run_id)
             quotas.check(self._profile, self._ledger, desk.today, self._task.name, self._request.shop)
-            return self._prepared(desk)
+            with self._dump.reading() if self._dump else nullcontext():
+                return self._prepared(desk)
         except Exception as error:
+            _empty(self._workshop)  # it may have filled the disk that the ledger has to write to
             self._ledger.fail_run(run_id, self._failed(error))
             raise
 
@@ -531,6 +543,8 @@ class Job:
 
     def _publish(self, delivery: Delivery) -> None:
         """Publish a prepared delivery; publishing twice is harmless, its names and bytes are the same."""
+        if self._dump and not self._dump.run_id:
+            self._dump.run_id = delivery.run_id  # this run may end before it has an id
         self._log_of(delivery.run_id)
         log.note("log-sends", delivery=delivery.delivery_id, place=delivery.place, attempt=delivery.attempts + 1)
         for file in delivery.files[:_NAMED]:
@@ -562,6 +576,14 @@ class Job:
         for file in stored:
             if "/" in file.name:  # what others refer to can be fetched again; it would fill the disk
                 file.path.unlink(missing_ok=True)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _shop(profile: Profile, name: str) -> Shop:

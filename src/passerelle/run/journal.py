@@ -12,7 +12,7 @@ from passerelle import outcome
 from passerelle.ledger.errors import LedgerError
 from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language
-from passerelle.run import folder, log
+from passerelle.run import debug, folder, log
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 from passerelle.run.summary import markdown
@@ -87,13 +87,13 @@ def run_file(installation: Installation, run_id: str, name: str) -> Path:
 
 
 def kept_files(installation: Installation, run_id: str) -> dict[str, Path]:
-    """Give the files of a run that are still there, by name, its technical log last."""
+    """Give the files of a run that are still there, by name, its debug dump and its technical log last."""
     home = installation.run_folder(run_id)
     try:
         named = folder.read_summary(home).files
     except FileNotFoundError:
         named = {}
-    return within(installation, {**named, log.NAME: str(home / log.NAME)})
+    return within(installation, {**named, **{name: str(home / name) for name in (debug.NAME, log.NAME)}})
 
 
 def within(installation: Installation, named: Mapping[str, str]) -> dict[str, Path]:

@@ -18,6 +18,7 @@ from passerelle.exchange.catalogue import Mask
 from passerelle.formats.descriptor import Descriptor
 from passerelle.formats.reader import read
 from passerelle.profile.shop_settings import Listing
+from passerelle.run import debug
 from passerelle.run.errors import RunError
 from passerelle.run.job import Desk
 from passerelle.storage.pickup import pick_up
@@ -72,8 +73,11 @@ def read_listing(
     form = replace(descriptor, fields=kept, detect=True)
     with TemporaryDirectory() as folder, open_place(listing.place, base_folder=desk.loaded.folder) as storage:
         files = pick_up(storage, listing.files, Path(folder))
-        tables = [read(form, file.local.read_bytes(), name=file.path) for file in files]
+        contents = {file.path: file.local.read_bytes() for file in files}
         where = storage.name
+    for path, data in contents.items():
+        debug.keep("listing", path, data)
+    tables = [read(form, data, name=path) for path, data in contents.items()]
     if not tables:
         raise RunError("run-listing-missing", place=where)
     rows = pd.concat([one.table for one in tables], ignore_index=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
@@ -19,6 +20,7 @@ from passerelle.ledger.ledger import Ledger
 from passerelle.ledger.people import Person, Record
 from passerelle.profile.loader import load
 from passerelle.profile.settings import Profile
+from passerelle.run import debug
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 from passerelle.run.job import LEASE, to_shop
@@ -82,7 +84,7 @@ def export(installation: Installation, name: str, who: str) -> str:
 
 
 def erase(installation: Installation, name: str, who: str, *, by: str) -> tuple[Found, dict[str, int]]:
-    """Forget who a person is, while no task of the profile works; files stay until they are purged.
+    """Forget who a person is, while no task of the profile works; files stay until they are purged, but debug dumps.
 
     Args:
         installation: where.
@@ -102,7 +104,11 @@ def erase(installation: Installation, name: str, who: str, *, by: str) -> tuple[
         for lease in (LEASE, *(to_shop(shop.name) for shop in profile.shops)):
             held.enter_context(ledger.lease(profile.name, lease, "passerelle people erase"))
         found = _found(installation, profile, ledger, who)
-        return found, ledger.people.forget(profile.name, found.person, found.records, by=by)
+        for file in found.files:
+            if PurePath(file.path).name == debug.NAME:
+                (installation.state / file.path).unlink(missing_ok=True)
+        left = replace(found, files=tuple(one for one in found.files if PurePath(one.path).name != debug.NAME))
+        return left, ledger.people.forget(profile.name, found.person, found.records, by=by)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ class Request:
         run_id: the run to go on with (a flow's retry); empty: a new one.
         shop: the shop that something goes to; empty: the ERP.
         full: tell the shop everything, whatever it has acknowledged (STK-8).
+        debug: keep what is read and asked for, whatever the profile says (PRO-4).
     """
 
     profile: str
@@ -44,6 +45,7 @@ class Request:
     window: Window | None = None
     shop: str = ""
     full: bool = False
+    debug: bool = False
 
     @classmethod
     def asked(
@@ -97,5 +99,6 @@ class Request:
             "apply": self.apply,
             "shop": self.shop,
             "full": self.full or "",
+            "debug": self.debug or "",
         }
         return {name: str(value) for name, value in given.items() if value}
