@@ -52,6 +52,8 @@ def fill(ledger: Ledger, count: int, said: int) -> None:
             "finished_at": start + number * step + timedelta(seconds=4),
             "parameters": {"profile": f"shop-{number % 3}"} | ({"shop": "web"} if number % 4 else {}),
             "counts": {"read": 20, "succeeded": int(good), "failed": 20 - int(good), "ignored": 0},
+            "succeeded": int(good),
+            "failed": 20 - int(good),
             "message": "The server did not answer." if number % 20 == 0 else "",
         }
         for number, good in enumerate(random.integers(15, 21, count))

@@ -65,6 +65,7 @@ passerelle profile check demo        all that is missing, at once: exit code 2 w
 passerelle profile refresh demo      read the shops' waiting exports and add new values to the mappings
 passerelle profile schedule demo     when each task runs next
 passerelle profile duplicate demo b  a copy with its mappings; the ledger knows nothing of it
+passerelle profile pause demo        its tasks do nothing until `profile resume`; nothing else of its file changes
 passerelle profile delete demo       its file and mappings; extracts and the ledger stay
 passerelle profile mail demo         a trial mail
 passerelle profile default demo      commands that are given no profile take this one; --unset: none

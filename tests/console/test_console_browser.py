@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ import pytest
 from consoles import NAME, PASSWORD, serve, shop_installation
 
 from passerelle.ledger.ledger import Ledger
+from passerelle.run import log
 from passerelle.run.orders import run_orders
 from passerelle.run.request import Request
 
@@ -88,6 +90,46 @@ def test_con_1_from_yesterdays_refusal_to_todays_zip(chromium, yesterday, tmp_pa
     assert complaints == []
 
 
+@pytest.mark.parametrize(("language", "width"), [("fr", 1200), ("en", 360)])
+def test_con_2_an_order_is_reset_and_a_file_checked(chromium, yesterday, tmp_path, language, width):
+    """From the run's page, by keyboard; what would be done is said first, and one may think better of it."""
+    served, summary = yesterday
+    reset, do_nothing, tools, check, question = {
+        "fr": ("Réinitialiser des commandes", "Ne rien faire", "Outils", "Vérifier un fichier", "supprimez-y"),
+        "en": ("Reset orders", "Do nothing", "Tools", "Check a file", "delete their documents"),
+    }[language]
+    page, complaints = opened(chromium, served, language, width)
+    log_in(page)
+    page.goto(f"{served.url}/runs/{summary.run_id}?said=all")
+    page.get_by_role("link", name=reset).first.click()
+    order = page.locator("[name=orders]").input_value()
+    for leave in (True, False):
+        page.get_by_role("button", name=reset).focus()
+        page.keyboard.press("Enter")
+        page.locator("#said ~ .notice", has_text=question).wait_for()
+        assert "1 " in page.locator("#said ~ .notice").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if leave:
+            page.get_by_role("link", name=do_nothing).click()
+            assert page.locator("[name=orders]").input_value() == order
+    page.get_by_role("button", name=reset).focus()
+    page.keyboard.press("Enter")
+    page.locator("#said ~ pre").wait_for()
+    with served.ledger() as ledger:
+        assert order not in set(ledger.exchanged("test", "order")["record_key"])
+        assert len(ledger.exchanged("test", "order")) == summary.written - 1
+
+    page.get_by_role("navigation").get_by_role("link", name=tools).click()
+    page.get_by_role("link", name=check).click()
+    (tmp_path / "Customers.txt").write_bytes(b"not;a\r\nlist;of customers\r\n")
+    page.locator("[name=file]").set_input_files(tmp_path / "Customers.txt")
+    page.locator("[name=name]").fill("ebp/customers")
+    page.get_by_role("button", name=check).click()
+    page.locator("#said ~ pre", has_text="Customers.txt").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []
+
+
 @pytest.mark.parametrize("width", [320, 360, 768])
 def test_con_1_no_page_scrolls_sideways(chromium, yesterday, width):
     served, summary = yesterday
@@ -95,7 +137,8 @@ def test_con_1_no_page_scrolls_sideways(chromium, yesterday, width):
     log_in(page)
     paths = ["/", "/runs", f"/runs/{summary.run_id}?said=all", "/start", "/start/test/orders", "/profiles",
              "/profiles/test", "/profiles/test/mappings", "/profiles/test/mappings/taxes",
-             "/profiles/test/mappings/payment_modes", "/access"]  # fmt: skip
+             "/profiles/test/mappings/payment_modes", "/commands", "/commands/profile-new", "/commands/people-find",
+             "/commands/ledger-reset?profile=test", "/commands/format-check", "/access"]  # fmt: skip
     for path in paths:
         page.goto(served.url + path)
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
@@ -145,6 +188,25 @@ def test_jou_1_a_new_run_appears_by_itself(chromium, own):
     page.get_by_text("the shop's server did not answer").wait_for(timeout=20_000)
 
 
+def test_jou_1_the_log_of_a_run_grows_by_itself(chromium, own):
+    with own.ledger() as ledger:
+        run = ledger.start_run("test", "orders")
+    page, complaints = opened(chromium, own, "en", 1000)
+    log_in(page)
+    page.goto(f"{own.url}/runs/{run}")
+    assert page.get_by_text("This run has no technical log, or no longer.").is_visible()
+    with log.kept() as kept:
+        kept.begin(own.installation.run_folder(run), "en", "Europe/Paris")
+        logging.getLogger("passerelle.test").warning("the shop is slow")
+        page.locator(".log .wrong", has_text="the shop is slow").wait_for(timeout=20_000)
+        page.get_by_role("link", name="Errors and warnings").click()
+        logging.getLogger("passerelle.test").info("it has answered")
+        logging.getLogger("passerelle.test").error("it broke off")
+        page.locator(".log .wrong", has_text="it broke off").wait_for(timeout=20_000)
+        assert page.locator(".log tr").count() == 2
+    assert complaints == []
+
+
 def test_con_1_colours_can_be_told_from_their_ground(chromium, yesterday):
     """WCAG 2.2 AA: 4.5 to 1 for every text, computed from what the browser paints."""
     served, summary = yesterday
@@ -172,6 +234,8 @@ def test_con_1_colours_can_be_told_from_their_ground(chromium, yesterday):
     }"""
     assert page.evaluate(measure) == []
     log_in(page)
-    for path in ("/", f"/runs/{summary.run_id}?said=all", "/profiles/test", "/profiles/test/mappings/taxes", "/access"):
+    paths = ["/", f"/runs/{summary.run_id}?said=all", "/profiles/test", "/profiles/test/mappings/taxes", "/access",
+             "/commands", "/commands/profile-new", "/commands/stats"]  # fmt: skip
+    for path in paths:
         page.goto(served.url + path)
         assert page.evaluate(measure) == [], path

@@ -106,15 +106,17 @@ def test_jou_1_runs_are_filtered_and_searched(ledger, wanted, fits):
 
 
 def test_jou_3_counts_add_up_and_the_latest_is_by_shop(ledger):
-    counted = ledger.journal.counts(NOON - timedelta(hours=50), NOON - timedelta(hours=10))
-    expected = {}
-    for number in range(70, 110):
-        name = (("north", "south")[number % 2], ("orders", "stocks", "prices")[number % 3])
-        sums = expected.setdefault(name, [0, 0, 0])
-        sums[0] += 1
-        sums[1] += 8 * (number % 5 != 4)
-        sums[2] += (number % 2) * (number % 5 != 4)
-    assert {(one.profile, one.task): [one.runs, one.succeeded, one.failed] for one in counted} == expected
+    span = (NOON - timedelta(hours=50), NOON - timedelta(hours=10))
+    for profile in (None, "north", "nobody"):
+        expected = {True: [0, 0], False: [0, 0]}
+        for number in range(70, 110):
+            task = ("orders", "stocks", "prices")[number % 3]
+            if profile in {None, ("north", "south")[number % 2]} and number % 5 != 4:
+                sums = expected[task in {"stocks", "prices"}]
+                sums[0] += 8
+                sums[1] += number % 2
+        ((some, others),) = ledger.journal.counts([span], ["stocks", "prices"], profile)
+        assert {True: [some.succeeded, some.failed], False: [others.succeeded, others.failed]} == expected
     latest = ledger.journal.latest()
     assert {run.run_id for run in latest} == {f"run-{number:03d}" for number in range(108, 120)}
     assert [(run.profile, run.task) for run in latest] == sorted((run.profile, run.task) for run in latest)

@@ -30,7 +30,7 @@ from passerelle.console.limits import FailureLimit
 from passerelle.console.starting import Starter
 from passerelle.console.tasks import Tasks
 from passerelle.console.words import Words
-from passerelle.ledger.journal import Counts
+from passerelle.ledger.history import Counts
 from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language
 from passerelle.profile.loader import LoadedProfile, ProfileError, load, names
@@ -41,6 +41,7 @@ _QUARTER = 15 * 60.0
 _SETTLED = timedelta(days=3)
 """How long after its start a run may still change: it is retried, or delivered."""
 _YEAR = 365 * 24 * 3600
+Days = tuple[date, date]
 _LANGUAGES: tuple[Language, ...] = ("fr", "en")
 
 
@@ -70,7 +71,7 @@ class Site:
     """By address and user."""
     callers: FailureLimit = field(default_factory=lambda: FailureLimit(20, _QUARTER))
     """By address: logins, and tokens of the trigger URL."""
-    _counted: dict[tuple[date, date], Sequence[Counts]] = field(default_factory=dict)
+    _counted: dict[tuple[Days, str], tuple[Counts, Counts]] = field(default_factory=dict)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -103,15 +104,26 @@ class Site:
                 continue
         return found
 
-    def counted(self, first: date, end: date) -> Sequence[Counts]:
-        """Count what the runs did from one day until before another; of days long over that is counted once."""
-        if (first, end) in self._counted:
-            return self._counted[first, end]
-        start, stop = (datetime.combine(day, time(), self.zone) for day in (first, end))
-        found = self.ledger.journal.counts(start, stop)
-        if stop < self.installation.clock() - _SETTLED:
-            self._counted[first, end] = found
-        return found
+    def counted(self, stretches: Sequence[Days], profile: str) -> list[tuple[Counts, Counts]]:
+        """Count what the runs did in stretches of days; of days long over that is counted once.
+
+        Args:
+            stretches: the first day of each, and the day after its last.
+            profile: of which profile; empty: of all.
+
+        Returns:
+            Of each, to the shops and to the ERP.
+        """
+        wanted = [days for days in stretches if (days, profile) not in self._counted]
+        moments = [(self._midnight(first), self._midnight(end)) for first, end in wanted]
+        to_shops = [task.name for task in self.tasks.values() if task.goes_to_shops]
+        found = dict(zip(wanted, self.ledger.journal.counts(moments, to_shops, profile or None), strict=True))
+        settled = self.installation.clock() - _SETTLED
+        self._counted.update({(days, profile): found[days] for days in wanted if self._midnight(days[1]) < settled})
+        return [found[days] if days in found else self._counted[days, profile] for days in stretches]
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.zone)
 
     def local(self, moment: datetime | None) -> str:
         """Show a moment in the console's time zone."""

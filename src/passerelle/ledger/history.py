@@ -5,6 +5,7 @@ Source: spec JOU-3, JOU-4.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
@@ -37,6 +38,18 @@ class Span:
             *([at < self.last] if self.last is not None else []),
         ]
         return sa.and_(sa.true(), *conditions)
+
+
+Stretch = tuple[datetime, datetime]
+"""From one moment until before another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many records runs exchanged, and refused."""
+
+    succeeded: int
+    failed: int
 
 
 def forgotten(connection: sa.Connection, span: Span) -> list[AuditEntry]:
@@ -81,6 +94,26 @@ def first_action(connection: sa.Connection, profile: str) -> datetime | None:
     return min(filter(None, found), default=None)
 
 
+def run_counts(
+    connection: sa.Connection, stretches: Sequence[Stretch], tasks: Collection[str], profile: str | None
+) -> list[tuple[Counts, Counts]]:
+    """Count what the runs did that started in stretches of time: those of some tasks, and all others.
+
+    Refusals count too. The index alone answers, and nothing is sorted: a year has a hundred thousand runs. What has
+    arrived, and of what kind it was, is told by ``sent_counts``.
+    """
+    both = (runs.c.succeeded, runs.c.failed)
+    of_tasks = [sa.case((runs.c.task.in_(tasks), column), else_=0) for column in both]
+    sums = [sa.func.coalesce(sa.func.sum(column), 0) for column in (*of_tasks, *both)]
+    started = (runs.c.started_at >= sa.bindparam("first")) & (runs.c.started_at < sa.bindparam("last"))
+    query = sa.select(*sums).where(started, Span(profile).of(runs.c.profile, runs.c.started_at))
+    found = []
+    for first, last in stretches:
+        good, bad, all_good, all_bad = map(int, connection.execute(query, {"first": first, "last": last}).one())
+        found.append((Counts(good, bad), Counts(all_good - good, all_bad - bad)))
+    return found
+
+
 def sent_counts(connection: sa.Connection, span: Span) -> pd.DataFrame:
     """Count what was delivered, delivery by delivery; see ``Ledger.sent_counts``."""
     wanted = (deliveries.c.state == "delivered") & span.of(runs.c.profile, deliveries.c.delivered_at)
@@ -104,7 +137,7 @@ def sent_counts(connection: sa.Connection, span: Span) -> pd.DataFrame:
     )
     has_records = sa.exists().where(outcomes.c.run_number == runs.c.number, outcomes.c.code == KEPT)
     told = (
-        sa.select(*of_delivery, runs.c.task, sa.func.coalesce(runs.c.counts["succeeded"].as_integer(), 0))
+        sa.select(*of_delivery, runs.c.task, runs.c.succeeded)
         .select_from(deliveries.join(runs))
         .where(wanted, ~has_records)
     )

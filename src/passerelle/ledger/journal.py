@@ -7,7 +7,7 @@ Source: spec JOU-1, JOU-3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -15,9 +15,11 @@ from typing import Any, Literal, get_args
 import sqlalchemy as sa
 
 from passerelle import outcome
+from passerelle.ledger import history
 from passerelle.ledger.database import Database
 from passerelle.ledger.entries import Run
 from passerelle.ledger.errors import UnknownError
+from passerelle.ledger.history import Counts, Stretch
 from passerelle.ledger.leases import Clock, lives
 from passerelle.ledger.schema import leases, outcomes, runs
 
@@ -55,17 +57,6 @@ class RunPage:
     runs: Sequence[Run]
     has_earlier: bool
     has_later: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What the runs of a task of a profile did in a stretch of time."""
-
-    profile: str
-    task: str
-    runs: int
-    succeeded: int
-    failed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +144,16 @@ class Journal:
         with self._database.reading() as connection:
             return [_run(row) for row in connection.execute(query.order_by(runs.c.number))]
 
-    def counts(self, first: datetime, last: datetime) -> list[Counts]:
-        """Count what the runs did that started from one moment until before another (JOU-3)."""
-        of = (runs.c.profile, runs.c.task)
-        succeeded, failed = (
-            sa.func.sum(sa.func.coalesce(runs.c.counts[name].as_integer(), 0)) for name in ("succeeded", "failed")
-        )
-        query = sa.select(*of, sa.func.count(), succeeded, failed).group_by(*of)
+    def counts(
+        self, stretches: Sequence[Stretch], tasks: Collection[str], profile: str | None = None
+    ) -> list[tuple[Counts, Counts]]:
+        """Count what the runs did that started in stretches of time (JOU-3).
+
+        Returns:
+            Of each stretch the counts of the runs of some tasks, and those of all others.
+        """
         with self._database.reading() as connection:
-            rows = connection.execute(query.where(runs.c.started_at >= first, runs.c.started_at < last))
-            return [Counts(profile, task, int(count), int(good), int(bad)) for profile, task, count, good, bad in rows]
+            return history.run_counts(connection, stretches, tasks, profile)
 
     def outcomes(
         self, run_id: str, *, only_failed: bool = False, after: int = -1, limit: int = 100
@@ -197,7 +188,7 @@ def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
         column == value for column, value in ((runs.c.profile, wanted.profile), (runs.c.task, wanted.task)) if value
     ]
     if wanted.state == "refusals":
-        conditions.append(runs.c.counts["failed"].as_integer() > 0)
+        conditions.append(runs.c.failed > 0)
     elif wanted.state:
         conditions.append(runs.c.state == wanted.state)
     if wanted.first is not None:

@@ -244,7 +244,7 @@ class Ledger:
             run = _row(connection, runs, run_id)
             if run.state not in allowed:
                 raise WrongStateError(name=run_id, state=run.state, wanted=state)
-            given = {} if counts is None else {"counts": dict(counts)}
+            given = {} if counts is None else _counted(counts)
             finished_at = run.finished_at if run.state == state and run.finished_at else self._clock()
             _change(connection, runs, run.number, state=state, message=message, finished_at=finished_at, **given)
 
@@ -371,7 +371,7 @@ class Ledger:
                 prepare.write(connection, run.number, run.profile, prepared, self._clock())
                 ended = {} if prepared.parcel else {"finished_at": self._clock()}
                 state = "prepared" if prepared.parcel else "nothing_to_do"
-                _change(connection, runs, run.number, state=state, counts=dict(prepared.counts), **ended)
+                _change(connection, runs, run.number, state=state, **_counted(prepared.counts), **ended)
         except (exc.IntegrityError, prepare.NotAsReadError) as error:
             with self._database.reading() as connection:
                 conflict = prepare.conflict(connection, _row(connection, runs, run_id).profile, prepared)
@@ -818,6 +818,11 @@ def _row_or_none(connection: sa.Connection, table: sa.Table, name: str) -> sa.Ro
 
 def _change(connection: sa.Connection, table: sa.Table, number: int, **values: Any) -> None:
     connection.execute(sa.update(table).where(table.c.number == number).values(values))
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, Any]:
+    """Give a run's counts as they are kept: all together, and once more those that charts sum."""
+    return {"counts": dict(counts)} | {name: counts.get(name, 0) for name in ("succeeded", "failed")}
 
 
 def _state_before_failure(connection: sa.Connection, run: sa.Row[Any]) -> str:

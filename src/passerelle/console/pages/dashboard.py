@@ -14,7 +14,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from passerelle.console.site import Member, Site
-from passerelle.ledger.journal import Counts, Wanted
+from passerelle.ledger.history import Counts
+from passerelle.ledger.journal import Wanted
 from passerelle.run.quotas import Use, uses
 
 DAYS, MONTHS = 30, 12
@@ -92,29 +93,19 @@ def charts(site: Site, profile: str) -> list[Chart]:
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
     months = [_months_before(today, ago) for ago in reversed(range(MONTHS))]
     stretches = {
-        "days": [(f"{day:%d/%m}", site.counted(day, day + timedelta(days=1))) for day in days],
-        "months": [(f"{first:%m/%y}", site.counted(first, _months_before(first, -1))) for first in months],
+        "days": {f"{day:%d/%m}": (day, day + timedelta(days=1)) for day in days},
+        "months": {f"{first:%m/%y}": (first, _months_before(first, -1)) for first in months},
     }
+    counted = {name: site.counted([*of.values()], profile) for name, of in stretches.items()}
     return [
-        _chart(
-            f"{way}-{name}",
-            [
-                (label, [one for one in counted if _fits(site, one, profile, to_shops=to_shops)])
-                for label, counted in stretch
-            ],
-        )
-        for way, to_shops in (("to-erp", False), ("to-shops", True))
-        for name, stretch in stretches.items()
+        _chart(f"{way}-{name}", [(label, both[at]) for label, both in zip(of, counted[name], strict=True)])
+        for at, way in ((1, "to-erp"), (0, "to-shops"))
+        for name, of in stretches.items()
     ]
 
 
-def _fits(site: Site, one: Counts, profile: str, *, to_shops: bool) -> bool:
-    is_to_shops = one.task in site.tasks and site.tasks[one.task].goes_to_shops
-    return profile in {"", one.profile} and is_to_shops == to_shops
-
-
-def _chart(name: str, counted: Sequence[tuple[str, Sequence[Counts]]]) -> Chart:
-    sums = [(label, sum(one.succeeded for one in of), sum(one.failed for one in of)) for label, of in counted]
+def _chart(name: str, counted: Sequence[tuple[str, Counts]]) -> Chart:
+    sums = [(label, of.succeeded, of.failed) for label, of in counted]
     highest = max(good + bad for _, good, bad in sums)
     bars = [
         Bar(label, good, bad, position * _STEP, _of(good, highest), _of(bad, highest))
