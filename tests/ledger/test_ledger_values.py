@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_makers import parcel, records
 
+from passerelle.ledger import tables
 from passerelle.ledger.entries import VALUES, Parcel, Prepared
 from passerelle.ledger.ledger import Ledger, last_transfer
 
@@ -80,3 +81,29 @@ def test_stk_8_the_ledger_knows_what_the_shop_knows(tmp_path_factory, steps):
             else:
                 ledger.abandon(f"d{number}", by="me")
             assert told(ledger) == shop
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.dictionaries(st.text(st.characters(exclude_characters="\0", codec="utf-8")), st.text(), max_size=12),
+    st.integers(1, 4),
+)
+def test_stk_8_values_are_read_as_they_were_written_however_many_at_once(tmp_path_factory, values, at_once):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Ledger.open(f"sqlite:///{tmp_path_factory.mktemp('values') / 'ledger.db'}") as ledger,
+    ):
+        patch.setattr(tables, "_ROWS_AT_ONCE", at_once)
+        tell(ledger, "d1", **values)
+        ledger.delivered("d1")
+        assert [*told(ledger).items()] == sorted(values.items(), key=lambda item: item[0].encode())
+
+
+def test_stk_8_a_damaged_value_is_not_read_as_another(path):
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        tell(ledger, "d1", x="1", y="2")
+        ledger.delivered("d1")
+        with ledger._database.writing() as connection:
+            connection.exec_driver_sql("UPDATE sent_values SET value = CAST(x'31ff32' AS TEXT) WHERE key = 'x'")
+        with pytest.raises(ValueError, match="3 texts are joined, not 2"):
+            ledger.sent_values("demo", "a", "stock")

@@ -639,15 +639,16 @@ class Ledger:
         this = (sent_values.c.profile == profile, sent_values.c.shop == shop, sent_values.c.kind == kind)
         waiting = sa.select(deliveries.c.number).where(deliveries.c.state == "prepared", deliveries.c.shop == shop)
         is_waiting = sent_values.c.delivery_number.in_(waiting) & sent_values.c.delivery_number.is_not(None)
-        arrived = sa.select(sent_values.c.key, sent_values.c.value).where(*this, ~is_waiting)
+        told = sa.select(sent_values.c.key, sent_values.c.value).where(*this)
         before = sa.select(sent_values.c.key, sent_values.c.before.label("value")).where(
             *this, is_waiting, sent_values.c.before.is_not(None)
         )
         with self._database.reading() as connection:
-            found = tables.select(connection, arrived)
-            if connection.scalar(sa.select(sa.exists(waiting))):
-                found = pd.concat([found, tables.select(connection, before)], ignore_index=True)
-        return found
+            if not connection.scalar(sa.select(sa.exists(waiting))):  # as nearly always; asking of each row takes time
+                return tables.select_by_key(connection, told, sent_values.c.key)
+            arrived = tables.select_by_key(connection, told.where(~is_waiting), sent_values.c.key)
+            found = [arrived, tables.select_by_key(connection, before, sent_values.c.key)]
+        return pd.concat(found, ignore_index=True)
 
     def exchanged_counts(self) -> pd.DataFrame:
         """Count what was exchanged: profile, record_type, records; one row per profile and type."""

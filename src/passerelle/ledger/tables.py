@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _ROWS_AT_ONCE = 20_000
 """Rows of one statement: few enough to keep memory low, many enough to keep statements few."""
+_MARK = b"\xff"
+"""Stands between texts that are joined; none has it, as UTF-8 has no such byte."""
 
 
 def insert(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame, **constants: Any) -> None:
@@ -57,6 +61,51 @@ def select(connection: sa.Connection, query: sa.Select[Any]) -> pd.DataFrame:
         columns = zip(*rows, strict=True)
         parts.append(pa.table(list(map(pa.array, columns, schema.types)), schema=schema))
     return pa.concat_tables(parts).to_pandas().astype({name: _pandas_kind(kind) for name, kind in kinds.items()})
+
+
+def select_by_key(connection: sa.Connection, query: sa.Select[Any], key: sa.Column[str]) -> pd.DataFrame:
+    """Read the rows of a query that selects texts only, none missing; SQLite's in the order of a key, unique in them.
+
+    SQLite itself joins the texts of many rows, of which Python makes one object instead of one each.
+    """
+    if connection.dialect.name != "sqlite":
+        return select(connection, query)
+    names = [column.name for column in query.selected_columns]
+    parts = [pa.table([pa.array([], pa.large_string())] * len(names), names)]
+    parts += (pa.table(columns, names) for columns in _joined_pages(connection, query, key))
+    found = pa.concat_tables(parts).combine_chunks()
+    return pd.DataFrame({name: pd.array(found[name], dtype="str") for name in names})
+
+
+def _joined_pages(connection: sa.Connection, query: sa.Select[Any], key: sa.Column[str]) -> Iterator[list[pa.Array]]:
+    """Give the columns of some rows after the other; the last key tells where the next ones begin."""
+    page = query
+    while True:
+        rows = page.order_by(key).limit(_ROWS_AT_ONCE).subquery()
+        joined = [sa.cast(sa.func.group_concat(column, sa.literal(_MARK)), sa.LargeBinary) for column in rows.c]
+        count, *columns = connection.execute(sa.select(sa.func.count(), *joined).select_from(rows)).one()
+        if not count:
+            return
+        found = {name: _apart(column, count) for name, column in zip(rows.c.keys(), columns, strict=True)}
+        yield [*found.values()]
+        page = query.where(key > pc.max(found[key.name]).as_py())
+
+
+def _apart(joined: bytes, count: int) -> pa.Array:
+    """Take texts apart that are joined by ``_MARK``.
+
+    Raises:
+        ValueError: they are not so many, or no UTF-8: the database is damaged.
+    """
+    data = np.frombuffer(joined, np.uint8)
+    marks = data == _MARK[0]
+    ends = np.flatnonzero(marks)
+    if len(ends) != count - 1:
+        raise ValueError(f"{len(ends) + 1} texts are joined, not {count}")
+    bounds = np.concatenate([[0], ends - np.arange(count - 1), [len(data) - len(ends)]])
+    texts = pa.LargeStringArray.from_buffers(count, pa.py_buffer(bounds), pa.py_buffer(data[~marks]))
+    texts.validate(full=True)
+    return texts
 
 
 def _arrow_kind(kind: sa.types.TypeEngine[Any]) -> pa.DataType:
