@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,6 +98,10 @@ def test_stk_8_values_are_read_as_they_were_written_however_many_at_once(tmp_pat
         tell(ledger, "d1", **values)
         ledger.delivered("d1")
         assert [*told(ledger).items()] == sorted(values.items(), key=lambda item: item[0].encode())
+        assert set(ledger.sent_keys("demo", "a", "stock")) == {*values}
+        asked = pd.Series([*values][::2], dtype="str")
+        some = ledger.sent_values("demo", "a", "stock", asked)
+        assert dict(some.itertuples(index=False, name=None)) == {key: values[key] for key in asked}
 
 
 def test_stk_8_a_damaged_value_is_not_read_as_another(path):

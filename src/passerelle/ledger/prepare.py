@@ -138,9 +138,8 @@ def _write_records(connection: sa.Connection, profile: str, sent: pd.DataFrame, 
         if connection.scalar(kept) != len(replacing):
             raise NotAsReadError
         tables.execute(connection, sa.delete(records).where(this), replacing)
-    # In the order of the key the database fills its pages one after the other: several times faster.
-    rows = sent.drop(columns="replaces").sort_values(_KEY)
-    tables.insert(connection, records, rows, profile=profile, delivery_number=delivery_number)
+    rows = sent.drop(columns="replaces")
+    tables.insert(connection, records, rows, by=_KEY, profile=profile, delivery_number=delivery_number)
 
 
 def _write_values(
@@ -153,8 +152,9 @@ def _write_values(
     this = of_shop & (sent_values.c.kind == sa.bindparam("old_kind")) & (sent_values.c.key == sa.bindparam("old_key"))
     if connection.scalar(sa.select(sa.exists().where(of_shop))):
         tables.execute(connection, sa.delete(sent_values).where(this), sent[["kind", "key"]].add_prefix("old_"))
-    rows = sent.assign(before=sent["before"].mask(sent["before"] == "")).sort_values(["kind", "key"])
-    tables.insert(connection, sent_values, rows, profile=profile, shop=shop, delivery_number=delivery_number)
+    rows = sent.assign(before=sent["before"].mask(sent["before"] == ""))
+    of = {"profile": profile, "shop": shop, "delivery_number": delivery_number}
+    tables.insert(connection, sent_values, rows, by=["kind", "key"], **of)
 
 
 def put_back_values(connection: sa.Connection, delivery_number: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -50,6 +51,10 @@ class Extract:
     table: pd.DataFrame
     read: ReadTable
     made_at: datetime
+
+    def without_rows(self) -> Self:
+        """Give the same without the rows, which may be many."""
+        return replace(self, table=self.table[:0].copy(), read=replace(self.read, table=self.read.table[:0].copy()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,8 @@ class ErpCatalogue:
         doubled = twice(extract.table["article"])
         once = ~texts.among(extract.table["article"], doubled["record"]).to_numpy()
         outcomes = outcome.together([extract.read.outcomes, doubled])
-        table = extract.table[once].reset_index(drop=True)
+        # Where each article stands once, as it should, a large table is not copied.
+        table = extract.table if once.all() else extract.table[once].reset_index(drop=True)
         return Articles(extract, table, None if holds is None else holds[once], outcomes)
 
     def filtered(
