@@ -118,6 +118,16 @@ def test_fmt_4_what_the_writer_wrote_the_reader_reads_back_equal(name, data):
 
 
 @pytest.mark.parametrize("name", list(DIALECTS))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_fmt_3_a_file_written_in_parts_is_the_file_written_at_once(name, data):
+    table = frame(data.draw(rows(name)))
+    cut = data.draw(st.integers(0, len(table)))
+    parts = write(a_format(name), table[:cut]), write(a_format(name), table[cut:], begun=True)
+    assert b"".join(part.data for part in parts) == write(a_format(name), table).data
+
+
+@pytest.mark.parametrize("name", list(DIALECTS))
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(labels=st.lists(st.text(max_size=40), min_size=1, max_size=8))
 def test_fmt_3_any_text_is_written_as_one_cell_of_one_row(name, labels):
