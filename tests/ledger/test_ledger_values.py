@@ -33,6 +33,9 @@ def test_stk_8_a_value_counts_once_its_delivery_has_arrived(ledger):
     assert told(ledger) == {"x": "1", "y": "2"}
     tell(ledger, "d2", y="3", z="4")
     assert told(ledger) == {"x": "1", "y": "2"}
+    assert sorted(ledger.sent_keys("demo", "a", "stock")) == ["x", "y"]
+    asked = ledger.sent_values("demo", "a", "stock", pd.Series(["z", "y", 'no "such'], dtype="str"))
+    assert asked.to_dict("records") == [{"key": "y", "value": "2"}]
     ledger.delivered("d2")
     assert told(ledger) == {"x": "1", "y": "3", "z": "4"}
     assert told(ledger, "b") == told(ledger, "a", "availability") == {}
