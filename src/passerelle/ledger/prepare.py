@@ -153,8 +153,8 @@ def _write_values(
     if connection.scalar(sa.select(sa.exists().where(of_shop))):
         tables.execute(connection, sa.delete(sent_values).where(this), sent[["kind", "key"]].add_prefix("old_"))
     rows = sent.assign(before=sent["before"].mask(sent["before"] == ""))
-    of = {"profile": profile, "shop": shop, "delivery_number": delivery_number}
-    tables.insert(connection, sent_values, rows, by=["kind", "key"], **of)
+    by, of = ["kind", "key"], delivery_number
+    tables.insert(connection, sent_values, rows, by=by, profile=profile, shop=shop, delivery_number=of)
 
 
 def put_back_values(connection: sa.Connection, delivery_number: int) -> None:
