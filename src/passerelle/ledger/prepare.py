@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -44,7 +45,7 @@ def write(connection: sa.Connection, run_number: int, profile: str, prepared: Pr
         _write_values(connection, profile, prepared.parcel.shop, prepared.values, delivery_number)
     _write_values(connection, profile, "", prepared.learned, None)
     _write_accounts(connection, run_number, profile, prepared.accounts)
-    bound = {"run_number": run_number, "delivery_number": delivery_number, "state": "recorded"}
+    bound: dict[str, Any] = {"run_number": run_number, "delivery_number": delivery_number, "state": "recorded"}
     tables.insert(connection, effects, prepared.effects, **bound)
     pickups.take(connection, run_number, prepared.taken)
     pickups.release(connection, run_number, prepared.released)
@@ -153,8 +154,8 @@ def _write_values(
     if connection.scalar(sa.select(sa.exists().where(of_shop))):
         tables.execute(connection, sa.delete(sent_values).where(this), sent[["kind", "key"]].add_prefix("old_"))
     rows = sent.assign(before=sent["before"].mask(sent["before"] == ""))
-    by, of = ["kind", "key"], delivery_number
-    tables.insert(connection, sent_values, rows, by=by, profile=profile, shop=shop, delivery_number=of)
+    bound: dict[str, Any] = {"profile": profile, "shop": shop, "delivery_number": delivery_number}
+    tables.insert(connection, sent_values, rows, by=["kind", "key"], **bound)
 
 
 def put_back_values(connection: sa.Connection, delivery_number: int) -> None:
