@@ -47,6 +47,7 @@ docs: .venv/packaged
 bench: .venv/packaged
 	@$(BIN)/python benchmarks/orders.py
 	@$(BIN)/python benchmarks/stocks.py
+	@$(BIN)/python benchmarks/articles.py
 	@$(BIN)/python benchmarks/transfer.py
 	@$(BIN)/python benchmarks/console.py
 	@$(BIN)/python benchmarks/images.py

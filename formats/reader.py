@@ -129,7 +129,7 @@ def _delimited_grid(descriptor: Descriptor, text: Text, name: str) -> _Grid:
             raise NotReadableError("file-not-text", file=name, format_name=descriptor.name)
         labels = split(header, marks)
     places, unused = _placed(descriptor, labels, name)
-    records, cells = _cells(text.data[start:], len(labels), marks, text, list(places.values()))
+    records, cells = _cells(text, start, len(labels), marks, list(places.values()))
     before = len(text.data[:start].splitlines())
     filled = ~_blank(records, cells, marks)
     if not filled.all():
@@ -144,14 +144,14 @@ def _delimited_grid(descriptor: Descriptor, text: Text, name: str) -> _Grid:
     )
 
 
-def _cells(body: bytes, count: int, marks: Marks, text: Text, wanted: Sequence[int]) -> tuple[Records, list[pa.Array]]:
-    """Give the records of a text and the cells of the columns wanted."""
-    if not text.unreadable(body):
-        records = regular(body, count, marks)
+def _cells(text: Text, start: int, count: int, marks: Marks, wanted: Sequence[int]) -> tuple[Records, list[pa.Array]]:
+    """Give the records of a text behind its header, and the cells of the columns wanted."""
+    if not text.unreadable(text.data):
+        records = regular(text.data, count, marks, start)
         cells = None if records is None else columns(records, count, marks, wanted)
         if records is not None and cells is not None:
             return records, cells
-    records = sifted(body, lambda _: count, marks, text.unreadable)
+    records = sifted(text.data[start:], lambda _: count, marks, text.unreadable)
     return records, _sure(columns(records, count, marks, wanted))
 
 

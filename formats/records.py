@@ -47,6 +47,7 @@ class Records:
         ends: where each ends.
         lines: line of the file that each begins at, from 1.
         bad: the other rows.
+        begin: where the text begins that is meant, and that places are counted from: a large one is not copied.
     """
 
     text: bytes
@@ -54,10 +55,11 @@ class Records:
     ends: Ints
     lines: Ints
     bad: tuple[BadRow, ...] = ()
+    begin: int = 0
 
     def raw(self, index: int) -> bytes:
         """Give one record as it stands in the file."""
-        return self.text[int(self.starts[index]) : int(self.ends[index])]
+        return self.text[self.begin + int(self.starts[index]) : self.begin + int(self.ends[index])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,15 @@ def split(record: bytes, marks: Marks) -> list[str]:
     ]
 
 
-def regular(text: bytes, count: int, marks: Marks) -> Records | None:
-    """Give all records of a text whose quotes are in order; None when some are not.
+def regular(text: bytes, count: int, marks: Marks, begin: int = 0) -> Records | None:
+    """Give all records of a text, from a place on, whose quotes are in order; None when some are not.
 
     The number of cells is left for ``columns`` to find wrong, except where a cell goes over lines that look like rows.
     """
-    found = _breaks(text, marks)
+    found = _breaks(text, marks, begin)
     if found is None:
         return None
-    records = _between(text, *found)
+    records = _between(text, *found, begin)
     across = np.unique(np.searchsorted(records.ends, found[1]))
     if any(_ran_on(records.raw(int(index)), count, marks) for index in across):
         return None
@@ -152,7 +154,7 @@ def columns(records: Records, count: int, marks: Marks, wanted: Sequence[int]) -
     names = [str(index) for index in range(count)]
     try:
         table = pa.csv.read_csv(
-            pa.BufferReader(records.text),
+            pa.BufferReader(pa.py_buffer(records.text).slice(records.begin)),
             pa.csv.ReadOptions(
                 column_names=names, block_size=max(2**22, 2 * int((records.ends - records.starts).max()))
             ),
@@ -260,13 +262,13 @@ def _pattern(template: bytes, marks: Marks) -> re.Pattern[bytes]:
 _NOWHERE = (np.zeros(0, np.int64),) * 3
 
 
-def _breaks(text: bytes, marks: Marks) -> tuple[Ints, Ints] | None:
+def _breaks(text: bytes, marks: Marks, begin: int = 0) -> tuple[Ints, Ints] | None:
     """Find the line breaks outside of quotes, and those inside; None when the quotes are not in order.
 
     A quote opens a cell only after a delimiter or line break, and closes it only before one; doubled, it stands for
     itself.
     """
-    data = np.frombuffer(text, np.uint8)
+    data = np.frombuffer(text, np.uint8)[begin:]
     quotes = _NOWHERE[0]
     if marks.quote and marks.quote in text:
         quotes = _where(data, lambda window: window == marks.quote[0])
@@ -293,9 +295,9 @@ def _where(data: npt.NDArray[np.uint8], wanted: Callable[[npt.NDArray[np.uint8]]
     return np.concatenate([_NOWHERE[0], *(np.flatnonzero(wanted(data[at : at + _STEP])) + at for at in windows)])
 
 
-def _between(text: bytes, outside: Ints, inside: Ints) -> Records:
+def _between(text: bytes, outside: Ints, inside: Ints, begin: int = 0) -> Records:
     """Give the records between line breaks, without the empty ones."""
-    data = np.frombuffer(text, np.uint8)
+    data = np.frombuffer(text, np.uint8)[begin:]
     ends = np.append(outside, len(data))
     starts = np.append(0, outside + 1)
     if len(outside):
@@ -303,4 +305,4 @@ def _between(text: bytes, outside: Ints, inside: Ints) -> Records:
         ends[:-1] -= after_cr
     lines = np.arange(1, len(starts) + 1) + np.searchsorted(inside, starts)
     filled = ends > starts
-    return Records(text, starts[filled], ends[filled], lines[filled])
+    return Records(text, starts[filled], ends[filled], lines[filled], begin=begin)

@@ -118,6 +118,7 @@ def write(
     record_column: str | None = None,
     record_type: str = "row",
     shared: pd.DataFrame | None = None,
+    begun: bool = False,
 ) -> Written:
     """Write a table.
 
@@ -131,6 +132,7 @@ def write(
         record_type: what such a record is called in the outcomes.
         shared: one row per record with further columns, the same on all its rows: their texts are made once. For a
             delimited format of one kind of record and several columns.
+        begun: the rows go on a file that has begun: what stands before the first row is left out.
 
     Raises:
         TypeError: the table lacks the source of a required field.
@@ -147,8 +149,8 @@ def write(
     place = None if shared is None else _places(records, shared[record_column])
     first = (records != records.shift()).to_numpy(dtype=bool)
     refused = np.zeros(len(table), bool)
-    file = io.BytesIO()
-    file.write(_encoded(descriptor, _header(descriptor), first=True))
+    file = io.BytesIO(b"" if begun else _encoded(descriptor, _header(descriptor), first=True))
+    file.seek(0, io.SEEK_END)
 
     def written(start: int) -> tuple[bytes, list[pd.DataFrame]]:
         rows = slice(start, start + _BLOCK)
@@ -171,7 +173,7 @@ def write(
         return Written(file.getvalue(), outcomes, len(table))
     # Seldom: what is refused is known when the last row is made. The others are made anew, rather than all kept twice.
     kept = table[~records.isin(records[refused]).to_numpy(dtype=bool)]
-    again = write(descriptor, kept, record_column=record_column, record_type=record_type, shared=shared)
+    again = write(descriptor, kept, record_column=record_column, record_type=record_type, shared=shared, begun=begun)
     return replace(again, outcomes=outcomes)
 
 

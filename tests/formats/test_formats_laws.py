@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from passerelle.formats.container import Text, decoded
 from passerelle.formats.descriptor import Descriptor, build
 from passerelle.formats.errors import FormatError
 from passerelle.formats.notation import parse
@@ -114,6 +115,16 @@ def test_fmt_4_what_the_writer_wrote_the_reader_reads_back_equal(name, data):
     assert set(result.outcomes["record_type"]) <= {"file"}, result.outcomes.to_string()
     pd.testing.assert_frame_equal(result.table.drop(columns="line"), table)
     assert write(descriptor, result.table).data == written.data, "byte for byte"
+
+
+@pytest.mark.parametrize("name", list(DIALECTS))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_fmt_3_a_file_written_in_parts_is_the_file_written_at_once(name, data):
+    table = frame(data.draw(rows(name)))
+    cut = data.draw(st.integers(0, len(table)))
+    parts = write(a_format(name), table[:cut]), write(a_format(name), table[cut:], begun=True)
+    assert b"".join(part.data for part in parts) == write(a_format(name), table).data
 
 
 @pytest.mark.parametrize("name", list(DIALECTS))
@@ -239,6 +250,29 @@ def test_fmt_2_the_fast_path_agrees_with_telling_records_apart(marks, parts, cou
         assert [column.to_pylist() for column in slow_cells] == [
             [column[index].as_py() for index in filled] for column in fast_cells
         ]
+
+
+PIECES = [
+    b"a",
+    b"\0",
+    "é".encode(),
+    "€".encode(),
+    "\U0001f600".encode(),
+    b"\xe9",
+    b"\xc0\x80",
+    b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80",
+]
+
+
+@given(data=st.one_of(st.binary(max_size=12), st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join)))
+def test_fmt_2_what_python_takes_for_utf_8_is_utf_8(data):
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        assert decoded(data, "utf-8").damaged
+    else:
+        assert decoded(data, "utf-8") == Text(data, "utf-8", damaged=False)
 
 
 def test_fmt_2_a_quote_that_is_never_closed_is_looked_for_only_so_far():

@@ -34,6 +34,20 @@ def test_design_5_what_is_stored_is_read_back(tmp_path):
     assert everything(tmp_path) == ["new/outbox/run-1/erpFiles.zip"]
 
 
+def test_design_5_a_file_on_disk_is_moved_and_named_as_its_bytes_would_be(tmp_path):
+    local = tmp_path / "workshop.csv"
+    local.write_bytes(DATA)
+    contents = {"a.csv": local}, {"a.csv": DATA}
+    assert outbox.delivery_id("run-1", contents[0]) == outbox.delivery_id("run-1", contents[1])
+    stored = outbox.store(tmp_path / "outbox", "run-1", "a.csv", local, record_count=3)
+    assert stored == StoredFile(
+        "a.csv", tmp_path / "outbox" / "run-1" / "a.csv", len(DATA), sha256(DATA).hexdigest(), 3
+    )
+    assert outbox.read(stored) == DATA
+    assert everything(tmp_path) == ["outbox/run-1/a.csv"]
+    assert stat.S_IMODE(stored.path.stat().st_mode) == 0o600
+
+
 def test_sec_5_only_its_owner_may_read_it(tmp_path):
     stored = outbox.store(tmp_path / "outbox", "run-1", "a.txt", b"x")
     assert stat.S_IMODE(stored.path.stat().st_mode) == 0o600

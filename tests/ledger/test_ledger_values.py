@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_makers import parcel, records
 
+from passerelle.ledger import tables
 from passerelle.ledger.entries import VALUES, Parcel, Prepared
 from passerelle.ledger.ledger import Ledger, last_transfer
 
@@ -31,6 +33,9 @@ def test_stk_8_a_value_counts_once_its_delivery_has_arrived(ledger):
     assert told(ledger) == {"x": "1", "y": "2"}
     tell(ledger, "d2", y="3", z="4")
     assert told(ledger) == {"x": "1", "y": "2"}
+    assert sorted(ledger.sent_keys("demo", "a", "stock")) == ["x", "y"]
+    asked = ledger.sent_values("demo", "a", "stock", pd.Series(["z", "y", 'no "such'], dtype="str"))
+    assert asked.to_dict("records") == [{"key": "y", "value": "2"}]
     ledger.delivered("d2")
     assert told(ledger) == {"x": "1", "y": "3", "z": "4"}
     assert told(ledger, "b") == told(ledger, "a", "availability") == {}
@@ -80,3 +85,33 @@ def test_stk_8_the_ledger_knows_what_the_shop_knows(tmp_path_factory, steps):
             else:
                 ledger.abandon(f"d{number}", by="me")
             assert told(ledger) == shop
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.dictionaries(st.text(st.characters(exclude_characters="\0", codec="utf-8")), st.text(), max_size=12),
+    st.integers(1, 4),
+)
+def test_stk_8_values_are_read_as_they_were_written_however_many_at_once(tmp_path_factory, values, at_once):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Ledger.open(f"sqlite:///{tmp_path_factory.mktemp('values') / 'ledger.db'}") as ledger,
+    ):
+        patch.setattr(tables, "_ROWS_AT_ONCE", at_once)
+        tell(ledger, "d1", **values)
+        ledger.delivered("d1")
+        assert [*told(ledger).items()] == sorted(values.items(), key=lambda item: item[0].encode())
+        assert set(ledger.sent_keys("demo", "a", "stock")) == {*values}
+        asked = pd.Series([*values][::2], dtype="str")
+        some = ledger.sent_values("demo", "a", "stock", asked)
+        assert dict(some.itertuples(index=False, name=None)) == {key: values[key] for key in asked}
+
+
+def test_stk_8_a_damaged_value_is_not_read_as_another(path):
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        tell(ledger, "d1", x="1", y="2")
+        ledger.delivered("d1")
+        with ledger._database.writing() as connection:
+            connection.exec_driver_sql("UPDATE sent_values SET value = CAST(x'31ff32' AS TEXT) WHERE key = 'x'")
+        with pytest.raises(ValueError, match="3 texts are joined, not 2"):
+            ledger.sent_values("demo", "a", "stock")

@@ -10,7 +10,9 @@ import pytest
 from article_shops import run, shops, told
 from stock_shops import NOW, codes, home, leave
 
+from passerelle.ledger.ledger import Ledger
 from passerelle.profile.workbook import create_workbook, read_mappings
+from passerelle.run import articles
 from passerelle.run.activation import ACTIVATE
 from passerelle.run.articles import NEW_ARTICLES
 from passerelle.run.errors import RunError
@@ -448,3 +450,30 @@ def test_cat_20_values_that_no_product_has_any_more_are_listed_and_told_once_a_w
     run(later)
     assert told(at) == {"unused_values": [{"Attribut": "Couleur", "Valeur": "Rouge"}]}
     assert run(later).state == "nothing-to-do"
+
+
+def test_cat_2_articles_made_in_blocks_are_told_as_articles_made_at_once(tmp_path, monkeypatch):
+    """The four shirts are one product, whose articles would be in three blocks of two."""
+    update = f"{ALL}, languages = true"
+    languages = '[shops.articles.languages.en]\nname = "xx_promo"\n[shops.articles.fields]'
+    own = options(update).replace("[shops.articles.fields]", languages)
+    first = [MUG, *SHIRTS, *(f"A{n};Bol <{n}>;1;{n + 1},5;0,3;;;;;;;Bowl {n}" for n in range(8))]
+    second = [MUG, *SHIRTS, *(f"A{n};Bol {n};1;{n % 2},5;0,3;;;;;;;Bowl {n}" for n in range(8)), "B;;1;1;1;;;;;;;"]
+
+    def nights(folder, block):
+        monkeypatch.setattr(articles, "BLOCK", block)
+        at = shops(folder, ("a", "prestashop", own), ("b", "woocommerce", options()))
+        found = []
+        for shop in ("a", "b"):
+            for rows in (first, second):
+                extract(at, *rows)
+                summary = run(at, shop)
+                counts = (summary.written, summary.failed, summary.ignored, codes(summary))
+                changes = (at.run_folder(summary.run_id) / "changes.csv").read_bytes()
+                said = sorted((at.run_folder(summary.run_id) / "outcomes.csv").read_bytes().splitlines())
+                found.append((told(at, shop), counts, changes, said))
+            with Ledger.open(at.ledger_url) as ledger:
+                found += [ledger.sent_values("test", shop, kind).to_dict() for kind in ("article", "product")]
+        return found
+
+    assert nights(tmp_path / "at once", 1000) == nights(tmp_path / "in blocks", 2)

@@ -37,6 +37,8 @@ def packs(components: pd.DataFrame, articles: pd.Series, known: pd.Series) -> Pa
         known: those that the shop has or gets, packs among them. A pack within a pack is known once it can be made.
     """
     own = components[texts.among(components["article"], articles)]
+    if own.empty:
+        return Packs(PACK_COMPONENTS.empty(), outcome.none())
     wrong = own[(own["quantity"] <= 0) | (own["article"] == own["component"])]
     odd = texts.among(own["article"], wrong["article"])
     asked = own["article"].unique()

@@ -631,23 +631,39 @@ class Ledger:
         carried = carrier.astype("str").reindex(found.pop("delivery_number")).set_axis(found.index)
         return found.assign(delivery_id=carried["delivery_id"], files=carried["files"], run_id=carried["run_id"])
 
-    def sent_values(self, profile: str, shop: str, kind: str) -> pd.DataFrame:
+    def sent_values(self, profile: str, shop: str, kind: str, keys: pd.Series | None = None) -> pd.DataFrame:
         """Give what a shop was last told and has acknowledged: the delivery has arrived (STK-8).
 
-        Columns (text): key, value; one row per article.
+        Args:
+            profile: the profile.
+            shop: the shop.
+            kind: kind of the values.
+            keys: only of these articles; ``None``: of all.
+
+        Returns:
+            Columns (text): key, value; one row per article.
         """
-        this = (sent_values.c.profile == profile, sent_values.c.shop == shop, sent_values.c.kind == kind)
+        return self._sent(profile, shop, kind, keys, with_value=True)
+
+    def sent_keys(self, profile: str, shop: str, kind: str) -> pd.Series:
+        """Give the articles of ``sent_values`` without their values, which may be long."""
+        return self._sent(profile, shop, kind, None, with_value=False)["key"]
+
+    def _sent(self, profile: str, shop: str, kind: str, keys: pd.Series | None, *, with_value: bool) -> pd.DataFrame:
+        this = [sent_values.c.profile == profile, sent_values.c.shop == shop, sent_values.c.kind == kind]
         waiting = sa.select(deliveries.c.number).where(deliveries.c.state == "prepared", deliveries.c.shop == shop)
         is_waiting = sent_values.c.delivery_number.in_(waiting) & sent_values.c.delivery_number.is_not(None)
-        arrived = sa.select(sent_values.c.key, sent_values.c.value).where(*this, ~is_waiting)
-        before = sa.select(sent_values.c.key, sent_values.c.before.label("value")).where(
-            *this, is_waiting, sent_values.c.before.is_not(None)
-        )
+        value, before = ([sent_values.c[name].label("value")] * with_value for name in ("value", "before"))
         with self._database.reading() as connection:
-            found = tables.select(connection, arrived)
-            if connection.scalar(sa.select(sa.exists(waiting))):
-                found = pd.concat([found, tables.select(connection, before)], ignore_index=True)
-        return found
+            if keys is not None:
+                this.append(tables.is_among(connection, sent_values.c.key, keys))
+            told = sa.select(sent_values.c.key, *value).where(*this)
+            if not connection.scalar(sa.select(sa.exists(waiting))):  # as nearly always; asking of each row takes time
+                return tables.select_by_key(connection, told, sent_values.c.key)
+            unsure = sa.select(sent_values.c.key, *before).where(*this, is_waiting, sent_values.c.before.is_not(None))
+            both = (told.where(~is_waiting), unsure)
+            found = [tables.select_by_key(connection, query, sent_values.c.key) for query in both]
+        return pd.concat(found, ignore_index=True)
 
     def exchanged_counts(self) -> pd.DataFrame:
         """Count what was exchanged: profile, record_type, records; one row per profile and type."""

@@ -21,20 +21,31 @@ from passerelle.ledger.errors import NoSpaceError, StoredFileChangedError, Store
 _SYNCS_AT_ONCE = 16
 
 
-def delivery_id(run_id: str, contents: Mapping[str, bytes]) -> str:
+def delivery_id(run_id: str, contents: Mapping[str, bytes | Path]) -> str:
     """Name a delivery after its run and its content: the same run with the same files gets the same name.
 
     Args:
         run_id: the run that prepares it.
-        contents: bytes by file name.
+        contents: bytes by file name, or where they lie.
     """
     digest = hashlib.sha256()
     for name in sorted(contents):
-        digest.update(hashlib.sha256(name.encode()).digest() + hashlib.sha256(contents[name]).digest())
+        digest.update(hashlib.sha256(name.encode()).digest() + bytes.fromhex(sha256_of(contents[name])))
     return f"{run_id}-{digest.hexdigest()[:12]}"
 
 
-def store(folder: Path, delivery_id: str, name: str, data: bytes, *, record_count: int = 0) -> StoredFile:
+def sha256_of(content: bytes | Path, before: bytes = b"") -> str:
+    """Give the SHA-256 of bytes, or of a file's, behind others; in hexadecimal."""
+    digest = hashlib.sha256(before)
+    if isinstance(content, bytes):
+        digest.update(content)
+    else:
+        with content.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
+
+
+def store(folder: Path, delivery_id: str, name: str, data: bytes | Path, *, record_count: int = 0) -> StoredFile:
     """Put a file of a delivery in the outbox; when this returns, it outlives a power cut.
 
     A file that is there already with the same bytes is left alone. Only the owner may read what is stored: it holds
@@ -44,7 +55,7 @@ def store(folder: Path, delivery_id: str, name: str, data: bytes, *, record_coun
         folder: the outbox; made when it is not there.
         delivery_id: the delivery, a folder of the outbox.
         name: the file's name, without folders.
-        data: its bytes.
+        data: its bytes, or where they lie on the outbox's own disk: they are moved.
         record_count: how many records it carries.
 
     Raises:
@@ -53,13 +64,18 @@ def store(folder: Path, delivery_id: str, name: str, data: bytes, *, record_coun
         NoSpaceError: the disk is full; nothing is left under this name.
     """
     home = _home(folder, delivery_id, name)
-    stored = StoredFile(name, home / name, len(data), hashlib.sha256(data).hexdigest(), record_count)
+    size = len(data) if isinstance(data, bytes) else data.stat().st_size
+    stored = StoredFile(name, home / name, size, sha256_of(data), record_count)
     with _naming_a_full_disk(stored.path):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stored.path.exists():
-            read(stored)
-        else:
+            check(stored)
+        elif isinstance(data, bytes):
             _write(stored.path, data)
+        else:
+            data.chmod(0o600)
+            _sync(data)
+            data.replace(stored.path)
         for parent in (home, home.parent, home.parent.parent):
             _sync(parent)
     return stored
@@ -110,17 +126,26 @@ def read(file: StoredFile) -> bytes:
     """Give the bytes of a stored file, exactly as they were stored.
 
     Raises:
+        StoredFileMissingError, StoredFileChangedError: as ``check``.
+    """
+    check(file)
+    return file.path.read_bytes()
+
+
+def check(file: StoredFile) -> None:
+    """See that a stored file has the very bytes that were stored.
+
+    Raises:
         StoredFileMissingError: it is not there: it was removed, or another machine has it in a folder of its own.
         StoredFileChangedError: its bytes are not those that were stored.
     """
     about = {"name": file.name, "delivery": file.path.parent.name}
     try:
-        data = file.path.read_bytes()
+        is_same = file.path.stat().st_size == file.size and sha256_of(file.path) == file.sha256
     except FileNotFoundError as error:
         raise StoredFileMissingError(**about, host=socket.gethostname(), where=file.path) from error
-    if len(data) != file.size or hashlib.sha256(data).hexdigest() != file.sha256:
+    if not is_same:
         raise StoredFileChangedError(**about)
-    return data
 
 
 def _home(folder: Path, delivery_id: str, name: str) -> Path:

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from passerelle.money import Ints
 
 _ROWS_AT_ONCE = 20_000
 """Rows of one statement: few enough to keep memory low, many enough to keep statements few."""
+_MARK = b"\xff"
+"""Stands between texts that are joined; none has it, as UTF-8 has no such byte."""
 
 
-def insert(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame, **constants: Any) -> None:
-    """Insert the rows of a frame; ``constants`` are the same in all of them."""
+def insert(
+    connection: sa.Connection, table: sa.Table, frame: pd.DataFrame, *, by: Sequence[str] = (), **constants: Any
+) -> None:
+    """Insert the rows of a frame, in the order of some columns: that of the key fills one page after the other.
+
+    Args:
+        connection: open.
+        table: where.
+        frame: the rows; they are ordered as they go, as a large frame would be copied.
+        by: the columns.
+        constants: what is the same in all rows.
+    """
     statement = sa.insert(table).values(constants).inline()
-    _execute(connection, statement.compile(dialect=connection.dialect, column_keys=[*frame.columns, *constants]), frame)
+    compiled = statement.compile(dialect=connection.dialect, column_keys=[*frame.columns, *constants])
+    order = frame[list(by)].reset_index(drop=True).sort_values(list(by)).index.to_numpy() if by else None
+    _execute(connection, compiled, frame, order)
 
 
 def execute(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.Delete, frame: pd.DataFrame) -> None:
@@ -26,14 +46,15 @@ def execute(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.Del
     _execute(connection, statement.compile(dialect=connection.dialect), frame)
 
 
-def _execute(connection: sa.Connection, statement: sa.Compiled, frame: pd.DataFrame) -> None:
+def _execute(connection: sa.Connection, statement: sa.Compiled, frame: pd.DataFrame, order: Ints | None = None) -> None:
     """Hand the rows to the driver as it takes them: SQLAlchemy's care for each of them would double the time.
 
     Missing becomes NULL. Text and whole numbers only: nothing is converted on the way.
     """
     compiled = cast("SQLCompiler", statement)
     for start in range(0, len(frame), _ROWS_AT_ONCE):
-        part = frame.iloc[start : start + _ROWS_AT_ONCE]
+        rows_of_part = slice(start, start + _ROWS_AT_ONCE)
+        part = frame.iloc[rows_of_part] if order is None else frame.iloc[order[rows_of_part]]
         cells: dict[str, Iterable[Any]] = {name: repeat(value, len(part)) for name, value in compiled.params.items()}
         cells |= {str(name): pa.array(column, from_pandas=True).to_pylist() for name, column in part.items()}
         if compiled.positiontup is not None:
@@ -57,6 +78,59 @@ def select(connection: sa.Connection, query: sa.Select[Any]) -> pd.DataFrame:
         columns = zip(*rows, strict=True)
         parts.append(pa.table(list(map(pa.array, columns, schema.types)), schema=schema))
     return pa.concat_tables(parts).to_pandas().astype({name: _pandas_kind(kind) for name, kind in kinds.items()})
+
+
+def is_among(connection: sa.Connection, column: sa.Column[str], texts: pd.Series) -> sa.ColumnElement[bool]:
+    """Ask whether a column is one of some texts, however many: they are one parameter."""
+    if connection.dialect.name == "sqlite":
+        given = sa.func.json_each(json.dumps(texts.to_list(), ensure_ascii=False)).table_valued("value")
+        return column.in_(sa.select(given.c.value))
+    return column == sa.any_(sa.literal(texts.to_list(), postgresql.ARRAY(sa.Text)))
+
+
+def select_by_key(connection: sa.Connection, query: sa.Select[Any], key: sa.Column[str]) -> pd.DataFrame:
+    """Read the rows of a query that selects texts only, none missing; SQLite's in the order of a key, unique in them.
+
+    SQLite itself joins the texts of many rows, of which Python makes one object instead of one each.
+    """
+    if connection.dialect.name != "sqlite":
+        return select(connection, query)
+    names = [column.name for column in query.selected_columns]
+    parts = [pa.table([pa.array([], pa.large_string())] * len(names), names)]
+    parts += (pa.table(columns, names) for columns in _joined_pages(connection, query, key))
+    found = pa.concat_tables(parts).combine_chunks()
+    return pd.DataFrame({name: pd.array(found[name], dtype="str") for name in names})
+
+
+def _joined_pages(connection: sa.Connection, query: sa.Select[Any], key: sa.Column[str]) -> Iterator[list[pa.Array]]:
+    """Give the columns of some rows after the other; the last key tells where the next ones begin."""
+    page = query
+    while True:
+        rows = page.order_by(key).limit(_ROWS_AT_ONCE).subquery()
+        joined = [sa.cast(sa.func.group_concat(column, sa.literal(_MARK)), sa.LargeBinary) for column in rows.c]
+        count, *columns = connection.execute(sa.select(sa.func.count(), *joined).select_from(rows)).one()
+        if not count:
+            return
+        found = {name: _apart(column, count) for name, column in zip(rows.c.keys(), columns, strict=True)}
+        yield [*found.values()]
+        page = query.where(key > pc.max(found[key.name]).as_py())
+
+
+def _apart(joined: bytes, count: int) -> pa.Array:
+    """Take texts apart that are joined by ``_MARK``.
+
+    Raises:
+        ValueError: they are not so many, or no UTF-8: the database is damaged.
+    """
+    data = np.frombuffer(joined, np.uint8)
+    marks = data == _MARK[0]
+    ends = np.flatnonzero(marks)
+    if len(ends) != count - 1:
+        raise ValueError(f"{len(ends) + 1} texts are joined, not {count}")
+    bounds = np.concatenate([[0], ends - np.arange(count - 1), [len(data) - len(ends)]])
+    texts = pa.LargeStringArray.from_buffers(count, pa.py_buffer(bounds), pa.py_buffer(data[~marks]))
+    texts.validate(full=True)
+    return texts
 
 
 def _arrow_kind(kind: sa.types.TypeEngine[Any]) -> pa.DataType:

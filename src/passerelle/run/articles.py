@@ -8,9 +8,12 @@ Source: spec CAT-1 to CAT-4, CAT-10 to CAT-16, SHP-1; design.md decision 5.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import pandas as pd
@@ -40,13 +43,16 @@ from passerelle.run.families import ARTICLE, Families
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.listing import Listed, read_listing
-from passerelle.run.product_files import CHANGED, NEW, ProductFiles, kept_apart, product_file
+from passerelle.run.memory import give_back, put_away, taken_out
+from passerelle.run.product_files import CHANGED, NEW, OpenFiles, ProductFiles, kept_apart
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, differing
 
 PRODUCT, TEXTS = "product", "article-text"
 """The kinds of values that the ledger keeps of what a shop was told."""
 TABLE = "articles"
+BLOCK = 50_000
+"""Articles whose products are made at a time: the texts of all would take much memory."""
 _IGNORED = "ignored-by-mapping"
 _EVERY_NIGHT = ("linked-article-missing", "combinations-missing-sent")
 """Remarks that are said whether or not their article goes."""
@@ -82,34 +88,75 @@ class ArticlesTask:
         source = _Source.read(erp, options, target)
         selected = source.select(options, erp.since())
         there = self._there(source, options, target)
-        content = _content(source, options, target, selected=selected, there=there)
-        rows = self._rows(source, options, target, content, there)
-        changes = _Changes.of(source, target, rows)
-        further, packages = _languages(source, options, content, target, rows.loc[rows["is_new"], "article"])
-        beside = _beside(source, target, content, rows, changes)
-        values = _unused_values(desk, target, changes)
+        taken = source.families.with_siblings(source.fates.references, source.fates.go, selected)
+        blocks = [*source.families.blocks(source.fates.references, taken, target.block)]
+        known = source.fates.references[there]
+        folder = Path(mkdtemp(dir=desk.workshop))
+        apart = put_away(source.articles.table, blocks, folder)
+        source = source.without_texts()
+        give_back()
+        files = OpenFiles(folder)
+        made = _Made.together(
+            self._made(source, options, target, files, table, block, there[block], known)
+            for table, block in zip(taken_out(apart), blocks, strict=True)
+        )
+        values = _unused_values(desk, target, made.changed[ARTICLE])
         erp.transferred(source.articles.extract.made_at)
-        said = [source.articles.outcomes, source.said, _said(source.fates, changes.articles["key"]), *beside.outcomes]
+        said = _said(source.fates, made.changed[ARTICLE]["key"])
         return Told(
             desk,
             read=source.articles.extract.read.rows,
             fates=source.fates,
-            outcomes=outcome.together(said),
-            changed={
-                ARTICLE: changes.articles,
-                PRODUCT: changes.products,
-                TEXTS: further,
-                KIND: values.changed,
-                **beside.changed,
-            },
+            outcomes=outcome.together([source.articles.outcomes, source.said, said, *made.outcomes]),
+            changed={**made.changed, KIND: values.changed, **made.beside},
             labels=source.articles.table.set_index("article")["label"],
-            packages=(*changes.packages, *packages, *beside.packages, *values.packages),
+            packages=(*files.packages, *made.packages, *values.packages),
             marks=erp.marks | values.marks,
-            created=set(rows.loc[rows["is_new"], "article"]),
+            created=made.created,
             unread=len(outcome.refused(source.listed.outcomes)) if source.listed else 0,
             more_reports=values.reports,
-            new_values=content.new_values,
+            new_values=made.new_values,
         ).checked()
+
+    def _made(
+        self,
+        source: _Source,
+        options: ShopArticles,
+        target: _Target,
+        files: OpenFiles,
+        table: pd.DataFrame,
+        block: Mask,
+        there: Mask,
+        known: pd.Series,
+    ) -> _Made:
+        """Make the products of a block of articles, and write those that differ.
+
+        Args:
+            source: what was read, and the fates of all articles.
+            options: the shop's.
+            target: the shop's file.
+            files: the files of all blocks.
+            table: the articles of the block: all of a product or none.
+            block: which they are among all.
+            there: which of them the shop has.
+            known: all articles that the shop has.
+        """
+        part = source.part(table, block)
+        content = _content(part, options, target, there, known)
+        rows = self._rows(part, options, target, content, there)
+        changes = _Changes.of(part, target, rows, files)
+        created = rows.loc[rows["is_new"], "article"]
+        further = _languages(part, options, content, target, created, files)
+        beside = _beside(part, target, content, rows, changes)
+        source.fates.take_back(part.fates, block)
+        return _Made(
+            {ARTICLE: changes.articles, PRODUCT: changes.products, TEXTS: further},
+            created,
+            beside.outcomes,
+            content.new_values,
+            beside.packages,
+            beside.changed,
+        )
 
     def _there(self, source: _Source, options: ShopArticles, target: _Target) -> Mask:
         """Tell which articles the shop has; leave those that are not to be created, or not to be changed (CAT-3).
@@ -117,7 +164,7 @@ class ArticlesTask:
         Combinations that have a file of their own are not in its listing: it has those that it was told.
         """
         desk, fates, listed = source.desk, source.fates, source.listed
-        known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, ARTICLE)["key"]
+        known = desk.ledger.sent_keys(desk.profile.name, desk.shop.name, ARTICLE)
         told: Mask = texts.among(fates.references, known).to_numpy()
         if listed:
             unlisted = source.families.variants_among(fates.references) & target.layout.apart
@@ -199,6 +246,11 @@ class _Target:
     def columns_of(self, part: str) -> set[str]:
         """Give the columns of a file: of new products all, of others what may be changed."""
         return {"shop_kind", *self.row, *self.columns} if part == NEW else self.row | self.permitted
+
+    @property
+    def block(self) -> int:
+        """How many articles are made at a time: all where what is told of one depends on all others."""
+        return sys.maxsize if self.beside or self.notation.key == "shop_handle" else BLOCK
 
     @property
     def may_change_combinations(self) -> bool:
@@ -289,57 +341,114 @@ class _Source:
         _refuse(self.fates, self.families.outcomes)
         return self.fates.go.copy()
 
+    def without_texts(self) -> _Source:
+        """Give the same with no more of the articles than their references and labels."""
+        articles = self.articles
+        table = articles.table[["article", "label"]]
+        return replace(self, articles=replace(articles, table=table, extract=articles.extract.without_rows()))
 
-def _content(source: _Source, options: ShopArticles, target: _Target, *, selected: Mask, there: Mask) -> Content:
-    """Make products of the articles that go: their content, links, variants and packs (CAT-10 to CAT-18)."""
+    def part(self, table: pd.DataFrame, block: Mask) -> _Source:
+        """Give the source of some articles: these, with fates of their own."""
+        return replace(self, articles=replace(self.articles, table=table), fates=self.fates.part(block))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What became of a block of articles, or of all of them.
+
+    Attributes:
+        changed: by kind, what the shop is told and what it was told.
+        created: articles and products that the shop does not have yet.
+        outcomes: what was said beside the fates.
+        new_values: by mapping, values that it has no row for.
+        packages: the files beside those of products.
+        beside: as ``changed``, what is told in these.
+    """
+
+    changed: dict[str, pd.DataFrame]
+    created: pd.Series
+    outcomes: list[pd.DataFrame]
+    new_values: dict[str, pd.DataFrame]
+    packages: list[Package]
+    beside: dict[str, pd.DataFrame]
+
+    @classmethod
+    def together(cls, blocks: Iterable[_Made]) -> _Made:
+        """Put blocks together, one at least; where files stand beside those of products, there is no more than one."""
+        parts = [*blocks]
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        return replace(
+            first,
+            changed={
+                kind: pd.concat([one.changed.pop(kind) for one in parts], ignore_index=True)
+                for kind in [*first.changed]
+            },
+            created=pd.concat([one.created for one in parts], ignore_index=True),
+            new_values={
+                name: pd.concat([one.new_values[name] for one in parts if name in one.new_values]).drop_duplicates(
+                    ignore_index=True
+                )
+                for name in dict.fromkeys(name for one in parts for name in one.new_values)
+            },
+        )
+
+
+def _content(source: _Source, options: ShopArticles, target: _Target, there: Mask, known: pd.Series) -> Content:
+    """Make products of the articles: their content, links, variants and packs (CAT-10 to CAT-18).
+
+    Args:
+        source: the articles.
+        options: the shop's.
+        target: the shop's file.
+        there: which of the articles the shop has.
+        known: all articles that it has.
+    """
     fates, families, table = source.fates, source.families, source.articles.table
-    taken = families.with_siblings(fates.references, fates.go, selected)
     content = rules.content(
-        table[taken],
+        table,
         source.tables["tax_rules"],
         options,
         shop=source.desk.shop.name,
         has_tax_rule="tax_rule" in target.columns & target.offered,
-        there=(there & ~families.variants_among(fates.references))[taken],
+        there=there & ~families.variants_among(fates.references),
     )
     _refuse(fates, content.outcomes)
     if source.linked is not None:
-        known = fates.references[there]
         links, waiting = rules.links(source.linked, content.products["article"], known, options.links)
         content = replace(content, links=links)
         fates.refuse(waiting)
-    content = families.applied(content, table[taken], fates.references[fates.go | there])
+    content = families.applied(content, table, pd.concat([known, fates.references[fates.go]]))
     _refuse(fates, content.outcomes)
     return content
 
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What of the products differs from what the shop was told, and the files of it.
+    """What of the products differs from what the shop was told.
 
     Attributes:
         articles: ``key``, ``value``, ``before`` of articles.
         products: the same of products with variants.
-        packages: the files.
     """
 
     articles: pd.DataFrame
     products: pd.DataFrame
-    packages: list[Package]
 
     @classmethod
-    def of(cls, source: _Source, target: _Target, rows: pd.DataFrame) -> _Changes:
+    def of(cls, source: _Source, target: _Target, rows: pd.DataFrame, files: OpenFiles) -> _Changes:
         """Compare rows with what the shop was told, and write those that differ (STK-8)."""
         desk, fates = source.desk, source.fates
         is_product = rows["kind"] == VARIABLE
-        articles = differing(desk, ARTICLE, as_json(_told(rows[~is_product], target), "article"))
-        products = differing(desk, PRODUCT, as_json(_told(rows[is_product], target), "article"))
+        articles = _differing(desk, ARTICLE, as_json(_told(rows[~is_product], target), "article"))
+        products = _differing(desk, PRODUCT, as_json(_told(rows[is_product], target), "article"))
         fates.leave("article-unchanged", ~texts.among(fates.references, articles["key"]).to_numpy())
-        files = ProductFiles(target.descriptor, target.combinations, target.layout, fates)
-        packages = files.written(rows, products["key"], target.columns_of)
+        writing = ProductFiles(files, target.descriptor, target.combinations, target.layout, fates)
+        writing.write(rows, products["key"], target.columns_of)
         articles = articles[texts.among(articles["key"], fates.references[fates.go])].reset_index(drop=True)
-        products = products[texts.among(products["key"], files.products)].reset_index(drop=True)
-        return cls(articles, products, packages)
+        products = products[texts.among(products["key"], writing.products)].reset_index(drop=True)
+        return cls(articles, products)
 
 
 def _beside(source: _Source, target: _Target, content: Content, rows: pd.DataFrame, changes: _Changes) -> Beside:
@@ -350,10 +459,10 @@ def _beside(source: _Source, target: _Target, content: Content, rows: pd.DataFra
     return files_beside(source.desk, content, parents, created, others, {*target.permitted, "components"})
 
 
-def _unused_values(desk: Desk, target: _Target, changes: _Changes) -> AttributeValues:
+def _unused_values(desk: Desk, target: _Target, changed: pd.DataFrame) -> AttributeValues:
     """List the values of attributes that nothing has any more, where the shop wants it (CAT-20)."""
     lists = (desk.shop.variants or ShopVariants()).list_unused_values and target.layout.shared
-    return AttributeValues.after(desk, changes.articles, ARTICLE) if lists else AttributeValues()
+    return AttributeValues.after(desk, changed, ARTICLE) if lists else AttributeValues()
 
 
 def _in_shop(source: _Source, options: ShopArticles, articles: pd.Series, rows: pd.DataFrame) -> pd.Series:
@@ -363,7 +472,7 @@ def _in_shop(source: _Source, options: ShopArticles, articles: pd.Series, rows: 
     if source.listed:
         products = products[source.listed.has(products)]
     elif options.create:
-        told = desk.ledger.sent_values(desk.profile.name, desk.shop.name, PRODUCT)["key"]
+        told = desk.ledger.sent_keys(desk.profile.name, desk.shop.name, PRODUCT)
         products = products[texts.among(products, told)]
     return pd.concat([articles, products])
 
@@ -434,7 +543,8 @@ def _known(rows: pd.DataFrame, listed: Listed | None, target: _Target, fates: Fa
     is_new = rows["is_new"]
     own = {name: pd.Series("", rows.index, dtype="str") for name in ("shop_id", "shop_handle", "shop_name")}
     if listed:
-        there = listed.rows.drop_duplicates("article").set_index("article")
+        there = listed.rows[texts.among(listed.rows["article"], rows["article"])]
+        there = there.drop_duplicates("article").set_index("article")
         own |= {
             name: there[name].reindex(rows["article"]).fillna("").astype("str").set_axis(rows.index)
             for name in own
@@ -487,12 +597,17 @@ def _shown(column: pd.Series, kind: str) -> pd.Series:
 
 
 def _languages(
-    source: _Source, options: ShopArticles, content: Content, target: _Target, created: pd.Series
-) -> tuple[pd.DataFrame, list[Package]]:
-    """Give the texts in further languages that differ, and a file for each language."""
+    source: _Source,
+    options: ShopArticles,
+    content: Content,
+    target: _Target,
+    created: pd.Series,
+    files: OpenFiles,
+) -> pd.DataFrame:
+    """Write the texts in further languages that differ, a file for each language, and give them."""
     fates = source.fates
     if not options.languages:
-        return VALUES.empty(), []
+        return VALUES.empty()
     permitted = target.kept & {*rules.TEXTS} if options.update.languages else set()
     rows, wrong = texts_as_taken(content.texts, target.notation)
     fates.refuse(wrong)
@@ -500,15 +615,19 @@ def _languages(
     refused = texts.among(rows["article"], outcome.refused(outcome.together(fates.said)))
     rows = rows[(is_new | bool(permitted)) & ~refused].reset_index(drop=True)
     rows["key"] = texts.side_by_side(rows[["language", "article"]], "/")
-    changed = differing(source.desk, TEXTS, as_json(_kept(rows, permitted).assign(article=rows["key"]), "article"))
+    changed = _differing(source.desk, TEXTS, as_json(_kept(rows, permitted).assign(article=rows["key"]), "article"))
     rows = rows[texts.among(rows["key"], changed["key"])]
     is_new = texts.among(rows["article"], created)
-    packages = []
     for language, chosen in options.languages.items():
         filled = {name for name in rules.TEXTS if getattr(chosen, name)}
         mine = rows[rows["language"] == language]
         for part, which, columns in ((NEW, is_new, filled), (CHANGED, ~is_new, filled & permitted)):
-            own = mine[which[mine.index]]
             told = {"article", "language", *columns}
-            packages += product_file(target.descriptor, own, told, f"{language}_{part}", fates)
-    return changed, packages
+            files.add(target.descriptor, mine[which[mine.index]], told, f"{language}_{part}", fates)
+    return changed
+
+
+def _differing(desk: Desk, kind: str, values: pd.Series) -> pd.DataFrame:
+    """Give the values of a block that differ; what the shop was told is asked of these alone."""
+    keys = pd.Series(values.index, dtype="str")
+    return differing(desk, kind, values, desk.ledger.sent_values(desk.profile.name, desk.shop.name, kind, keys))

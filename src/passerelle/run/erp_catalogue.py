@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -51,6 +52,11 @@ class Extract:
     table: pd.DataFrame
     read: ReadTable
     made_at: datetime
+
+    def without_rows(self) -> Self:
+        """Give the same without the rows, which may be many."""
+        # A slice would keep all of Arrow's buffers.
+        return replace(self, table=self.table.take([]), read=replace(self.read, table=self.read.table.take([])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,8 @@ class ErpCatalogue:
         doubled = twice(extract.table["article"])
         once = ~texts.among(extract.table["article"], doubled["record"]).to_numpy()
         outcomes = outcome.together([extract.read.outcomes, doubled])
-        table = extract.table[once].reset_index(drop=True)
+        # Where each article stands once, as it should, a large table is not copied.
+        table = extract.table if once.all() else extract.table[once].reset_index(drop=True)
         return Articles(extract, table, None if holds is None else holds[once], outcomes)
 
     def filtered(

@@ -5,9 +5,10 @@ Source: spec CAT-17 to CAT-19.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from passerelle import outcome
@@ -93,6 +94,19 @@ class Families:
         """Tell which articles are variants: their product may be new where they are not."""
         found: Mask = texts.among(references, self.variants["article"]).to_numpy()
         return found
+
+    def blocks(self, references: pd.Series, taken: Mask, size: int) -> Iterator[Mask]:
+        """Give the articles taken, about so many at a time and all of a product together; one of none where none is.
+
+        Packs are made when it is known of all articles which of them go: then all are one block.
+        """
+        number = np.arange(len(references)) // size if self.components.empty else np.zeros(len(references), np.int64)
+        place = texts.places(references, self.variants["article"])
+        if (place >= 0).any():
+            first = pd.Series(number[place >= 0]).groupby(self.variants["parent"].to_numpy()[place[place >= 0]])
+            number[place >= 0] = first.transform("min").to_numpy()
+        for one in np.unique(number[taken]) if taken.any() else [0]:
+            yield taken & (number == one)
 
     def with_siblings(self, references: pd.Series, go: Mask, selected: Mask) -> Mask:
         """Tell which articles have to be looked at: those that go, and of their products the others selected."""

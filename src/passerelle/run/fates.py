@@ -38,6 +38,20 @@ class Fates:
         self.go = np.ones(len(self.references), bool)
         self._alone = np.zeros(len(self.references), bool)
 
+    def part(self, which: Mask) -> Fates:
+        """Give the fates of some records, which go their own way until ``take_back``."""
+        part = Fates(self.references[which].reset_index(drop=True), self.record_type)
+        part.go, part._alone = self.go[which], self._alone[which]
+        return part
+
+    def take_back(self, part: Fates, which: Mask) -> None:
+        """Take note of what became of some records."""
+        self.go[which], self._alone[which] = part.go, part._alone
+        self.said += part.said
+        for code, (count, first) in part.left.items():
+            before, earlier = self.left.get(code, (0, first))
+            self.left[code] = (before + count, earlier)
+
     def leave(self, code: str, which: Mask) -> None:
         """Leave some of those that went so far."""
         which = which & self.go

@@ -20,7 +20,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date
 from functools import cached_property
-from hashlib import sha256
 from operator import attrgetter
 from pathlib import Path, PurePath
 from typing import Protocol, Self
@@ -166,6 +165,7 @@ class Package:
         record_count: records it carries.
         compared: what a plan compares instead of its bytes, where these are never the same twice: random passwords.
         attached: what it refers to.
+        local: where its bytes lie in ``Desk.workshop``, when there may be too many for memory.
     """
 
     name: str
@@ -173,6 +173,12 @@ class Package:
     record_count: int
     compared: bytes = b""
     attached: tuple[Attached, ...] = ()
+    local: Path | None = None
+
+    @property
+    def content(self) -> bytes | Path:
+        """Its bytes, or where they lie."""
+        return self.local or self.data
 
 
 class Made(Protocol):
@@ -489,7 +495,7 @@ class Job:
             task=self._task.name,
             days=made.days,
             only_rejects=self._request.only_rejects,
-            files={package.name: sha256(package.compared or package.data).hexdigest() for package in made.packages},
+            files={one.name: outbox.sha256_of(one.compared or one.content) for one in made.packages},
             rows=plans.as_text(plan),
             shop=self._request.shop,
             full=self._request.full,
@@ -502,11 +508,11 @@ class Job:
         # The names there come from profile, day and content: publishing twice is harmless. A reset may send the same
         # content again, so that the delivery itself is named after its run.
         names = [self._name_there(package, desk) for package in packages]
-        contents = {name: package.data for name, package in zip(names, packages, strict=True)}
+        contents = {name: package.content for name, package in zip(names, packages, strict=True)}
         delivery_id = outbox.delivery_id(desk.run_id, contents)
         stored = tuple(
-            outbox.store(self._installation.outbox, delivery_id, name, package.data, record_count=package.record_count)
-            for name, package in zip(names, packages, strict=True)
+            outbox.store(self._installation.outbox, delivery_id, name, one.content, record_count=one.record_count)
+            for name, one in zip(names, packages, strict=True)
         )
         taken = tuple(
             outbox.take(self._installation.outbox, delivery_id, one.name, one.local, one.sha256)
@@ -527,7 +533,7 @@ class Job:
         """
         kind, shop = PurePath(package.name), self._request.shop
         when = f"{self._installation.clock().astimezone(UTC):%Y%m%dT%H%M%S}" if shop else f"{desk.today:%Y%m%d}"
-        digest = sha256((desk.run_id.encode() if shop else b"") + package.data).hexdigest()[:8]
+        digest = outbox.sha256_of(package.content, before=desk.run_id.encode() if shop else b"")[:8]
         return "-".join(filter(None, (kind.stem, self._profile.name, shop, when, digest))) + kind.suffix
 
     def _destination(self, shop: str) -> Destination:
@@ -552,7 +558,7 @@ class Job:
         stored = outbox.lying(self._installation.outbox, delivery.files)
         try:
             for file in stored:
-                outbox.read(file)
+                outbox.check(file)
             files = [OutFile(file.name, file.path, file.size, file.sha256) for file in stored]
             destination = self._destination(delivery.shop)
             with open_place(destination.place, base_folder=self._loaded.folder) as storage:

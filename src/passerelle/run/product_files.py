@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 import pandas as pd
@@ -32,10 +32,44 @@ _APART = "variants"
 
 
 @dataclass(slots=True)
-class ProductFiles:
-    """The files of one run.
+class OpenFiles:
+    """The files of one run, which grow on disk block by block: memory never holds a whole one.
 
     Attributes:
+        folder: where they lie.
+    """
+
+    folder: Path
+    _rows: dict[str, int] = field(default_factory=dict)
+
+    def add(
+        self, descriptor: Descriptor, rows: pd.DataFrame, columns: Collection[str], part: str, fates: Fates
+    ) -> None:
+        """Write some products with some columns into the file of a part; those that it cannot hold are refused."""
+        path = PurePath(descriptor.path)
+        name = f"{path.stem}_{part}{path.suffix}"
+        before = self._rows.setdefault(name, 0)
+        if rows.empty:
+            return
+        written = _written(descriptor, rows, columns, part, begun=before > 0)
+        fates.refuse(written.outcomes)
+        if written.rows:
+            with (self.folder / name).open("ab") as file:
+                file.write(written.data)
+            self._rows[name] += written.rows
+
+    @property
+    def packages(self) -> list[Package]:
+        """Those that have rows, in the order in which they were named first."""
+        return [Package(name, b"", rows, local=self.folder / name) for name, rows in self._rows.items() if rows]
+
+
+@dataclass(slots=True)
+class ProductFiles:
+    """A block of products on its way into the files.
+
+    Attributes:
+        files: the files.
         descriptor: format of the products.
         combinations: that of combinations, where they have a file of their own.
         layout: how the platform is told of variants.
@@ -43,13 +77,14 @@ class ProductFiles:
         products: products with variants that are told.
     """
 
+    files: OpenFiles
     descriptor: Descriptor
     combinations: Descriptor | None
     layout: Layout
     fates: Fates
     products: set[str] = field(default_factory=set)
 
-    def written(self, rows: pd.DataFrame, changed: pd.Series, columns_of: Callable[[str], set[str]]) -> list[Package]:
+    def write(self, rows: pd.DataFrame, changed: pd.Series, columns_of: Callable[[str], set[str]]) -> None:
         """Write the rows of the articles that go, and of the products with variants that have changed.
 
         What a file cannot hold is refused, a product with variants as a whole.
@@ -63,13 +98,11 @@ class ProductFiles:
         going = texts.among(rows["article"], [*self.fates.references[self.fates.go], *changed])
         rows = self._without_refused(self._with_all_rows(rows, going), columns_of)
         self.products = set(rows.loc[rows["kind"] == VARIABLE, "article"])
-        packages = []
         for part in (NEW, CHANGED):
             mine = rows[rows["is_new"] == (part == NEW)]
             for apart in (False, True):
                 own = mine[self._is_apart(mine) == apart]
-                packages += product_file(*self._file(own, columns_of(part), part, apart=apart), self.fates)
-        return packages
+                self.files.add(*self._file(own, columns_of(part), part, apart=apart), self.fates)
 
     def _is_apart(self, rows: pd.DataFrame) -> pd.Series:
         """Tell which rows stand in the file of products with variants: where they have their own, combinations."""
@@ -133,23 +166,14 @@ def _is_added(rows: pd.DataFrame) -> pd.Series:
     return rows["is_new"] & (rows["kind"] == VARIANT) & texts.among(rows["parent"], old)
 
 
-def product_file(
-    descriptor: Descriptor, rows: pd.DataFrame, columns: Collection[str], part: str, fates: Fates
-) -> list[Package]:
-    """Write a file of some products with some columns; those that it cannot hold are refused."""
-    if rows.empty:
-        return []
-    written = _written(descriptor, rows, columns, part)
-    fates.refuse(written.outcomes)
-    path = PurePath(descriptor.path)
-    return [Package(f"{path.stem}_{part}{path.suffix}", written.data, written.rows)] if written.rows else []
-
-
-def _written(descriptor: Descriptor, rows: pd.DataFrame, columns: Collection[str], part: str) -> Written:
+def _written(
+    descriptor: Descriptor, rows: pd.DataFrame, columns: Collection[str], part: str, *, begun: bool = False
+) -> Written:
     # A constant is of new products: of others it would change what is the shop's own.
     is_new = part.partition("_")[0] == NEW
     told = tuple(one for one in descriptor.fields if (is_new if one.constant is not None else one.source in columns))
-    return write(replace(descriptor, fields=told), rows, record_column="article", record_type="article")
+    told_in = replace(descriptor, fields=told)
+    return write(told_in, rows, record_column="article", record_type="article", begun=begun)
 
 
 def kept_apart(rows: pd.DataFrame, layout: Layout, fates: Fates, *, may_change: bool) -> None:

@@ -7,6 +7,7 @@ Source: spec CAT-2, CAT-5, STK-1 to STK-8, SHP-1; design.md decision 5.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pandas as pd
@@ -29,7 +30,7 @@ from passerelle.run.job import Desk, Package
 from passerelle.run.listing import read_listing
 from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, acknowledged, differing
 
 NAME = "stocks"
 STOCK, AVAILABILITY, ACTIVATION = "stock", "availability", "activation"
@@ -59,7 +60,9 @@ class StocksTask:
         descriptor = format_for(desk, options, STOCK)
         _check_target(descriptor, options)
         erp = ErpCatalogue(desk, self.name)
-        articles, levels, doubtful = _read(erp, options)
+        with ThreadPoolExecutor(1) as beside:  # the ledger's database works outside of Python's lock
+            known = beside.submit(acknowledged, desk, STOCK)
+            articles, levels, doubtful = _read(erp, options)
         listed = read_listing(desk, options.listing, descriptor, options.location) if options.listing else None
         fates = Fates(articles.table["article"])
         for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
@@ -72,7 +75,7 @@ class StocksTask:
             fates.leave("stock-no-depot", fates.go)
         table = articles.table[fates.go].reset_index(drop=True)
         stock = shop_stock(table, levels, options, desk.profile.erp.active_states)
-        changed = differing(desk, STOCK, stock_values(stock))
+        changed = differing(desk, STOCK, stock_values(stock), known.result())
         fates.leave("stock-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
         rows = stock[texts.among(stock["article"], changed["key"])].reset_index(drop=True)
         rows = listed.joined(rows) if listed else rows.assign(location=options.location)

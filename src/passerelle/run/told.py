@@ -77,7 +77,8 @@ class Told:
         """The changes: record, label, field, what the shop was told, what it is told."""
         kind, changed = next(iter(self.changed.items()))
         parts = fields_changed(changed, kind)
-        labels = self.labels.reindex(parts["record"]).fillna("").to_numpy()
+        named = self.labels[texts.among(pd.Series(self.labels.index), parts["record"]).to_numpy()]
+        labels = named.reindex(parts["record"]).fillna("").to_numpy()
         table = pd.DataFrame({self.fates.record_type: parts["record"], "label": labels, "field": parts["field"]})
         return {"changes.csv": table.assign(before=parts["old"], after=parts["new"]), **self.more_reports}
 
@@ -144,13 +145,19 @@ class Told:
         return Prepared(values=VALUES.conform(values), learned=self.learned)
 
 
-def differing(desk: Desk, kind: str, values: pd.Series) -> pd.DataFrame:
+def acknowledged(desk: Desk, kind: str) -> pd.DataFrame:
+    """Give what the shop was told of a kind of values: ``key``, ``value``."""
+    return desk.ledger.sent_values(desk.profile.name, desk.shop.name, kind)
+
+
+def differing(desk: Desk, kind: str, values: pd.Series, known: pd.DataFrame | None = None) -> pd.DataFrame:
     """Give the values that differ from what the shop has acknowledged, or all of them when that is asked for (STK-8).
 
     Args:
         desk: the run's.
         kind: kind of the values: stock, article, price …
         values: by record, what the shop is to be told.
+        known: what it was told, where that has been asked already.
     """
-    known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, kind)
+    known = acknowledged(desk, kind) if known is None else known
     return catalogue.differing(values, known, full=desk.request.full)
