@@ -170,7 +170,6 @@ TERMINAL: Mapping[str, str] = {
     "deploy": "it sets machines up, from an environment that names their server",
     "console": "it starts the console",
     "demo": "it plays on sample files of its own, in the folder that one stands in",
-    "deploy": "it is for a Prefect server of one's own, which the terminal's environment names",
     "storage login": "the provider sends the browser back to this very machine",
 }
 """The commands that the console has not, and why."""
