@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import zipfile
 from datetime import date
 from pathlib import Path
 
@@ -66,6 +67,28 @@ def test_jou_1_jou_2_a_run_is_listed_shown_and_its_files_downloaded(at, tmp_path
     assert (tmp_path / "erpFiles.zip").read_bytes() == sent
     assert "erpFiles.zip" in passerelle(at, "download", summary.run_id, "nothing.txt", code=1)
     passerelle(at, "run-show", "no-such-run", code=1)
+
+
+def test_jou_2_what_the_shop_gave_is_downloaded_and_runs_that_read_the_same_share_it(at, tmp_path, request):
+    first = run_orders(Request("test"), at)
+    passerelle(at, "download", first.run_id, "exports.zip", "-o", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "exports.zip") as archive:
+        given = {name: archive.read(name) for name in archive.namelist()}
+    source = request.config.rootpath / DEMO_SHOPS / "web"
+    assert given == {f"s/{path.name}": path.read_bytes() for path in source.glob("*.json")}
+    again = run_orders(Request("test"), at)
+    assert (again.state, again.failed > 0) == ("nothing-to-do", True)
+    kept = [at.run_folder(run.run_id) / "exports.zip" for run in (first, again)]
+    assert kept[0].samefile(kept[1])
+    assert [path.stat().st_mode & 0o777 for path in at.exports.iterdir()] == [0o600]
+
+
+def test_jou_2_a_poll_that_finds_nothing_keeps_nothing_and_a_plan_neither(at):
+    run_orders(Request("test", plan=True), at)
+    assert not at.exports.exists()
+    remap(at, {**_mapped(), "statuses": [("*", "no", "", "", "")]})
+    assert run_orders(Request("test"), at).failed == 0
+    assert not at.exports.exists()
 
 
 def test_pro_2_a_task_without_profile_takes_the_default_one_and_says_so_but_nothing_is_forgotten_unnamed(at):

@@ -63,7 +63,7 @@ def test_sec_5_a_person_is_found_by_mail_code_or_key_with_their_orders_and_files
     assert [key for kind, key in by_mail.records if kind == "order"] == ["s/201"]
     assert by_mail == find(at, "test", by_mail.person.codes[0]) == find(at, "test", "s/31")
     homes = {file.path.split("/")[0] for file in by_mail.files}
-    assert homes == {"outbox", "plans"}
+    assert homes == {"outbox", "plans", "runs"}
     assert {file.goes_on for file in by_mail.files} == {(NOW + timedelta(days=90)).date()}
     told = json.loads(export(at, "test", EMAIL))
     assert [row["email"] for row in told["accounts"]] == [EMAIL]

@@ -21,6 +21,7 @@ from passerelle.profile.loader import LoadedProfile
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Shop, Source
 from passerelle.run import debug
+from passerelle.run.inputs import Inputs
 from passerelle.run.log import note
 from passerelle.shops.export import ExportFile, ReadOptions, of_file, read_customer_export, read_export
 from passerelle.storage.archives import unpack
@@ -61,8 +62,14 @@ class Kind(Generic[Read]):
         read = self.reader(shop.platform, exports, _options(shop, loaded))
         return replace(read, outcomes=outcome.together([refused, read.outcomes]))
 
-    def read_all(self, shop: Shop, source: Source, loaded: LoadedProfile) -> Read:
+    def read_all(self, shop: Shop, source: Source, loaded: LoadedProfile, inputs: Inputs | None = None) -> Read:
         """Read all export files that lie at a place of a shop, and leave everything as it is.
+
+        Args:
+            shop: the shop.
+            source: the place.
+            loaded: the profile.
+            inputs: holds on to the files; ``None``: nobody does.
 
         Raises:
             StorageError: the files cannot be picked up.
@@ -71,6 +78,8 @@ class Kind(Generic[Read]):
             with open_place(source.place, base_folder=loaded.folder) as storage:
                 picked = picked_files(storage, source, Path(folder))
                 where = storage.name
+            if inputs:
+                inputs.add(shop.name, picked)
             return self.read(shop, loaded, picked) if picked else self.without_files(shop, loaded, where)
 
     def without_files(self, shop: Shop, loaded: LoadedProfile, where: str) -> Read:

@@ -81,6 +81,11 @@ class Installation:
         """What places had when they were last listed."""
         return self.state / "listings"
 
+    @property
+    def exports(self) -> Path:
+        """Archives of exports that runs have read, shared by those that read the same."""
+        return self.state / "exports"
+
     def inbox(self, profile: str) -> Path:
         """Give the folder of what was picked up for a profile."""
         return self.state / "inbox" / profile

@@ -34,6 +34,7 @@ from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Shop, Source
 from passerelle.run.exports import Kind, Read, picked_files, sources
 from passerelle.run.inbox import Inbox
+from passerelle.run.inputs import Inputs
 from passerelle.shops.export import order_key
 from passerelle.storage.base import Storage
 from passerelle.storage.errors import StorageError
@@ -77,19 +78,23 @@ class Intake(Generic[Read]):
         inbox: its inbox.
         ledger: open.
         run_id: the run; empty: look only, claim nothing.
+        inputs: holds on to the files that are read.
 
     Attributes:
         taken: numbers of the files that were claimed and read, and whether some of each could not be read.
         released: numbers of those that stay where they are, as others that belong to them are not there yet.
     """
 
-    def __init__(self, kind: Kind[Read], loaded: LoadedProfile, inbox: Inbox, ledger: Ledger, run_id: str) -> None:
+    def __init__(
+        self, kind: Kind[Read], loaded: LoadedProfile, inbox: Inbox, ledger: Ledger, run_id: str, inputs: Inputs
+    ) -> None:
         self._kind: Kind[Read] = kind
         self._loaded = loaded
         self._profile = loaded.profile
         self._inbox = inbox
         self._ledger = ledger
         self._run_id = run_id
+        self._inputs = inputs
         self._lot_of: dict[str, str] = {}
         """By record key, the run that claimed the files with its newest content."""
         self.taken: dict[int, bool] = {}
@@ -135,7 +140,7 @@ class Intake(Generic[Read]):
     def _read(self, shop: Shop, source: Source) -> Read:
         """Read the records of a shop's files: those that lie there, and of earlier ones what is open."""
         if source.after == "keep":
-            return self._kind.read_all(shop, source, self._loaded)
+            return self._kind.read_all(shop, source, self._loaded, self._inputs)
         with self._fetching() as folder:
             with self._place(source) as storage:
                 new = self._new_lot(storage, shop, source, Path(folder))
@@ -224,6 +229,7 @@ class Intake(Generic[Read]):
         That version is read with the files that give no records. Where the times do not tell which is the newest, or it
         cannot be read so, the record stays refused.
         """
+        self._inputs.add(shop.name, files)
         read = self._kind.read(shop, self._loaded, files)
         left = set(read.outcomes.loc[read.outcomes["code"].isin(_CONFLICTING), "record"])
         if not left:

@@ -15,7 +15,7 @@ import logging
 import shutil
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, date
@@ -36,10 +36,11 @@ from passerelle.profile.loader import LoadedProfile, load
 from passerelle.profile.settings import Profile
 from passerelle.profile.shop_settings import Delivery as Destination
 from passerelle.profile.shop_settings import Shop
-from passerelle.run import audit, debug, faults, folder, log, plans, quotas
+from passerelle.run import audit, debug, faults, folder, inputs, log, plans, quotas
 from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS, Kind, Read, sources
 from passerelle.run.inbox import Inbox
+from passerelle.run.inputs import Inputs
 from passerelle.run.installation import Installation
 from passerelle.run.intake import Intake
 from passerelle.run.mail import telling
@@ -96,6 +97,11 @@ class Desk:
         """The built-in and the profile's own descriptors, each read once."""
         return formats(self.profile.erp.formats_folder)
 
+    @cached_property
+    def inputs(self) -> Inputs:
+        """The exports of shops that the run has read."""
+        return Inputs(self.workshop / "exports")
+
     @property
     def shop(self) -> Shop:
         """The shop that something goes to.
@@ -137,7 +143,7 @@ class Desk:
             looks: the run looks at them only; they are another task's.
         """
         inbox = Inbox(self.installation.inbox(self.profile.name))
-        return Intake(kind, self.loaded, inbox, self.ledger, "" if looks else self.run_id)
+        return Intake(kind, self.loaded, inbox, self.ledger, "" if looks else self.run_id, self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -460,6 +466,7 @@ class Job:
         home = self._installation.run_folder(desk.run_id)
         with ThreadPoolExecutor(1) as pool:  # compressing leaves Python's lock to others
             packed = pool.submit(attrgetter("packages"), made)
+            exports = pool.submit(self._exports, desk, made, packed, home)
             made = made.keep(home)
             reports = folder.write_reports(home, made.outcomes, made.reports)
             entries = made.entries()
@@ -467,6 +474,8 @@ class Job:
         parcel = self._parcel(desk, packages)
         summary = made.summary(desk.run_id, "delivered" if parcel else "nothing-to-do")
         paths = {name: str(path) for name, path in reports.items()}
+        if kept := exports.result():
+            paths[inputs.NAME] = str(kept)
         if parcel:
             summary = replace(summary, delivery=parcel.files[0].name, place=parcel.place)
             stored = zip(packages, parcel.files, strict=False)  # what is attached comes after them
@@ -483,6 +492,12 @@ class Job:
         for mark in made.marks.items():
             self._ledger.set_mark(self._profile.name, *mark)
         return summary
+
+    def _exports(self, desk: Desk, made: Made, packed: Future[tuple[Package, ...]], home: Path) -> Path | None:
+        """Keep what the run read of shops, if anything became of it: most runs of a poller find nothing to do."""
+        if not (packed.result() or (made.outcomes["state"] == "failed").any()):
+            return None
+        return desk.inputs.keep(self._installation.exports, home)
 
     def _check_same(self, said: plans.SavedPlan, made: Made) -> None:
         """See that the task would do what the plan that is applied says."""

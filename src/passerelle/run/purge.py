@@ -17,7 +17,7 @@ from pathlib import Path
 
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.loader import load
-from passerelle.run import audit, plans, sent
+from passerelle.run import audit, inputs, plans, sent
 from passerelle.run.installation import Installation
 
 NAME = "purge"
@@ -76,6 +76,8 @@ def purge(installation: Installation, name: str, *, by: str, days: int | None = 
             return Purged(before, *counts, bytes=size)
         for folder in folders:
             _remove(folder)
+        for archive in inputs.unused(installation.exports):
+            archive.unlink(missing_ok=True)
         return Purged(before, *counts, ledger.forget_said(profile.name, old, by=by), size)
 
 

@@ -77,7 +77,7 @@ class Told:
         """The changes: record, label, field, what the shop was told, what it is told."""
         kind, changed = next(iter(self.changed.items()))
         parts = fields_changed(changed, kind)
-        named = self.labels[texts.among(pd.Series(self.labels.index), parts["record"]).to_numpy()]
+        named = self.labels[texts.among(pd.Series(self.labels.index, dtype="str"), parts["record"]).to_numpy()]
         labels = named.reindex(parts["record"]).fillna("").to_numpy()
         table = pd.DataFrame({self.fates.record_type: parts["record"], "label": labels, "field": parts["field"]})
         return {"changes.csv": table.assign(before=parts["old"], after=parts["new"]), **self.more_reports}
