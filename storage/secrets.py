@@ -14,11 +14,12 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from stat import S_IMODE
+from urllib.parse import quote, quote_plus
 
 from pydantic import SecretStr
 
@@ -27,7 +28,6 @@ from passerelle.storage.errors import BadPlace
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _MASK = "***"
-_SHORTEST = 4
 _resolved: set[str] = set()
 """The values that were asked for in this process, which no log may repeat."""
 _further: ContextVar[Callable[[str], str | None] | None] = ContextVar("further secrets", default=None)
@@ -74,16 +74,22 @@ def resolve(name: str, *, file: Path | None = None) -> SecretStr:
     return SecretStr(value)
 
 
-def masked(text: str) -> str:
-    """Give a text without the secrets that this process has resolved; ones of three characters are no secrets."""
-    for value in sorted(_resolved, key=len, reverse=True):
-        text = text.replace(value, _MASK) if len(value) >= _SHORTEST else text
-    return text
-
-
 def resolved() -> frozenset[str]:
     """Give the values of all secrets that this process has used: what it writes may hold none of them."""
     return frozenset(_resolved)
+
+
+def masked(text: str, values: Collection[str] | None = None) -> str:
+    """Give a text without secrets, as they are, in an address or in JSON.
+
+    Args:
+        text: any.
+        values: the secrets; by default all that this process has used.
+    """
+    for value in sorted(_resolved if values is None else values, key=len, reverse=True):
+        for written in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
+            text = text.replace(written, _MASK)
+    return text
 
 
 @contextmanager

@@ -205,6 +205,8 @@ def test_pro_2_and_con_2_a_profile_is_made_copied_paused_resumed_and_deleted(own
     assert not path.exists()
     with own.ledger() as ledger:
         done = [one.record for one in ledger.audit() if one.record_type == "command"]
+        of_south = [one.record for one in ledger.audit("south")]
+    assert of_south == ["profile pause", "profile resume", "profile delete"]
     assert done == ["profile new", "profile duplicate", "profile pause", "profile resume", "profile delete"]
 
 

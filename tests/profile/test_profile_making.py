@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from passerelle.cli.main import app
 from passerelle.profile.loader import ProfileError, load, names
-from passerelle.profile.making import ASKED, NewProfile, NewShop, duplicate, make, text_of
+from passerelle.profile.making import ASKED, NewProfile, NewShop, duplicate, make, pause, text_of
 from passerelle.profile.settings import Profile
 from passerelle.profile.workbook import read_mappings
 
@@ -53,6 +53,24 @@ def test_pro_2_a_name_that_is_taken_or_wrong_leaves_nothing_behind(tmp_path):
         assert set(error.value.problems["code"]) == {code}
     assert names(tmp_path) == ["new"]
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("line", ["", "paused = false  # until the stocktaking", '  "paused"=false', "paused = true"])
+def test_pro_4_pausing_changes_one_line_of_what_was_typed(tmp_path, line, end):
+    path = make(BOTH, tmp_path)
+    text = path.read_text(encoding="utf-8").replace('label = "', f'{line}\nlabel = "', 1).replace("\n", end)
+    path.write_text(text, encoding="utf-8", newline="")
+    for paused in (True, True, False):
+        assert pause("new", tmp_path, paused=paused) == path
+        written = path.read_bytes().decode()
+        assert tomllib.loads(written) == {**tomllib.loads(text), "paused": paused}
+        assert load(path).profile.paused is paused
+        before, after = text.splitlines(keepends=True), written.splitlines(keepends=True)
+        assert len([one for one in after if one not in before]) <= 1
+        assert len(after) == len(before) + (not line)
+        assert "# until" not in line or "# until the stocktaking" in written
+    assert [one.name for one in path.parent.iterdir() if one.name.endswith(".part")] == []
 
 
 def test_pro_2_a_copy_has_its_own_name_and_mappings(tmp_path):

@@ -58,6 +58,10 @@ def test_jou_1_jou_2_a_run_is_listed_shown_and_its_files_downloaded(at, tmp_path
     summary = run_orders(Request("test"), at)
     assert summary.exit_code == 3
     assert f"{summary.run_id}  test/orders  delivered" in passerelle(at, "runs")
+    assert summary.run_id in passerelle(at, "runs", "--task", "orders", "--state", "refusals", "--text", "202")
+    for other in (("--task", "stocks"), ("--state", "failed"), ("--text", "nothing like that")):
+        assert passerelle(at, "runs", *other) == ""
+    assert "refusals" in passerelle(at, "runs", "--state", "lost", code=2)
     assert "Refusées" in passerelle(at, "run-show", summary.run_id)
     refused = passerelle(at, "rejects", summary.run_id, code=3)
     assert "s/203" in refused

@@ -243,13 +243,22 @@ def register(root: typer.Typer) -> None:
 
 def runs(
     profile: Annotated[str | None, typer.Option("--profile", "-p", help="Only this profile's.")] = None,
+    task: Annotated[str, typer.Option(help="Only this task's.")] = "",
+    state: Annotated[
+        str, typer.Option(help="running, prepared, delivered, nothing_to_do, failed; refusals: with refused records.")
+    ] = "",
+    text: Annotated[str, typer.Option(help="What the run's name begins with, or its message holds.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
 ) -> None:
     """List the latest runs. Dernières exécutions."""
     with failing():
+        from passerelle.ledger.journal import STATES, Wanted  # noqa: PLC0415
         from passerelle.run.journal import latest_runs  # noqa: PLC0415
 
-        for line in latest_runs(installation(), profile, limit):
+        if state and state not in STATES:
+            raise typer.BadParameter(f"{state}: {', '.join(STATES)}")
+        wanted = Wanted(profile or "", task, state, text=text)
+        for line in latest_runs(installation(), wanted, limit):
             typer.echo(line)
 
 

@@ -26,6 +26,8 @@ from passerelle.ledger.schema import leases, outcomes, runs
 Order = Literal["started", "profile", "task", "state"]
 _SORTED_BY = {"profile": runs.c.profile, "task": runs.c.task, "state": runs.c.state}
 ORDERS = get_args(Order)
+STATES = ("running", "prepared", "delivered", "nothing_to_do", "failed", "refusals")
+"""What ``Wanted.state`` may be."""
 _LATEST = 50
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from passerelle import outcome
 from passerelle.ledger.errors import LedgerError
+from passerelle.ledger.journal import Wanted
 from passerelle.ledger.ledger import Ledger
 from passerelle.messages import Language
 from passerelle.run import debug, folder, log
@@ -18,8 +19,8 @@ from passerelle.run.installation import Installation
 from passerelle.run.summary import markdown
 
 
-def latest_runs(installation: Installation, profile: str | None, limit: int) -> list[str]:
-    """Give one line per run, newest first: id, profile, task, state, start, counts, message."""
+def latest_runs(installation: Installation, wanted: Wanted, limit: int) -> list[str]:
+    """Give one line per run wanted, newest first: id, profile, task, state, start, counts, message."""
     with Ledger.open(installation.ledger_url, clock=installation.clock) as ledger:
         return [
             "  ".join(
@@ -32,7 +33,7 @@ def latest_runs(installation: Installation, profile: str | None, limit: int) -> 
                     run.message,
                 ]
             ).rstrip()
-            for run in ledger.runs(profile, limit)
+            for run in ledger.journal.page(wanted, limit=limit).runs
         ]
 
 

@@ -19,7 +19,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
+
+from passerelle.storage.secrets import masked
 
 _WORDS = re.compile(r"\w+")
 _PERSONAL = frozenset(
@@ -95,14 +96,11 @@ class Masker:
         text = _decoded(data)
         if text is None or text.lstrip().startswith("<"):
             return None
-        masked = self._json(text) if text.lstrip()[:1] in {"{", "["} else self._table(text)
-        return None if masked is None else self._without_secrets(masked).encode()
+        shown = self._json(text) if text.lstrip()[:1] in {"{", "["} else self._table(text)
+        return None if shown is None else self._without_secrets(shown).encode()
 
     def _without_secrets(self, text: str) -> str:
-        for value in sorted(self._secrets(), key=len, reverse=True):
-            for written in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
-                text = text.replace(written, "***")
-        return text
+        return masked(text, self._secrets())
 
     def _json(self, text: str) -> str | None:
         try:

@@ -60,7 +60,8 @@ def run_command(visitor: Member, posted: Received, name: str) -> Response:
         return _page(visitor, command, offer, given, confirms=True)
     more = [*offer.always, *_confirming(offer, is_confirmed=is_confirmed)]
     if not (offer.reads or (offer.confirm and not is_confirmed)):
-        visitor.site.ledger.access.note(visitor.user, "run", "command", command.path, given.get("profile", ""))
+        profile = next((given[one.name] for one in asked_for(command, offer) if kind(offer, one) == "profile"), "")
+        visitor.site.ledger.access.note(visitor.user, "run", "command", command.path, profile)
     said = _run(visitor, command, offer, posted, given, more)
     if said.made and said.exit_code in {0, _REFUSED}:
         return _made(said)

@@ -16,7 +16,7 @@ from passerelle import outcome
 from passerelle.console.site import Form, Member, NotThereError, go
 from passerelle.console.starting import flow_run
 from passerelle.ledger.entries import Run
-from passerelle.ledger.journal import ORDERS, Order, Wanted
+from passerelle.ledger.journal import ORDERS, STATES, Order, Wanted
 from passerelle.run import folder, journal, log
 from passerelle.run.summary import Reason, Summary
 
@@ -24,7 +24,6 @@ RUNS, OUTCOMES = 50, 100
 """Rows of a page."""
 _LOOKED_AT = 2000
 """Outcomes among which a reason is looked for in another language."""
-STATES = ("running", "prepared", "delivered", "nothing_to_do", "failed", "refusals")
 _FORMATS = {".zip": "application/zip", ".json": "application/json", ".csv": "text/csv; charset=utf-8"}
 
 router = APIRouter()
