@@ -23,6 +23,8 @@ from passerelle.money import Ints
 LONGEST_RECORD = 2**17
 """Bytes after which a quote that was not closed is taken for a slip."""
 _STEP = 2**23
+_LARGE = 2**23
+"""Bytes of a column of which memory is given back."""
 _CR, _LF = 13, 10
 _BREAK = re.compile(rb"\r\n|\r|\n")
 
@@ -173,7 +175,16 @@ def columns(records: Records, count: int, marks: Marks, wanted: Sequence[int]) -
         return None
     pieces = table.columns[::-1]
     del table  # each column is freed once it is in one piece
-    return [pa.concat_arrays(pieces.pop().chunks) for _ in wanted]
+    return [_in_one_piece(pieces.pop()) for _ in wanted]
+
+
+def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+    """Put the pieces of a column together; what they took is given back, or all columns would stand there twice."""
+    whole = pa.concat_arrays(column.chunks)
+    if whole.nbytes > _LARGE:
+        del column
+        pa.default_memory_pool().release_unused()
+    return whole
 
 
 def _listed(raw: Sequence[bytes], lines: Sequence[int] | Ints, bad: Sequence[BadRow] = ()) -> Records:

@@ -295,6 +295,7 @@ class ErpCatalogue:
         if limits.max_age_hours is not None and age > limits.max_age_hours:
             raise RunError("run-extract-stale", file=path, hours=int(age), limit=limits.max_age_hours)
         found = read(descriptor, data, name=path.name)
+        del data  # it may be large, and what follows takes memory too
         self._check_size(kind, path, found.rows, limits.max_drop_percent)
         lacking = [one.title for one in descriptor.fields if one.source in {*wanted} & {*found.absent}]
         if lacking:
