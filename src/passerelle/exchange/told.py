@@ -79,9 +79,11 @@ def fields_changed(changed: pd.DataFrame, kind: str) -> pd.DataFrame:
     """
     has_fields = changed["value"].str.startswith("{").to_numpy(dtype=bool)
     is_new = has_fields & (changed["before"] == "").to_numpy(dtype=bool)
-    whole = changed[~has_fields | is_new].rename(columns={"key": "record", "before": "old", "value": "new"})
-    whole = whole.assign(field=np.where(is_new[~has_fields | is_new], "", kind))
-    whole["new"] = whole["new"].where(whole["field"] != "", "")
+    # Texts of new records are emptied first: those of a whole catalogue are not to be copied.
+    is_whole = ~has_fields | is_new
+    new = changed["value"].mask(is_new, "")[is_whole]
+    whole = changed.loc[is_whole, ["key", "before"]].set_axis(["record", "old"], axis=1)
+    whole = whole.assign(field=np.where(is_new[is_whole], "", kind), new=new)
     apart = [
         (key, field, old.get(field, ""), new.get(field, ""))
         for key, old, new in (

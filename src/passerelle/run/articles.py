@@ -51,7 +51,7 @@ from passerelle.run.told import Told, differing
 PRODUCT, TEXTS = "product", "article-text"
 """The kinds of values that the ledger keeps of what a shop was told."""
 TABLE = "articles"
-BLOCK = 50_000
+BLOCK = 25_000
 """Articles whose products are made at a time: the texts of all would take much memory."""
 _IGNORED = "ignored-by-mapping"
 _EVERY_NIGHT = ("linked-article-missing", "combinations-missing-sent")

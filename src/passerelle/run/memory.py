@@ -33,7 +33,8 @@ def put_away(table: pd.DataFrame, parts: Sequence[Mask], folder: Path) -> list[P
 
 
 def taken_out(paths: Sequence[Path]) -> Iterator[pd.DataFrame]:
-    """Give tables that were put away, one after the other; they are not kept."""
+    """Give tables that were put away, one after the other; what was needed for one is given back before the next."""
     for path in paths:
         yield feather.read_feather(path, memory_map=False)
         path.unlink()
+        give_back()
