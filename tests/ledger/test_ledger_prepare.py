@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 from ledger_makers import accounts, effects, known, parcel, records, send, spoken, table
 
 from passerelle import money, outcome
 from passerelle.ledger.entries import RECORDS, Prepared
 from passerelle.ledger.errors import AlreadyExchangedError, WrongStateError
+from passerelle.ledger.tables import _picked
 
 
 def test_design_5_prepare_writes_all_that_the_run_found_out(ledger, clock):
@@ -256,3 +259,14 @@ def test_a_large_run_is_a_handful_of_statements(ledger):
     found = ledger.exchanged("demo", "order").set_index("record_key").loc[keys, "content_hash"]
     assert found.to_list() == sent["content_hash"].to_list()
     assert len(ledger.run_outcomes(run)) == 30_000
+
+
+@pytest.mark.parametrize("sizes", [(4,), (3, 0, 5, 1)])
+def test_design_5_rows_of_a_table_in_pieces_are_picked_in_their_order(sizes):
+    pieces = [
+        pd.DataFrame({"key": pd.Series([f"é{number}-{row}" for row in range(size)], dtype="str"), "count": size})
+        for number, size in enumerate(sizes)
+    ]
+    table = pd.concat(pieces, ignore_index=True).assign(before=lambda all_: all_["key"].mask(all_["count"] == 5))
+    rows = np.array([3, 0, 2, *range(4, len(table))][::-1])
+    pd.testing.assert_frame_equal(_picked(table, rows), table.take(rows).reset_index(drop=True))

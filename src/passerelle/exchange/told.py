@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -77,18 +76,17 @@ def fields_changed(changed: pd.DataFrame, kind: str) -> pd.DataFrame:
         ``record``, ``field``, ``old``, ``new``, all text. A record with fields that was never told anything is one
         row without a field: all of it is new.
     """
-    has_fields = changed["value"].str.startswith("{").to_numpy(dtype=bool)
-    is_new = has_fields & (changed["before"] == "").to_numpy(dtype=bool)
-    # Texts of new records are emptied first: those of a whole catalogue are not to be copied.
-    is_whole = ~has_fields | is_new
-    new = changed["value"].mask(is_new, "")[is_whole]
-    whole = changed.loc[is_whole, ["key", "before"]].set_axis(["record", "old"], axis=1)
-    whole = whole.assign(field=np.where(is_new[is_whole], "", kind), new=new)
+    is_new = (changed["value"].str.startswith("{") & (changed["before"] == "")).to_numpy(dtype=bool)
+    fresh = pd.DataFrame({"record": changed["key"][is_new], "field": "", "old": "", "new": ""})
+    # Where all are new, the texts of a whole catalogue are not copied: even taking none of its rows would do that.
+    others = changed[:0] if is_new.all() else changed[~is_new]
+    has_fields = others["value"].str.startswith("{").to_numpy(dtype=bool)
+    plain = others[~has_fields].rename(columns={"key": "record", "before": "old", "value": "new"}).assign(field=kind)
+    whole = pd.concat([fresh, plain]).sort_index(kind="stable")
     apart = [
         (key, field, old.get(field, ""), new.get(field, ""))
         for key, old, new in (
-            (row.key, json.loads(row.before), json.loads(row.value))
-            for row in changed[has_fields & ~is_new].itertuples()
+            (row.key, json.loads(row.before), json.loads(row.value)) for row in others[has_fields].itertuples()
         )
         for field in sorted({*old, *new})
         if old.get(field) != new.get(field)
