@@ -78,8 +78,11 @@ class Told:
         kind, changed = next(iter(self.changed.items()))
         parts = fields_changed(changed, kind)
         named = self.labels[texts.among(pd.Series(self.labels.index, dtype="str"), parts["record"]).to_numpy()]
-        labels = named.reindex(parts["record"]).fillna("").to_numpy()
-        table = pd.DataFrame({self.fates.record_type: parts["record"], "label": labels, "field": parts["field"]})
+        label: pd.Series | str = ""
+        if len(named):
+            place = texts.places(parts["record"], named.index)
+            label = named.astype("str").take(place).set_axis(parts.index).mask(place < 0, "")
+        table = pd.DataFrame({self.fates.record_type: parts["record"], "label": label, "field": parts["field"]})
         return {"changes.csv": table.assign(before=parts["old"], after=parts["new"]), **self.more_reports}
 
     @property
