@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -87,7 +88,7 @@ def deliver(running: job.Job, summary: Summary) -> Summary:
 @task(name="a part", task_run_name="{what}", cache_policy=NO_CACHE, persist_result=False)
 def part(what: str, do: Callable[[Part], R], part: Part) -> R:  # noqa: ARG001 - its name in Prefect
     """Do a part of a run's work on a worker of Dask."""
-    with secrets.also_from(secret_of_block):
+    with secrets.also_from(secret_of_block), _alone():
         return do(part)
 
 
@@ -100,8 +101,19 @@ def shop_run(what: str, done: job.Task, asked: Request, at: str) -> tuple[str, s
     """
     if _address(Installation.of_environment()) != at:
         raise RunError("dask-other-installation", host=socket.gethostname())
-    state = run(done, asked)
+    with _alone():
+        state = run(done, asked)
     return state.name or "", state.message or ""
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let an error go to another process without those behind it: clients' own errors do not survive the way."""
+    try:
+        yield
+    except Exception as error:
+        error.__cause__ = error.__context__ = None
+        raise
 
 
 def run(done: job.Task, asked: Request, spread: Spread | None = None) -> State[Any]:

@@ -28,6 +28,8 @@ from passerelle.storage.errors import BadPlace
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _MASK = "***"
+_SHORTEST = 4
+"""Shorter values are not masked: they stand in every text, which would be unreadable without hiding anything."""
 _resolved: set[str] = set()
 """The values that were asked for in this process, which no log may repeat."""
 _further: ContextVar[Callable[[str], str | None] | None] = ContextVar("further secrets", default=None)
@@ -87,6 +89,8 @@ def masked(text: str, values: Collection[str] | None = None) -> str:
         values: the secrets; by default all that this process has used.
     """
     for value in sorted(_resolved if values is None else values, key=len, reverse=True):
+        if len(value) < _SHORTEST:
+            break
         for written in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
             text = text.replace(written, _MASK)
     return text

@@ -172,8 +172,8 @@ class User:
         """Answer every row that waits."""
         workbook = load_workbook(self.home / "mappings.xlsx")
         for sheet in workbook:
-            name = TITLES[sheet.title]
             for row in sheet.iter_rows(min_row=2):
+                name = TITLES[sheet.title]
                 for cell, value in zip(row[KEYS[name] :], ANSWERS[name][row[0].value], strict=False):
                     cell.value = value
         workbook.save(self.home / "mappings.xlsx")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,9 +128,10 @@ def s3(_: Path, patch: Patch) -> Iterator[At]:
     client = boto3.client(
         "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="key", aws_secret_access_key="secret"
     )
-    client.create_bucket(Bucket="exchange")
+    bucket = f"exchange-{secrets.token_hex(4)}"  # the servers of one process share what they hold
+    client.create_bucket(Bucket=bucket)
     yield lambda name: {
-        "url": f"s3://exchange/{name}",
+        "url": f"s3://{bucket}/{name}",
         "endpoint": endpoint,
         "access_key_id": "key",
         "secret_access_key": "PLACE_SECRET",

@@ -337,3 +337,8 @@ def test_sec_3_a_file_that_is_none_is_said(tmp_path: Path) -> None:
     with pytest.raises(BadPlace) as found:
         secrets.resolve("FTP_PASSWORD", file=tmp_path / "folder")
     assert found.value.code == "storage-secrets-unreadable"
+
+
+def test_sec_3_a_value_that_stands_in_every_text_is_no_secret_to_mask() -> None:
+    text = "max 10 boxes: password=s3cret"
+    assert secrets.masked(text, {"x", "s3cret"}) == "max 10 boxes: password=***"
