@@ -18,6 +18,7 @@ from exchange_given import (
     only_document,
     order,
     payment,
+    refund,
     row,
     said,
     sales,
@@ -205,6 +206,37 @@ def test_ord_30_packs_keep_every_cent(given_, which):
     for name in ("net_excl", "net_incl"):
         assert written[name].sum() == given_[name].sum()
     assert set(written["line_id"]) <= set(given_["line_id"])
+
+
+class TestPro4Batches:
+    OLDEST_LAST = tuple(
+        order(number, line("A", incl="12"), buyer=number, created_at=at(f"2026-11-{day}"))
+        for number, day in (("1", 18), ("2", 17), ("3", 16))
+    )
+
+    @pytest.mark.parametrize(
+        ("size", "left"), [(None, []), (3, []), (2, ["boutique/1"]), (1, ["boutique/1", "boutique/2"])]
+    )
+    def test_pro_4_the_oldest_documents_go_and_the_others_wait(self, size, left):
+        made = exchanged(*self.OLDEST_LAST, batch_size=size)
+        waiting = made.outcomes[made.outcomes["code"] == "beyond-batch"]
+        assert (waiting["record"].tolist(), set(waiting["state"])) == (left, {"ignored"} if left else set())
+        assert len(made.documents) == len(made.customers) == len(made.contents) == 3 - len(left)
+
+    def test_pro_4_a_refused_order_takes_nobodys_place(self):
+        refused = order("0", line("unknown", incl="12"), created_at=at("2026-11-01"))
+        made = exchanged(refused, *self.OLDEST_LAST, batch_size=3)
+        assert len(made.documents) == 3
+
+    def test_pro_4_a_credit_note_waits_with_its_order(self):
+        newest = order("4", line("A", incl="12"), refund("9", incl="12"), created_at=at("2026-11-19"))
+        made = exchanged(*self.OLDEST_LAST, newest, batch_size=3)
+        waiting = made.outcomes[made.outcomes["code"] == "beyond-batch"]
+        assert list(zip(waiting["record_type"], waiting["record"], strict=True)) == [
+            ("order", "boutique/4"),
+            ("refund", "boutique/4/refund-9"),
+        ]
+        assert len(made.documents) == 3
 
 
 class TestOrd51:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+import pandas as pd
 import pytest
 from exchange_given import (
     address,
@@ -21,9 +22,10 @@ from exchange_given import (
     shipping,
 )
 
+from passerelle import outcome
 from passerelle.exchange import selection
 from passerelle.exchange.options import OrderOptions
-from passerelle.exchange.selection import Window, content_hashes, outside, window
+from passerelle.exchange.selection import Window, content_hashes, next_mark, outside, window
 from passerelle.model.orders import join_orders
 from passerelle.outcome import message
 
@@ -262,3 +264,12 @@ def test_ord_81_what_went_out_is_remembered_by_its_content():
     other = order("2", line("A", excl="1.00"), status="none")
     made = exchanged(SOLD, other, mappings={"statuses": [("2", "oui", "invoice")]})
     assert made.contents.to_dict() == content_hashes(sales(SOLD)).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("code", "mark"), [("beyond-batch", date(2026, 11, 18)), ("day-not-finished", date(2026, 11, 21))]
+)
+def test_pro_4_ord_1_the_mark_of_the_last_import_does_not_pass_what_waits_for_another_run(code, mark):
+    dates = pd.to_datetime(pd.Series({"boutique/1": "2026-11-18", "boutique/2": "2026-11-20"}))
+    told = outcome.said(code, ["boutique/1"], record_type="order", stage="select", value="1")
+    assert next_mark(dates, told, Window(), None, date(2026, 11, 21)) == mark

@@ -337,6 +337,18 @@ def test_ord_1_sto_6_orders_outside_the_days_asked_for_are_not_lost(tmp_path, sa
     assert inbox(at) == []
 
 
+def test_pro_4_sto_6_batches_go_one_run_after_the_other_until_nothing_is_left(tmp_path, samples):
+    at, place = archiving(tmp_path, orders="batch_size = 2")
+    leave(place, "orders.json", orders(samples, 0, 1, 2))
+    assert [(made.written, made.ignored, made.state) for made in (run(at), run(at), run(at))] == [
+        (2, 1, "delivered"),
+        (1, 0, "delivered"),
+        (0, 0, "nothing-to-do"),
+    ]
+    assert exchanged(at) == {key(samples, number) for number in range(3)}
+    assert inbox(at) == []
+
+
 def test_ord_1_sto_6_orders_older_than_the_profile_s_period_are_done_with(tmp_path, samples):
     at, place = archiving(tmp_path)
     profile = at.profiles / "test" / "profile.toml"

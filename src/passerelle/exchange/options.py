@@ -202,6 +202,11 @@ class OrderOptions(Options):
     minimum_ids: dict[str, OrderId] = Field(
         default_factory=dict, description="The same by shop, where several feed the profile (ORD-5)."
     )
+    batch_size: Annotated[int | None, Field(ge=1)] = Field(
+        None,
+        description="Documents that a run makes at most, the oldest first; the others wait for the next runs. Not set: "
+        "all at once (PRO-4).",
+    )
     messages: Literal["none", "first", "all"] = Field(
         "first", description="Which messages of an order become notes of the document (ORD-6)."
     )

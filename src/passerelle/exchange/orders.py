@@ -218,11 +218,25 @@ def exchange_orders(sales: SalesOrders, context: Context) -> Exchange:
     sales = replace(sales, payments=settlements.by_date(sales.payments))
     selected = _selected(sales, context)
     of_run, _, changed, *_ = selected
-    made = _entered(sales, selected, context)
+    made = _in_one_batch(_entered(sales, selected, context), context.orders.batch_size)
     made = _with_reversals(made, changed.entered(made.sources["record_key"]), context.booked)
     entered = pd.concat([of_run.orders["order_key"], changed.replaced.index.to_series()])
     paid_later = later.later_settlements(sales, entered, context)
     return _with_later(made, paid_later, context.booked)
+
+
+def _in_one_batch(made: Exchange, size: int | None) -> Exchange:
+    """Leave the newest documents to the next runs where there are too many; a credit note with its order (PRO-4)."""
+    if size is None or len(made.documents) <= size:
+        return made
+    oldest_first = made.documents.sort_values(["document_date", "document_key"])["document_key"]
+    beyond = made.sources.loc[texts.among(made.sources["document_key"], oldest_first.iloc[size:]), "record_key"]
+    with_order = texts.among(made.parents, beyond)
+    keys = {*beyond, *made.parents.index[with_order]}
+    said = outcome.said("beyond-batch", sorted(keys), record_type="order", stage="select", value=str(size))
+    rest = replace(made, parents=made.parents[~with_order]).without(keys)
+    of_refunds = refunds.named(said, made.parents.index.to_series())
+    return replace(rest, outcomes=outcome.together([rest.outcomes, of_refunds]))
 
 
 @dataclass(frozen=True, slots=True)

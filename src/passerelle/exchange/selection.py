@@ -120,7 +120,8 @@ def _months_before(day: date, months: int) -> date:
 def next_mark(dates: pd.Series, said: pd.DataFrame, days: Window, mark: date | None, today: date) -> date | None:
     """Give the day that ``since-last-import`` starts at next; ``None``: it stays where it is.
 
-    It never passes what was refused, which is to be read again once it is mended, nor days that this run left out.
+    It never passes what was refused, which is to be read again once it is mended, what waits for another run, nor days
+    that this run left out.
 
     Args:
         dates: the date that selects each order and refund that was read, by its key.
@@ -131,7 +132,8 @@ def next_mark(dates: pd.Series, said: pd.DataFrame, days: Window, mark: date | N
     """
     is_gapless = days.first is None or (mark is not None and days.first <= mark)
     is_up_to_date = days.last is None or days.last >= today
-    refused = dates.reindex(said.loc[said["state"] == "failed", "record"].unique())
+    is_open = (said["state"] == "failed") | (said["code"] == "beyond-batch")
+    refused = dates.reindex(said.loc[is_open, "record"].unique())
     if not (is_gapless and is_up_to_date) or refused.isna().any():  # a file, or an order that could not be read
         return None
     earliest: date = min([today, *refused.dt.date])

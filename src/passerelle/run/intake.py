@@ -44,7 +44,7 @@ from passerelle.storage.places import open_place
 _log = logging.getLogger(__name__)
 _INCOMPLETE = ("export-file-missing", "export-order-missing")
 """Said of records when files that belong together are not all there."""
-_WAITING = ("day-not-finished", "not-asked-for")
+_WAITING = ("day-not-finished", "not-asked-for", "beyond-batch")
 """Said of orders and refunds whose turn is still to come."""
 _OF_ORDERS = ("refund", "settlement")
 """Records that are read with their order."""
