@@ -29,9 +29,9 @@ _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _MASK = "***"
 _SHORTEST = 4
-"""Shorter values are not masked: they stand in every text, which would be unreadable without hiding anything."""
+"""Shorter values are never masked: they stand in every text, which would be unreadable without hiding anything."""
 _resolved: set[str] = set()
-"""The values that were asked for in this process, which no log may repeat."""
+"""The values that were asked for in this process, which no log may repeat; see ``_SHORTEST``."""
 _further: ContextVar[Callable[[str], str | None] | None] = ContextVar("further secrets", default=None)
 
 
@@ -72,7 +72,8 @@ def resolve(name: str, *, file: Path | None = None) -> SecretStr:
         raise BadPlace(str(file), "", name, "storage-secret-missing")
     if not value or not value.isprintable():
         raise BadPlace(str(file), "", name, "storage-secret-broken")
-    _resolved.add(value)
+    if len(value) >= _SHORTEST:
+        _resolved.add(value)
     return SecretStr(value)
 
 
@@ -89,8 +90,6 @@ def masked(text: str, values: Collection[str] | None = None) -> str:
         values: the secrets; by default all that this process has used.
     """
     for value in sorted(_resolved if values is None else values, key=len, reverse=True):
-        if len(value) < _SHORTEST:
-            break
         for written in {value, quote(value, safe=""), quote_plus(value), json.dumps(value)[1:-1]}:
             text = text.replace(written, _MASK)
     return text
