@@ -79,7 +79,7 @@ class Kind(Generic[Read]):
                 picked = picked_files(storage, source, Path(folder))
                 where = storage.name
             if inputs:
-                inputs.add(shop.name, picked)
+                inputs.add(shop.name + self.suffix, picked)
             return self.read(shop, loaded, picked) if picked else self.without_files(shop, loaded, where)
 
     def without_files(self, shop: Shop, loaded: LoadedProfile, where: str) -> Read:

@@ -35,7 +35,7 @@ class Inputs:
         self._found: dict[str, str] = {}
 
     def add(self, shop: str, files: Iterable[PickedFile]) -> None:
-        """Hold on to files of a shop that were fetched."""
+        """Hold on to files that were fetched, under the name that the ledger keeps those of a shop by."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for file in files:
             held = self._folder / file.sha256

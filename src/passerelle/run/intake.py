@@ -229,7 +229,7 @@ class Intake(Generic[Read]):
         That version is read with the files that give no records. Where the times do not tell which is the newest, or it
         cannot be read so, the record stays refused.
         """
-        self._inputs.add(shop.name, files)
+        self._inputs.add(self._name(shop), files)
         read = self._kind.read(shop, self._loaded, files)
         left = set(read.outcomes.loc[read.outcomes["code"].isin(_CONFLICTING), "record"])
         if not left:
