@@ -9,8 +9,6 @@ import datetime as dt
 import io
 from decimal import Decimal
 
-import openpyxl
-
 from passerelle.formats.container import check_archive
 from passerelle.formats.descriptor import Field
 from passerelle.formats.errors import NotReadableError
@@ -24,9 +22,11 @@ def rows_of(data: bytes, *, name: str, format_name: str) -> Rows:
     Raises:
         NotReadableError: the file is no workbook, or beyond the limits of archives.
     """
+    from openpyxl import load_workbook  # noqa: PLC0415 - slow to load, and most extracts are no workbooks
+
     check_archive(data, name=name, format_name=format_name)
     try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        book = load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         numbered = enumerate(book.worksheets[0].iter_rows(values_only=True), 1)
         filled = [(number, _trimmed(row)) for number, row in numbered]
     except Exception as error:  # openpyxl lets anything pass that a broken part of the workbook makes it meet

@@ -126,6 +126,17 @@ class TestConform:
         table = PIECE.of([FULL])
         pd.testing.assert_frame_equal(PIECE.conform(table), table)
 
+    def test_what_is_written_to_it_is_not_written_to_what_it_was_made_of(self):
+        frame = PIECE.of([dict.fromkeys(PIECE.names)] * 2)
+        before = frame.copy()
+        made = PIECE.conform(frame)
+        for name in PIECE.names:
+            made.loc[0, name] = {"text": "x", "flag": True, "date": pd.Timestamp(2026, 1, 1)}.get(
+                PIECE.column(name).kind, 7
+            )
+        pd.testing.assert_frame_equal(frame, before)
+        assert not made.iloc[0].equals(before.iloc[0])
+
     @each_table
     def test_makes_any_declared_table_from_rows_without_columns(self, table):
         made = table.check(table.conform(pd.DataFrame(index=range(3))))

@@ -138,6 +138,20 @@ class TestToText:
         assert str(money.to_text(pd.Series([], dtype="Int64"), 2).dtype) == "str"
 
 
+class TestToShortestText:
+    @given(st.lists(amounts | st.integers(-1000, 1000).map(lambda whole: whole * money.ONE)))
+    @example([10_000_000, -200_000_000, 0])
+    @example([10_500_000, 100_000_000])
+    def test_writes_each_value_as_shortest_does(self, values):
+        written = money.to_shortest_text(pd.Series(values, dtype="int64"))
+        assert written.tolist() == [money.shortest(value) for value in values]
+
+    def test_missing_is_the_empty_text_and_the_index_is_kept(self):
+        values = pd.Series([12_340_000, pd.NA, -1_000_000], index=[5, 9, 2], dtype="Int64")
+        assert money.to_shortest_text(values).to_dict() == {5: "12.34", 9: "", 2: "-1"}
+        assert money.to_shortest_text(values[values < 0]).to_dict() == {2: "-1"}
+
+
 class TestRounding:
     @given(st.lists(amounts), decimals_)
     def test_is_half_up_away_from_zero(self, values, decimals):

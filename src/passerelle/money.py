@@ -103,6 +103,15 @@ def _to_text(values: pd.Series, decimals: int, mark: str) -> pd.Series:
     return written.set_axis(values.index)
 
 
+def to_shortest_text(values: pd.Series) -> pd.Series:
+    """Write a column with a decimal point and no trailing zeros: ``5.5``, ``20``; missing becomes the empty text."""
+    if not (values.fillna(0).to_numpy(dtype=np.int64) % ONE).any():  # as most columns of quantities are
+        return to_text(values, 0)
+    written = pa.array(to_text(values, SCALE), pa.large_string())
+    shortened = pc.replace_substring_regex(written, r"\.?0+$", "")
+    return pd.Series(shortened.to_pandas(), dtype="str").set_axis(values.index)
+
+
 def to_arrow(values: pd.Series) -> pa.Array:
     """Give a column as exact decimals of Arrow; missing is null."""
     exact = _scaled(values.fillna(0).to_numpy(dtype=np.int64), SCALE)

@@ -17,8 +17,9 @@ from profile_books import CARRIERS, book, packed, parts
 from passerelle.exchange.mappings import MAPPINGS, find
 from passerelle.outcome import message, todo
 from passerelle.profile import workbook as workbook_module
+from passerelle.profile.mapping_files import mapping_files
 from passerelle.profile.sheets import columns_of
-from passerelle.profile.workbook import add_new_values, create_workbook, mapping_files, read_mappings
+from passerelle.profile.workbook import add_new_values, create_workbook, read_mappings
 
 
 def said(outcomes: pd.DataFrame) -> list[tuple[str, str, str]]:

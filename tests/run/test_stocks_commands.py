@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from stock_shops import articles, home, levels, quantities, shops, told
@@ -105,3 +107,19 @@ def test_pre_1_stk_8_a_plan_says_old_and_new_and_is_applied_while_it_holds(three
     (home(three) / "stock.csv").write_bytes(levels("A1;Nice;6", "A2;Nice;1"))
     assert command(three, "run", "stocks", "-p", "test", "--apply", planned["plan"]).exit_code == 0
     assert [(row["Reference #"], row["Quantity"]) for row in told(three, "c")] == [("A1", "6")]
+
+
+def test_stk_8_a_night_of_stocks_loads_neither_workbooks_nor_the_rules_of_orders(tmp_path):
+    at = shops(tmp_path, ("a", "woocommerce", ""), more="")
+    (home(at) / "articles.csv").write_bytes(articles("A1;Bol;1;0;;"))
+    (home(at) / "stock.csv").write_bytes(levels("A1;Nice;4"))
+    code = (
+        "import atexit, sys; from passerelle.cli.main import app; "
+        "slow = {'openpyxl', 'duckdb', 'sqlglot', 'prefect', 'passerelle.exchange.orders'}; "
+        "atexit.register(lambda: print('loaded', sorted(slow & set(sys.modules)))); app()"
+    )
+    folders = ["--profiles", at.profiles, "--state", at.state]
+    asked = [sys.executable, "-c", code, *folders, "run", "stocks", "-p", "test", "--shop", "a"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded []"
+    assert quantities(at) == {"A1": "4"}

@@ -244,7 +244,7 @@ def slug(column: pd.Series) -> pd.Series:
 def text_of(column: pd.Series) -> pd.Series:
     """Give a column of the extract as texts, numbers without needless zeros."""
     if str(column.dtype) == "Int64":
-        return texts.replaced(money.to_text(column, money.SCALE), r"\.?0+$", "")
+        return money.to_shortest_text(column)
     return column.astype("str").fillna("")
 
 

@@ -111,6 +111,23 @@ def _loose(references: pd.Series) -> pd.Index:
     return pd.Index(texts.replaced(references, r"^[\s\pZ]+|[\s\pZ]+$", "").str.casefold())
 
 
+def in_order_of(references: pd.Series | pd.Index, acknowledged: pd.DataFrame) -> pd.DataFrame:
+    """Give what the shop has acknowledged of each article, in their order.
+
+    Args:
+        references: of the articles.
+        acknowledged: ``key``, ``value``: what it was told.
+
+    Returns:
+        ``key``, ``value``; the value is empty where it was told nothing.
+    """
+    key = pd.Series(references.array)
+    if acknowledged.empty:
+        return pd.DataFrame({"key": key, "value": pd.Series("", key.index, dtype="str")})
+    told = texts.places(key, acknowledged["key"])
+    return pd.DataFrame({"key": key, "value": acknowledged["value"].take(told).set_axis(key.index).mask(told < 0, "")})
+
+
 def differing(values: pd.Series, acknowledged: pd.DataFrame, *, full: bool) -> pd.DataFrame:
     """Give the values that differ from what the shop has acknowledged (STK-8).
 
@@ -122,10 +139,7 @@ def differing(values: pd.Series, acknowledged: pd.DataFrame, *, full: bool) -> p
     Returns:
         ``key``, ``value``, ``before`` (empty: never told), in the order given.
     """
-    before = pd.Series("", values.index, dtype="str")
-    if len(acknowledged):
-        told = texts.places(values.index, acknowledged["key"])
-        before = acknowledged["value"].take(told).set_axis(values.index).mask(told < 0, "")
+    before = in_order_of(values.index, acknowledged)["value"]
     columns = {"key": values.index.array, "value": values.array, "before": before.array}  # as they are, not as objects
     rows = pd.DataFrame(columns).astype("str")
     return rows if full else rows[rows["value"] != rows["before"]].reset_index(drop=True)

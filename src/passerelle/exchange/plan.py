@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import texts
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
-from passerelle.exchange.orders import Exchange
-from passerelle.exchange.prospects import Prospects
 from passerelle.model.documents import SETTLEMENT
 from passerelle.model.plan import PLAN, Direction
+
+if TYPE_CHECKING:  # a task of the catalogue makes plans too, and need not load the rules of orders
+    from passerelle.exchange.orders import Exchange
+    from passerelle.exchange.prospects import Prospects
 
 _RECORD = ["record_type", "record"]
 _REASONS = ["reason_fr", "reason_en"]

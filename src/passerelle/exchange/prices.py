@@ -331,4 +331,4 @@ def _tiered(rows: pd.DataFrame) -> pd.DataFrame:
 
 def plain(values: pd.Series) -> pd.Series:
     """Write numbers without trailing zeros; missing ones are missing."""
-    return texts.replaced(money.to_text(values, money.SCALE), r"\.?0+$", "").where(values.notna().to_numpy())
+    return money.to_shortest_text(values).where(values.notna().to_numpy())

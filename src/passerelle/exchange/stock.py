@@ -78,7 +78,7 @@ def store_stock(articles: pd.DataFrame, levels: pd.DataFrame, options: StockOpti
 
 def stock_values(stock: pd.DataFrame) -> pd.Series:
     """Write what a shop is told of each article as one text, by article: ``12``, ``0 hidden``, ``3 active``."""
-    told = texts.replaced(money.to_text(stock["quantity"], money.SCALE), r"\.?0+$", "")
+    told = money.to_shortest_text(stock["quantity"])
     for column, (yes, no) in {"is_visible": (" visible", " hidden"), "is_active": (" active", " inactive")}.items():
         if column in stock:
             told += pd.Series(np.where(stock[column], yes, no), stock.index, dtype="str")

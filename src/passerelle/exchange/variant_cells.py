@@ -152,7 +152,7 @@ def _with_components(rows: pd.DataFrame, components: pd.DataFrame, layout: Layou
         return rows.assign(kind=rows["kind"].mask(is_pack, SIMPLE)), said
     cells = components["component"]
     if layout.pack_quantity:
-        count = texts.replaced(money.to_text(components["quantity"], money.SCALE), r"\.?0+$", "")
+        count = money.to_shortest_text(components["quantity"])
         cells = cells + layout.pack_quantity + count
     of_pack = texts.by_group(cells, components["article"], layout.packs)
     filled = of_pack.reindex(rows["article"]).fillna("").astype("str").set_axis(rows.index)
@@ -279,5 +279,5 @@ def variant_texts(rows: pd.DataFrame, permitted: Collection[str], layout: Layout
     told = {name: rows[name] for name in ("parent", "components", *ATTRIBUTE_NAMES, *ATTRIBUTE_VALUES)}
     if layout.impacts and "surcharge" in rows:
         impacts = [_IMPACTS[name] for name in sorted(_IMPACTS) if name in permitted]
-        told |= {name: texts.replaced(money.to_text(rows[name], money.SCALE), r"\.?0+$", "") for name in impacts}
+        told |= {name: money.to_shortest_text(rows[name]) for name in impacts}
     return pd.DataFrame({name: column.where(apart & (column != "")) for name, column in told.items()}, rows.index)

@@ -89,10 +89,10 @@ class Table:
         for column, kind in zip(self.columns, _empty(self).dtypes, strict=True):
             if column.name in frame:
                 own = frame[column.name]
-                data[column.name] = (own if own.dtype == kind else own.astype(kind)).array
+                data[column.name] = own if own.dtype == kind else own.astype(kind)
             else:
                 data[column.name] = pd.array([self._cell(column, {})], dtype=kind).repeat(len(frame))
-        return pd.DataFrame(data, index=frame.index)
+        return pd.DataFrame(data, index=frame.index, copy=False)  # pandas copies a column when somebody writes to it
 
     def check(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Give the frame back if it has exactly the declared columns and types.

@@ -21,9 +21,10 @@ from passerelle.exchange.mappings import IGNORE, MAPPINGS, MappingColumn, Mappin
 from passerelle.messages import Language
 from passerelle.outcome import said, together
 from passerelle.profile.cells import CHOICES, possible
+from passerelle.profile.mapping_files import mapping_files
 from passerelle.profile.sheets import NOTHING, Header, Sheet, columns_of, header_of, mapping_rows
 from passerelle.profile.splice import Written
-from passerelle.profile.workbook import UNREADABLE, edited, mapping_files, replace_file, said_of_file, sheets_of
+from passerelle.profile.workbook import UNREADABLE, edited, replace_file, said_of_file, sheets_of
 
 _one_at_a_time = threading.Lock()
 """Of several people who answer at once; the console is one process, others' writing is seen by the file's state."""

@@ -26,9 +26,9 @@ from passerelle.exchange import reference
 from passerelle.exchange.mappings import MAPPINGS
 from passerelle.messages import Language, codes, system
 from passerelle.profile.cells import chosen, possible
+from passerelle.profile.mapping_files import mapping_files
 from passerelle.profile.positions import Key, key_lines, line_of
 from passerelle.profile.settings import Profile
-from passerelle.profile.workbook import mapping_files
 
 FILE_NAME = "profile.toml"
 

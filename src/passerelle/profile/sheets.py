@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from openpyxl.utils import get_column_letter
 
-from passerelle.exchange.mappings import IGNORE, MAPPINGS, MappingColumn, MappingTable, find
+from passerelle.exchange.mappings import IGNORE, MappingColumn, MappingTable, find
 from passerelle.formats.descriptor import label_key
 from passerelle.messages import Language
 from passerelle.outcome import none, said, together
@@ -87,12 +87,6 @@ class Header:
     columns: dict[str, int]
     new: int
     language: Language
-
-
-def mapping_of(title: str) -> MappingTable | None:
-    """Tell which mapping a sheet or a file holds, by its French title or its name."""
-    wanted = label_key(title)
-    return next((one for one in MAPPINGS.values() if wanted in {label_key(one.fr), label_key(one.name)}), None)
 
 
 def nearest(title: str, lacking: Iterable[MappingTable]) -> MappingTable | None:

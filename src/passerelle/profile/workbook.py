@@ -33,6 +33,7 @@ from passerelle.messages import Language, system
 from passerelle.outcome import none, said, together
 from passerelle.profile import csv_files, splice
 from passerelle.profile.cells import CHOICES, plain, possible, written
+from passerelle.profile.mapping_files import csv_files_in, mapping_files, mapping_of
 from passerelle.profile.sheets import (
     NEW_COLUMN,
     NEW_MARK,
@@ -42,7 +43,6 @@ from passerelle.profile.sheets import (
     Sheet,
     columns_of,
     header_of,
-    mapping_of,
     mapping_rows,
     nearest,
 )
@@ -92,17 +92,6 @@ def read_mappings(path: Path) -> tuple[Mappings, pd.DataFrame]:
         found[name] = rows.reset_index(drop=True)
         problems = together([problems, wrong])
     return found, problems
-
-
-def mapping_files(path: Path) -> list[Path]:
-    """Give the files that hold the mappings: the workbook, or the folder's CSV files."""
-    if path.is_dir():
-        return [file for file in _csv_files(path) if mapping_of(file.stem)]
-    return [path] if path.is_file() else []
-
-
-def _csv_files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".csv" and not file.name.startswith("."))
 
 
 def create_workbook(path: Path, rows: Mapping[str, pd.DataFrame] | None = None, *, language: Language = "fr") -> None:
@@ -265,7 +254,7 @@ def sheets_of(path: Path) -> tuple[dict[str, Sheet], pd.DataFrame]:
     if not files and not path.is_dir():
         return {}, said("mapping-file-missing", [path.name], record_type="mapping", stage="read", value=str(path))
     found: dict[str, Sheet] = {}
-    others = {file.name: file.stem for file in _csv_files(path) if file not in files} if path.is_dir() else {}
+    others = {file.name: file.stem for file in csv_files_in(path) if file not in files} if path.is_dir() else {}
     problems = []
     for file in files:
         try:

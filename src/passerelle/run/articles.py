@@ -592,7 +592,7 @@ def _kept(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
 
 def _shown(column: pd.Series, kind: str) -> pd.Series:
     if kind in {"amount", "quantity"}:
-        return texts.replaced(money.to_text(column, money.SCALE), r"\.?0+$", "")
+        return money.to_shortest_text(column)
     return shortened(column) if kind == "text" else column.astype("str")
 
 

@@ -6,18 +6,21 @@ Source: spec JOU-1, JOU-5, ORD-45; user-asks A5.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from passerelle import money, outcome
 from passerelle.exchange.mappings import MAPPINGS
-from passerelle.exchange.orders import Exchange
 from passerelle.exchange.selection import Window
 from passerelle.messages import Language, code
 from passerelle.model.customers import PROSPECT
 from passerelle.model.documents import SETTLEMENT
 from passerelle.profile.settings import Profile
 from passerelle.run.summary import Balance, Rate, Reason, State, Summary
+
+if TYPE_CHECKING:  # a task of the catalogue counts too, and need not load the rules of orders
+    from passerelle.exchange.orders import Exchange
 
 
 def summarised(

@@ -12,9 +12,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-import openpyxl
 import pandas as pd
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from passerelle import outcome
 from passerelle.run.summary import Summary, markdown
@@ -125,25 +123,27 @@ def write_workbook(path: Path, title: str, table: pd.DataFrame) -> Path:
         title: the sheet's.
         table: texts; numbers and dates are cells of their kind, ``None`` is an empty one.
     """
-    book = openpyxl.Workbook(write_only=True)
+    # It takes a tenth of a second to load: a night without refusals does not need it.
+    from openpyxl import Workbook  # noqa: PLC0415
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # noqa: PLC0415
+
+    def cell_of(value: object) -> str | Decimal | date | None:
+        if value is None or isinstance(value, Decimal | date):
+            return value
+        # A text that begins like a formula would be one (SEC-4); control characters have no place in XML.
+        return ILLEGAL_CHARACTERS_RE.sub("", _inert(str(value)))
+
+    book = Workbook(write_only=True)
     for start in range(0, max(len(table), 1), _SHEET_ROWS):
         sheet = book.create_sheet(f"{title} {start // _SHEET_ROWS + 1}" if start else title)
         sheet.freeze_panes = "A2"
         sheet.append(list(table.columns))
         for row in table.iloc[start : start + _SHEET_ROWS].itertuples(index=False):
-            sheet.append([_cell(cell) for cell in row])
+            sheet.append([cell_of(value) for value in row])
     part = path.with_name(f".{path.name}.part")
     book.save(part)
     part.replace(path)
     return path
-
-
-def _cell(cell: object) -> str | Decimal | date | None:
-    """Give a cell of a workbook that nothing computes (SEC-4)."""
-    if cell is None or isinstance(cell, Decimal | date):
-        return cell
-    # A text cell of a workbook that begins like a formula would be one; control characters have no place in XML.
-    return ILLEGAL_CHARACTERS_RE.sub("", _inert(str(cell)))
 
 
 def write(path: Path, data: bytes) -> Path:

@@ -15,7 +15,7 @@ import pandas as pd
 from passerelle import outcome
 from passerelle.exchange import texts
 from passerelle.exchange.activation import activity_values
-from passerelle.exchange.catalogue import last_changed
+from passerelle.exchange.catalogue import in_order_of, last_changed
 from passerelle.exchange.catalogue import left_out as not_taken
 from passerelle.exchange.stock import PARTS, shop_stock, stock_values, store_stock, unknown_depots
 from passerelle.formats.descriptor import Descriptor
@@ -60,9 +60,12 @@ class StocksTask:
         descriptor = format_for(desk, options, STOCK)
         _check_target(descriptor, options)
         erp = ErpCatalogue(desk, self.name)
-        with ThreadPoolExecutor(1) as beside:  # the ledger's database works outside of Python's lock
-            known = beside.submit(acknowledged, desk, STOCK)
-            articles, levels, doubtful = _read(erp, options)
+        with ThreadPoolExecutor(1) as beside:  # the ledger's database and Arrow work outside of Python's lock
+            acknowledges = beside.submit(acknowledged, desk, STOCK)
+            articles = _articles(erp, options)
+            references = articles.table["article"]
+            known = beside.submit(lambda: in_order_of(references, acknowledges.result()))
+            levels, doubtful = _levels(erp, articles, options)
         listed = read_listing(desk, options.listing, descriptor, options.location) if options.listing else None
         fates = Fates(articles.table["article"])
         for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
@@ -75,7 +78,7 @@ class StocksTask:
             fates.leave("stock-no-depot", fates.go)
         table = articles.table[fates.go].reset_index(drop=True)
         stock = shop_stock(table, levels, options, desk.profile.erp.active_states)
-        changed = differing(desk, STOCK, stock_values(stock), known.result())
+        changed = differing(desk, STOCK, stock_values(stock), known.result()[fates.go])
         fates.leave("stock-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
         rows = stock[texts.among(stock["article"], changed["key"])].reset_index(drop=True)
         rows = listed.joined(rows) if listed else rows.assign(location=options.location)
@@ -107,26 +110,32 @@ class _Stores:
     package: Package | None
 
 
-def _read(erp: ErpCatalogue, options: ShopStock) -> tuple[Articles, pd.DataFrame, pd.DataFrame]:
-    """Read the articles, their stock by depot, and say of which articles the stock is not known."""
-    columns = set(PARTS[options.kind])
-    by_depot = erp.desk.profile.erp.extracts.stock is not None
-    needed = set() if by_depot else columns
+def _has_depots(erp: ErpCatalogue) -> bool:
+    return erp.desk.profile.erp.extracts.stock is not None
+
+
+def _articles(erp: ErpCatalogue, options: ShopStock) -> Articles:
+    needed = set() if _has_depots(erp) else set(PARTS[options.kind])
     if options.out_of_stock == "deactivate":
         needed |= {"is_on_web", "active_state"}
     safety = [options.safety_column] if options.safety_column else []
     articles = erp.articles(options, needed, safety)
-    levels, doubtful = erp.stock(articles, columns)
-    unknown = unknown_depots(levels.table, options)
-    if by_depot and unknown:
-        known = ", ".join(sorted(levels.table["depot"].unique()))
-        raise RunError("run-unknown-depot", is_usage=True, value=", ".join(unknown), known=known)
     if safety:
         articles.table["safety_stock"] = articles.table[options.safety_column]
+    return articles
+
+
+def _levels(erp: ErpCatalogue, articles: Articles, options: ShopStock) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the stock by depot, and say of which articles it is not known."""
+    levels, doubtful = erp.stock(articles, set(PARTS[options.kind]))
+    unknown = unknown_depots(levels.table, options)
+    if _has_depots(erp) and unknown:
+        known = ", ".join(sorted(levels.table["depot"].unique()))
+        raise RunError("run-unknown-depot", is_usage=True, value=", ".join(unknown), known=known)
     if options.changed_only:
         articles.table["modified"] = last_changed(articles.table, levels.table)
     erp.transferred(min(articles.extract.made_at, levels.made_at))
-    return articles, levels.table, doubtful
+    return levels.table, doubtful
 
 
 def _check_target(descriptor: Descriptor, options: ShopStock) -> None:

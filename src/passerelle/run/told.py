@@ -18,7 +18,6 @@ from passerelle.exchange.plan import left_out, together
 from passerelle.exchange.selection import Window
 from passerelle.exchange.told import fields_changed
 from passerelle.ledger.entries import VALUES, Prepared
-from passerelle.profile.workbook import add_new_values
 from passerelle.run.counting import reasons
 from passerelle.run.errors import RunError
 from passerelle.run.fates import Fates
@@ -138,6 +137,8 @@ class Told:
         """Add new values to the mappings."""
         if not self.new_values:
             return self
+        from passerelle.profile.workbook import add_new_values  # noqa: PLC0415 - openpyxl: slow to load, rarely needed
+
         profile = self.desk.profile
         _, said = add_new_values(profile.mappings, self.new_values, language=profile.language)
         return replace(self, outcomes=outcome.together([self.outcomes, said]))

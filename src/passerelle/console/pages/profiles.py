@@ -18,9 +18,9 @@ from passerelle.messages import Language, code
 from passerelle.profile.check import check
 from passerelle.profile.default import default, make_default
 from passerelle.profile.loader import LoadedProfile, ProfileError
+from passerelle.profile.mapping_files import mapping_files
 from passerelle.profile.settings import Profile
 from passerelle.profile.shown import settings
-from passerelle.profile.workbook import mapping_files
 from passerelle.run.errors import RunError
 from passerelle.run.mail import send_trial
 from passerelle.run.samples import SAMPLES_NAME, sample_files
