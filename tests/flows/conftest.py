@@ -4,3 +4,4 @@ import sys
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "run")]
+sys.path.append(str(Path(__file__).parent.parent / "storage"))

@@ -44,8 +44,11 @@ class PostgreSql:
 
 
 @contextmanager
-def started() -> Iterator[PostgreSql]:
-    """Run a server until the end of the ``with``; the test is left out where there is none, but not in CI."""
+def started(certificate: Path | None = None) -> Iterator[PostgreSql]:
+    """Run a server until the end of the ``with``; the test is left out where there is none, but not in CI.
+
+    With a certificate, its key in the same file, it takes nobody who does not speak TLS.
+    """
     programs = _programs()
     home = Path(tempfile.mkdtemp(prefix="passerelle-postgresql-"))
     user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
@@ -65,6 +68,9 @@ def started() -> Iterator[PostgreSql]:
              "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync")  # fmt: skip
         port = _free_port()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        if certificate:
+            options += f" -c ssl=on -c ssl_cert_file={_own(certificate, home, user)} -c ssl_key_file={home / 'tls.pem'}"
+            (home / "data" / "pg_hba.conf").write_text("hostssl all all 127.0.0.1/32 scram-sha-256\n", encoding="utf-8")
         try:
             call("pg_ctl", "start", "--wait", f"--pgdata={data}", f"--log={home / 'log'}", f"--options={options}")
             yield PostgreSql(port)
@@ -72,6 +78,16 @@ def started() -> Iterator[PostgreSql]:
             call("pg_ctl", "stop", "--wait", "--mode=immediate", f"--pgdata={data}")
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _own(certificate: Path, home: Path, user: str | None) -> Path:
+    """Give the server a copy that nobody else can read, as it wants it."""
+    own = home / "tls.pem"
+    shutil.copy(certificate, own)
+    own.chmod(0o600)
+    if user:
+        shutil.chown(own, user)
+    return own
 
 
 def _programs() -> Path:
