@@ -143,6 +143,16 @@ def test_cat_1_new_articles_creates_only_and_create_off_only_changes(tmp_path):
     assert codes(run(at, task=NEW_ARTICLES)) == {"article-in-shop": 4}
 
 
+def test_cat_14_a_feature_that_no_article_has_empties_its_column(tmp_path):
+    tables = UPDATE + "features = true\n"
+    at = shops(tmp_path, ("a", "woocommerce", options(tables=tables)))
+    leave(at, "articles.csv", extract(A1, A2))
+    run(at)
+    told(at)
+    leave(at, "articles.csv", extract(A1.replace("Fonte", ""), A2))
+    assert (run(at).written, [row["SKU"] for row in told(at)["products_changed"]]) == (1, ["A1"])
+
+
 def test_cat_3_without_a_permitted_field_products_of_the_shop_are_left(tmp_path):
     at = prestashop(tmp_path, tables="")
     night(at, NIGHTS[0])

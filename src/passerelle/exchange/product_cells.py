@@ -20,6 +20,7 @@ from passerelle.exchange.articles import Content
 from passerelle.model.products import (
     BETWEEN,
     CROSS_SELL,
+    FEATURES,
     PACK,
     SIMPLE,
     UP_SELL,
@@ -194,9 +195,9 @@ def _features(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.Dat
 
 
 def _feature_columns(rows: pd.DataFrame, keys: pd.Series) -> dict[str, pd.Series]:
-    """Give the features that any product has in columns of their own, each in that of its place."""
+    """Give the features in columns of their own, each in that of its place; empty where no product has it."""
     columns = {}
-    for position in sorted(rows["position"].unique()):
+    for position in range(1, FEATURES + 1):
         own = rows[rows["position"] == position].set_index("article")
         columns[f"feature_{position}_name"] = _of(own["feature"], keys)
         columns[f"feature_{position}_value"] = _of(own["value"], keys)
