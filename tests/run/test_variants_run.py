@@ -278,6 +278,11 @@ def test_cat_18_packs_go_once_all_their_components_are_there(tmp_path):
     # PrestaShop's import knows no packs: said, and the article goes.
     found = run(at, "b")
     assert (found.written, codes(found)) == (3, {"pack-not-told": 1})
+    # A mark of the list within a reference would split it.
+    leave(at, "nomenclatures.csv", "\r\n".join([*rows, "BOX;T,2;1;3", ""]).encode("cp1252"))
+    extract(at, box, MUG, "TEA;Thé;1;4;0,1;;;;;;;", "T,2;Thé 2;1;4;0,1;;;;;;;")
+    found = run(at)
+    assert (found.written, codes(found)) == (1, {"article-unchanged": 2, "pack-reference-mark": 1})
 
 
 def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):

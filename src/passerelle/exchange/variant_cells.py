@@ -8,6 +8,7 @@ Source: spec SHP-1, CAT-17, CAT-18; vendors' pages on their imports (facts on sh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -151,12 +152,20 @@ def _with_components(rows: pd.DataFrame, components: pd.DataFrame, layout: Layou
         said = outcome.said("pack-not-told", rows.loc[is_pack, "article"], record_type="article", stage="write")
         return rows.assign(kind=rows["kind"].mask(is_pack, SIMPLE)), said
     cells = components["component"]
+    if layout.escape:
+        cells = texts.replaced(cells, f"({layout.packs.strip()})", re.escape(layout.escape) + r"\1")
+    splits = "".join({layout.packs, layout.pack_quantity} & {*layout.marks})
+    odd = components[cells.str.contains(f"[{splits}]")] if splits else components[:0]
+    odd = odd[texts.among(odd["article"], rows.loc[is_pack, "article"])]
+    said = outcome.said(
+        "pack-reference-mark", odd["article"], record_type="article", stage="write", value=odd["component"]
+    )
     if layout.pack_quantity:
         count = money.to_shortest_text(components["quantity"])
         cells = cells + layout.pack_quantity + count
     of_pack = texts.by_group(cells, components["article"], layout.packs)
     filled = of_pack.reindex(rows["article"]).fillna("").astype("str").set_axis(rows.index)
-    return rows.assign(components=filled.where(is_pack, "")), outcome.none()
+    return rows.assign(components=filled.where(is_pack, "")), said
 
 
 def _held(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -168,7 +177,8 @@ def _held(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.DataFram
     for column in (*ATTRIBUTE_NAMES, *ATTRIBUTE_VALUES):
         written = rows[column]
         if marks:
-            written = texts.replaced(written, "[" + "".join("\\" + mark for mark in marks) + "]", " ")
+            written = texts.replaced(written, " *(?:[" + re.escape(marks) + "] *)+", " ")
+            written = texts.replaced(written, f"^ | $| ?({BETWEEN_VALUES}) ?", r"\1")
             changed |= written != rows[column]
         if layout.escape and column in ATTRIBUTE_VALUES:
             written = texts.replaced(written, between, "\\\\" + between)
