@@ -231,6 +231,7 @@ def test_shp_1_woocommerces_simple_products_are_written_cell_by_cell(samples):
     told = {*WOOCOMMERCE, "shop_kind", "categories", "is_active", "description", "images"}
     told |= {"feature_1_name", "feature_1_value"}
     constant = {"tax_status": "taxable", "allow_customer_reviews": "1", "in_stock": "1", "feature_1_visible": "1"}
+    constant |= {f"attribute_{number}_global": "" for number in range(1, 6)}  # of variants
     ours = written("woocommerce/products", found, {**constant, "feature_1_global": "1"}, told)
     labels = {"Weight (kg)": "Weight (lbs)"} | {
         f"{size} (cm)": f"{size} (in)" for size in ("Length", "Width", "Height")

@@ -183,6 +183,33 @@ def test_cat_17_woocommerce_gets_the_product_with_all_values_and_each_variation_
     assert run(at).state == "nothing-to-do"
 
 
+def test_cat_17_woocommerce_keeps_features_and_the_kind_of_attributes_when_a_variant_changes(tmp_path):
+    # Its import replaces all attributes of a product at once by those of the file.
+    settings = 'format_settings = { attribute_2_global = "0", feature_1_global = "1" }'
+    features = '[shops.articles.features]\n"Rayon" = "xx_rayon"\n'
+    at = shops(tmp_path, ("a", "woocommerce", options("price = true", more=settings, variants=features)))
+    rows = [row + "Été;" for row in (one.removesuffix(";;") + ";" for one in SHIRTS)]
+    extract(at, *rows, MUG)
+    run(at)
+    attributes = {
+        "Attribute 1 name": "Couleur",
+        "Attribute 1 global": "1",
+        "Attribute 2 name": "Taille",
+        "Attribute 2 global": "0",
+        "Attribute 6 name": "Rayon",
+        "Attribute 6 value(s)": "Été",
+        "Attribute 6 global": "1",
+    }
+    files = told(at)
+    assert attributes.items() <= files["products_new_variants"][0].items()
+    assert "Attribute 1 global" not in files["products_new"][0]
+    extract(at, *(row.replace(";M;", ";L;") for row in rows), MUG.replace(";5;", ";6;"))
+    run(at)
+    files = told(at)
+    assert attributes.items() <= files["products_changed_variants"][0].items()
+    assert files["products_changed"] == [{"SKU": "MUG", "Regular price": "6"}]
+
+
 def test_cat_17_an_incomplete_or_refused_product_does_not_go_and_is_said(tmp_path):
     at = shops(tmp_path, ("a", "woocommerce", options()))
     extract(at, *SHIRTS[:3], MUG)

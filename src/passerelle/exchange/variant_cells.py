@@ -38,6 +38,7 @@ class Layout:
         shared: attributes and their values are the shop's, not each product's.
         impacts: a variant is told how its price and weight differ from its product's.
         closed: a product that the shop has gets no further variants.
+        attributes_at_once: the import replaces all attributes of a product, its features too.
         of_variants: fixed values of the file that variants have otherwise.
         packs: stands between components; empty: the file cannot tell of packs.
         pack_quantity: stands between a component and how many of it; empty: always one.
@@ -56,6 +57,7 @@ class Layout:
     shared: bool = False
     impacts: bool = False
     closed: bool = False
+    attributes_at_once: bool = False
     of_variants: Mapping[str, str] = field(default_factory=dict)
     packs: str = ""
     pack_quantity: str = ""
@@ -63,7 +65,9 @@ class Layout:
 
 LAYOUTS: Mapping[str, Layout] = {
     "prestashop": Layout(marks=",:", apart=True, shared=True, impacts=True),
-    "woocommerce": Layout(attributes=5, between=", ", escape="\\", shared=True, unpriced=True, packs=", "),
+    "woocommerce": Layout(
+        attributes=5, between=", ", escape="\\", shared=True, unpriced=True, attributes_at_once=True, packs=", "
+    ),
     "shopify": Layout(attributes=3, together=True, whole=True),
     "magento": Layout(
         marks=",|=",
