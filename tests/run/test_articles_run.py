@@ -10,6 +10,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 from article_shops import HEADER, extract, options, run, shops, told
+from image_shops import photo, put_at
 from killed import ARTICLE_STEPS as STEPS
 from killed import run_killed
 from stock_shops import NOW, codes, home, leave
@@ -19,8 +20,10 @@ from passerelle.cli.main import app
 from passerelle.formats.registry import formats
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.workbook import create_workbook, read_mappings
+from passerelle.run.activation import ACTIVATE
 from passerelle.run.articles import ARTICLES, NEW_ARTICLES
 from passerelle.run.errors import RunError
+from passerelle.run.images import DOCUMENTS, IMAGES
 from passerelle.run.plans import read as read_plan
 
 UPDATE = "[shops.articles.update]\nname = true\nprice = true\n"
@@ -415,3 +418,16 @@ def test_shp_1_each_platform_has_its_file_of_new_and_of_changed_products(tmp_pat
     [[name, rows], [other, others]] = sorted(told(at).items())
     assert (name.rpartition("_")[2], rows) == ("changed", [changed])
     assert (other.rpartition("_")[2], others) == ("new", [new])
+
+
+@pytest.mark.parametrize("task", [ACTIVATE, IMAGES, DOCUMENTS], ids=lambda task: task.name)
+def test_cat_4_a_locked_article_keeps_its_images_documents_and_state(tmp_path, task):
+    table = '\nplace = "photos"\nbase_url = "https://shop.example"\n' if task is not ACTIVATE else ""
+    at = prestashop(tmp_path, 'locked_column = "xx_verrou"', f"[shops.{task.name}]{table}")
+    kind, data = ("pdf", b"%PDF-1.4\n%%EOF") if task is DOCUMENTS else ("jpg", photo(1))
+    for reference in ("A1", "A2"):
+        put_at(at, f"{reference}/1.{kind}", data)
+    columns = HEADER + ";Statut"
+    leave(at, "articles.csv", extract(f"{A1};0", f"{A2};0".replace(";0;Cup", ";1;Cup"), header=columns))
+    found = run(at, task=task)
+    assert (found.written, codes(found)["article-locked"]) == (1, 1)
