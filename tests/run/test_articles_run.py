@@ -241,6 +241,22 @@ def test_cat_5_the_shops_own_list_tells_what_is_new_what_is_nearly_there_and_wha
     assert [row["Reference #"] for row in told(at)["products_new"]] == ["A3"]
 
 
+def test_cat_5_new_articles_that_only_case_or_blanks_tell_apart_do_not_become_one(tmp_path):
+    at = prestashop(tmp_path)
+    leave(at, "articles.csv", extract(A1, A2, "bol ;Bol;1;T20;3;;;;0;", "BOL;Bol;1;T20;4;;;;0;"))
+    found = run(at)
+    assert (found.written, codes(found)["article-references-alike"]) == (2, 2)
+    told(at)
+    # One that the shop has stays what it is.
+    leave(at, "articles.csv", extract(A1.replace("12,5", "13"), A2, "a1;Bol;1;T20;3;;;;0;", "B;Bol;1;T20;4;;;;0;"))
+    found = run(at)
+    assert (found.written, codes(found)) == (2, {"article-unchanged": 1, "article-references-alike": 1})
+    assert {name: [row["Reference #"] for row in rows] for name, rows in told(at).items()} == {
+        "products_changed": ["A1"],
+        "products_new": ["B"],
+    }
+
+
 def test_pre_1_a_plan_says_what_would_be_created_and_what_changed_from_what(tmp_path):
     at = prestashop(tmp_path)
     night(at, NIGHTS[0])

@@ -22,7 +22,7 @@ from passerelle import money, outcome
 from passerelle.exchange import articles as rules
 from passerelle.exchange import lcv, texts
 from passerelle.exchange.articles import Content
-from passerelle.exchange.catalogue import Mask, near_misses
+from passerelle.exchange.catalogue import Mask, alike, near_misses
 from passerelle.exchange.catalogue import left_out as not_taken
 from passerelle.exchange.product_cells import NOTATIONS, Notation, lacking, shop_rows, texts_as_taken
 from passerelle.exchange.told import as_json, shortened
@@ -177,6 +177,7 @@ class ArticlesTask:
             there = told if options.create else np.ones(len(told), bool)
         if not options.create:
             fates.leave("article-not-created", ~there)
+        fates.refuse(alike(fates.references[fates.go & ~there], fates.references[there]))
         if not self.updates:
             fates.leave("article-in-shop", there)
         elif not rules.permitted(options.update) and options.links == "none":
