@@ -292,6 +292,13 @@ def test_shp_1_what_a_shop_cannot_be_told_is_said_before_anything_is_read(tmp_pa
     assert (error.value.code, error.value.is_usage) == (code, True)
 
 
+def test_cat_14_a_feature_whose_name_would_split_its_cell_is_said_before_anything_is_read(tmp_path):
+    at = prestashop(tmp_path, tables='"Matière : tissu" = "xx_matiere"\n' + UPDATE)
+    with pytest.raises(RunError) as error:
+        run(at)
+    assert (error.value.code, error.value.parameters["value"]) == ("run-products-lack", 'features."Matière : tissu"')
+
+
 def test_shp_1_shopify_is_told_by_the_handles_of_its_own_export(tmp_path):
     own = 'default_tax_rule = "x"\nlisting = { place = "exports" }\n[shops.articles.fields]\nprice = "PV HT"\n'
     at = shops(tmp_path, ("a", "shopify", own + "[shops.articles.update]\nprice = true\n"))

@@ -286,6 +286,8 @@ class _Target:
             wrong.append('supplementary_by = "id"')
         if "categories" in self.columns and by_name and self.notation.by_id == "only":
             wrong.append("categories.levels")
+        marks = {self.notation.feature, self.notation.between_features} if self.notation.feature else set()
+        wrong += [f'features."{name}"' for name in options.features if marks & {*name}]
         if options.languages and not self.notation.languages:
             wrong.append("languages")
         if wrong:
