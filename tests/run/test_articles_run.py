@@ -196,7 +196,7 @@ def test_cat_11_each_vat_code_has_its_rule_by_shop_and_new_codes_wait_in_the_wor
     )
     summary = run(at)
     assert [row["Tax rules ID"] for row in told(at)["products_new"]] == ["1", "3"]
-    assert codes(summary) == {"ignored-by-mapping": 1, "mapping-value-added": 1, "unmapped-tax-rule": 1}
+    assert codes(summary) == {"article-ignored-by-mapping": 1, "mapping-value-added": 1, "unmapped-tax-rule": 1}
     added = read_mappings(home(at) / "mappings.xlsx")[0]["tax_rules"]
     assert added.iloc[-1].tolist() == ["a", "T2", ""]
 

@@ -333,8 +333,9 @@ def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
         "X;Inconnue;1;9;;;;;;Autre;Homme;",
     )
     found = run(at)
-    said = {"ignored-by-mapping": 2, "unmapped-brand": 1, "mapping-value-added": 1}
+    said = {"article-ignored-by-mapping": 2, "unmapped-brand": 1, "mapping-value-added": 1}
     assert (found.written, codes(found)) == (3, said)
+    assert not any("{" in reason.message + reason.todo for reason in found.reasons)
     files = told(at)
     columns = ("Reference #", "Manufacturer", "Categories (x,y,z...)", "Weight")
     assert [tuple(row[name] for name in columns) for row in files["products_new"]] == [

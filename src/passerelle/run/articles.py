@@ -517,7 +517,7 @@ def _refuse(fates: Fates, outcomes: pd.DataFrame) -> None:
     remark = outcomes["state"] == "succeeded"
     outcomes = outcomes[remark | texts.among(outcomes["record"], fates.references[fates.go])]
     ignored = outcomes["code"] == _IGNORED
-    fates.leave(_IGNORED, texts.among(fates.references, outcomes.loc[ignored, "record"]).to_numpy())
+    fates.leave("article-ignored-by-mapping", texts.among(fates.references, outcomes.loc[ignored, "record"]).to_numpy())
     fates.refuse(outcomes[~ignored])
 
 
