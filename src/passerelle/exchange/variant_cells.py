@@ -270,6 +270,42 @@ def first_alone(rows: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     return rows.assign(**told, shop_name=rows["shop_name"].mask(later, ""))
 
 
+def base_columns(columns: Collection[str], layout: Layout) -> list[str]:
+    """Give what of a product its variants differ from, as far as it is told: their impacts say by how much."""
+    names = [*_IMPACTS] if layout.apart else ["price"]
+    return [name for name in names if layout.impacts and name in columns]
+
+
+def on_told_base(rows: pd.DataFrame, told: pd.DataFrame, names: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write impacts against what the shop was told of the product, where that stays as it is.
+
+    Args:
+        rows: ``SHOP_PRODUCTS`` and ``is_new``.
+        told: the texts that the shop was told, by product that it has; those it was never told of are not there.
+        names: of ``base_columns``.
+
+    Returns:
+        The rows; and outcomes of new variants of products that the shop was told nothing of: nobody knows their price.
+    """
+    rows = rows.copy()
+    family = rows["parent"].where(rows["parent"] != "", rows["article"])
+    is_product = rows["kind"] == VARIABLE
+    old = texts.among(family, rows.loc[is_product & ~rows["is_new"], "article"])
+    has = texts.among(family, told.index)
+    for name in names:
+        amounts, _ = money.parse(told[name].fillna(""))
+        base = amounts.reindex(family).set_axis(rows.index)
+        own = rows.loc[is_product].set_index("article")[name].reindex(family).set_axis(rows.index)
+        is_kept = old & has
+        rows[_IMPACTS[name]] = rows[_IMPACTS[name]].mask(is_kept, rows[_IMPACTS[name]] + own - base)
+        rows[name] = rows[name].mask(is_kept & is_product, base)
+    added = rows[old & ~has & rows["is_new"] & (rows["kind"] == VARIANT)]
+    said = outcome.said(
+        "variant-base-unknown", added["article"], record_type="article", stage="write", value=added["parent"]
+    )
+    return rows, said
+
+
 def variant_columns_of(columns: Collection[str], layout: Layout, *, is_new: bool) -> set[str]:
     """Give the columns that tell of variants and packs, beside those of products."""
     told = {"parent", "position", "options", "components", "combination_groups", "combination_values", "is_default"}

@@ -25,8 +25,16 @@ from passerelle.exchange.articles import Content
 from passerelle.exchange.catalogue import Mask, alike, near_misses
 from passerelle.exchange.catalogue import left_out as not_taken
 from passerelle.exchange.product_cells import NOTATIONS, Notation, lacking, shop_rows, texts_as_taken
-from passerelle.exchange.told import as_json, shortened
-from passerelle.exchange.variant_cells import COMBINATION, LAYOUTS, Layout, laid_out, variant_texts
+from passerelle.exchange.told import as_json, as_table, shortened
+from passerelle.exchange.variant_cells import (
+    COMBINATION,
+    LAYOUTS,
+    Layout,
+    base_columns,
+    laid_out,
+    on_told_base,
+    variant_texts,
+)
 from passerelle.exchange.variant_products import whole_products
 from passerelle.exchange.variants import columns as variant_columns
 from passerelle.formats.descriptor import Descriptor
@@ -192,6 +200,8 @@ class ArticlesTask:
         rows = _laid_out(content, target, source.families, fates)
         has = _in_shop(source, options, fates.references[there], rows)
         rows = _known(rows.assign(is_new=~texts.among(rows["article"], has)), source.listed, target, fates)
+        if not (self.updates and target.may_change_bases):
+            rows = _on_told_base(source.desk, rows, target, fates)
         rows = rows[self._may_be_told(rows, options)].reset_index(drop=True)
         kept_apart(rows, target.layout, fates, may_change=target.may_change_combinations)
         return rows
@@ -257,6 +267,16 @@ class _Target:
     def may_change_combinations(self) -> bool:
         """Whether all that a row of a combination holds may be changed: its import empties what the row has not."""
         return (self.columns & COMBINATION) <= self.permitted
+
+    @property
+    def bases(self) -> list[str]:
+        """What of a product its variants are told to differ from."""
+        return base_columns(self.columns, self.layout)
+
+    @property
+    def may_change_bases(self) -> bool:
+        """Whether a product's price may be changed, with all that its variants differ from it by."""
+        return self.may_change_combinations if self.layout.apart else "price" in self.permitted
 
     @property
     def row(self) -> set[str]:
@@ -582,10 +602,23 @@ def _known(rows: pd.DataFrame, listed: Listed | None, target: _Target, fates: Fa
     return rows[~texts.among(product, product[twice.index])].reset_index(drop=True)
 
 
+def _on_told_base(desk: Desk, rows: pd.DataFrame, target: _Target, fates: Fates) -> pd.DataFrame:
+    """Let the price of a product whose variants are not all told anew stay what theirs were told to differ from."""
+    old = rows.loc[(rows["kind"] == VARIABLE) & ~rows["is_new"], "article"]
+    if not target.bases or old.empty:
+        return rows
+    told = as_table(desk.ledger.sent_values(desk.profile.name, desk.shop.name, PRODUCT, old))
+    told = told.reindex(columns=target.bases)
+    rows, unknown = on_told_base(rows, told, target.bases)
+    fates.refuse(unknown)
+    return rows[~texts.among(rows["article"], outcome.refused(unknown))]
+
+
 def _told(rows: pd.DataFrame, target: _Target) -> pd.DataFrame:
     """Give what the ledger keeps of products as texts; long ones by their beginning and their hash."""
     own = variant_texts(rows, target.permitted, target.layout)
-    return pd.concat([_kept(rows, target.kept), own], axis=1)
+    bases = {*target.bases} if (rows["kind"] == VARIABLE).any() else set()
+    return pd.concat([_kept(rows, target.kept | bases), own], axis=1)
 
 
 def _kept(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
