@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
@@ -39,6 +40,11 @@ def articles(*names: str, **columns):
 
 def made(table, rules=RULES, **options):
     return content(table, rules, ArticleOptions(**options), shop="fr")
+
+
+def linked(article, *others):
+    """Give the products that are proposed with one."""
+    return PRODUCT_LINKS.of({"article": article, "linked_article": other, "kind": "cross-sell"} for other in others)
 
 
 def numbers(*texts):
@@ -270,17 +276,39 @@ def test_cat_14_columns_become_features_in_the_profiles_order():
 
 
 def test_cat_15_both_articles_must_be_there_and_what_is_missing_is_said():
-    linked = LINKED_ARTICLES.of(
+    pairs = LINKED_ARTICLES.of(
         {"article": one, "linked_article": other}
         for one, other in [("A", "C"), ("A", "B"), ("A", "B"), ("A", "A"), ("A", "X"), ("N", "A"), ("Z", "A")]
     )
-    found, said = links(linked, pd.Series(["A", "B", "N"]), pd.Series(["A", "B", "C"]), "up-sell")
+    found, said = links(pairs, pd.Series(["A", "B", "N"]), pd.Series(["A", "B", "C"]), "up-sell")
     assert found[["article", "linked_article", "kind", "position"]].to_numpy().tolist() == [
         ["A", "C", "up-sell", 1],
         ["A", "B", "up-sell", 2],
     ]
     assert said[["record", "value"]].to_numpy().tolist() == [["A", "X"], ["N", "A"]]
     PRODUCT_LINKS.check(found)
+
+
+def test_shp_1_woocommerces_separator_is_escaped_wherever_it_would_split_a_value():
+    table = articles("A", "B,C", M=["Coton, lin", ""], N=["Dupont, Fils", "Lac"])
+    chosen = {"features": {"Matière": "M"}, "fields": {"name": "Libellé", "brand": "N", "vat_code": ""}}
+    found = replace(made(table, **chosen), links=linked("A", "B,C"))
+    rows, said = shop_rows(found, NOTATIONS["woocommerce"])
+    assert rows.loc[0, ["feature_1_value", "cross_sells", "brand"]].tolist() == [
+        r"Coton\, lin",
+        r"B\,C",
+        "Dupont Fils",  # the importer splits brands even where the comma is escaped
+    ]
+    assert said[["record", "code"]].to_numpy().tolist() == [["A", "product-mark-replaced"]]
+
+
+@pytest.mark.parametrize(("platform", "told"), [("prestashop", "D-1"), ("magento", "0042,D-1")])
+def test_cat_15_a_link_that_the_import_would_take_for_another_article_is_left_and_said(platform, told):
+    found = replace(made(articles("A", "B,C", "0042", "D-1")), links=linked("A", "B,C", "0042", "D-1"))
+    rows, said = shop_rows(found, NOTATIONS[platform])
+    assert rows["cross_sells"].iloc[0] == told
+    left = {"B,C", "0042", "D-1"} - {*told.split(",")}
+    assert {*said.loc[said["code"] == "link-not-told", "value"]} == left
 
 
 def test_shp_1_what_a_file_has_no_way_of_telling_is_named():

@@ -86,6 +86,15 @@ def test_shp_1_the_header_is_the_documented_one(name, columns):
     assert titles(name)[: len(header)] == header
 
 
+@pytest.mark.parametrize(("version", "limits"), [("", (64, 64, 255, 512)), ("_1_6", (32, 32, 128, 255))])
+def test_shp_1_prestashops_limits_are_those_of_its_version(version, limits):
+    """What is longer PrestaShop refuses, when the shop already counts as told of it."""
+    products, combinations = (formats().get(f"prestashop/{name}{version}") for name in ("products", "combinations"))
+    names = ("article", "supplier_reference", "meta_title", "meta_description")
+    assert tuple(products.field(name).max_length for name in names) == limits
+    assert [combinations.field(name).max_length for name in ("parent", *names[:2])] == [limits[0]] * 3
+
+
 @pytest.mark.parametrize("path", ["sample_products_bom_lbs.csv", "importer_sample.csv"])
 def test_shp_1_woocommerces_columns_stand_in_the_order_of_its_own_samples(samples, path):
     """Units are the shop's, ``Position`` and what is grouped stood elsewhere in older versions; Meta is not ours."""
@@ -231,6 +240,7 @@ def test_shp_1_woocommerces_simple_products_are_written_cell_by_cell(samples):
     told = {*WOOCOMMERCE, "shop_kind", "categories", "is_active", "description", "images"}
     told |= {"feature_1_name", "feature_1_value"}
     constant = {"tax_status": "taxable", "allow_customer_reviews": "1", "in_stock": "1", "feature_1_visible": "1"}
+    constant |= {f"attribute_{number}_global": "" for number in range(1, 6)}  # of variants
     ours = written("woocommerce/products", found, {**constant, "feature_1_global": "1"}, told)
     labels = {"Weight (kg)": "Weight (lbs)"} | {
         f"{size} (cm)": f"{size} (in)" for size in ("Length", "Width", "Height")

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 from article_shops import HEADER, extract, options, run, shops, told
+from image_shops import photo, put_at
 from killed import ARTICLE_STEPS as STEPS
 from killed import run_killed
 from stock_shops import NOW, codes, home, leave
@@ -19,8 +20,10 @@ from passerelle.cli.main import app
 from passerelle.formats.registry import formats
 from passerelle.ledger.ledger import Ledger
 from passerelle.profile.workbook import create_workbook, read_mappings
+from passerelle.run.activation import ACTIVATE
 from passerelle.run.articles import ARTICLES, NEW_ARTICLES
 from passerelle.run.errors import RunError
+from passerelle.run.images import DOCUMENTS, IMAGES
 from passerelle.run.plans import read as read_plan
 
 UPDATE = "[shops.articles.update]\nname = true\nprice = true\n"
@@ -143,6 +146,16 @@ def test_cat_1_new_articles_creates_only_and_create_off_only_changes(tmp_path):
     assert codes(run(at, task=NEW_ARTICLES)) == {"article-in-shop": 4}
 
 
+def test_cat_14_a_feature_that_no_article_has_empties_its_column(tmp_path):
+    tables = UPDATE + "features = true\n"
+    at = shops(tmp_path, ("a", "woocommerce", options(tables=tables)))
+    leave(at, "articles.csv", extract(A1, A2))
+    run(at)
+    told(at)
+    leave(at, "articles.csv", extract(A1.replace("Fonte", ""), A2))
+    assert (run(at).written, [row["SKU"] for row in told(at)["products_changed"]]) == (1, ["A1"])
+
+
 def test_cat_3_without_a_permitted_field_products_of_the_shop_are_left(tmp_path):
     at = prestashop(tmp_path, tables="")
     night(at, NIGHTS[0])
@@ -183,7 +196,7 @@ def test_cat_11_each_vat_code_has_its_rule_by_shop_and_new_codes_wait_in_the_wor
     )
     summary = run(at)
     assert [row["Tax rules ID"] for row in told(at)["products_new"]] == ["1", "3"]
-    assert codes(summary) == {"ignored-by-mapping": 1, "mapping-value-added": 1, "unmapped-tax-rule": 1}
+    assert codes(summary) == {"article-ignored-by-mapping": 1, "mapping-value-added": 1, "unmapped-tax-rule": 1}
     added = read_mappings(home(at) / "mappings.xlsx")[0]["tax_rules"]
     assert added.iloc[-1].tolist() == ["a", "T2", ""]
 
@@ -228,6 +241,22 @@ def test_cat_5_the_shops_own_list_tells_what_is_new_what_is_nearly_there_and_wha
     assert [row["Reference #"] for row in told(at)["products_new"]] == ["A3"]
 
 
+def test_cat_5_new_articles_that_only_case_or_blanks_tell_apart_do_not_become_one(tmp_path):
+    at = prestashop(tmp_path)
+    leave(at, "articles.csv", extract(A1, A2, "bol ;Bol;1;T20;3;;;;0;", "BOL;Bol;1;T20;4;;;;0;"))
+    found = run(at)
+    assert (found.written, codes(found)["article-references-alike"]) == (2, 2)
+    told(at)
+    # One that the shop has stays what it is.
+    leave(at, "articles.csv", extract(A1.replace("12,5", "13"), A2, "a1;Bol;1;T20;3;;;;0;", "B;Bol;1;T20;4;;;;0;"))
+    found = run(at)
+    assert (found.written, codes(found)) == (2, {"article-unchanged": 1, "article-references-alike": 1})
+    assert {name: [row["Reference #"] for row in rows] for name, rows in told(at).items()} == {
+        "products_changed": ["A1"],
+        "products_new": ["B"],
+    }
+
+
 def test_pre_1_a_plan_says_what_would_be_created_and_what_changed_from_what(tmp_path):
     at = prestashop(tmp_path)
     night(at, NIGHTS[0])
@@ -261,6 +290,13 @@ def test_shp_1_what_a_shop_cannot_be_told_is_said_before_anything_is_read(tmp_pa
     with pytest.raises(RunError) as error:
         run(at)
     assert (error.value.code, error.value.is_usage) == (code, True)
+
+
+def test_cat_14_a_feature_whose_name_would_split_its_cell_is_said_before_anything_is_read(tmp_path):
+    at = prestashop(tmp_path, tables='"Matière : tissu" = "xx_matiere"\n' + UPDATE)
+    with pytest.raises(RunError) as error:
+        run(at)
+    assert (error.value.code, error.value.parameters["value"]) == ("run-products-lack", 'features."Matière : tissu"')
 
 
 def test_shp_1_shopify_is_told_by_the_handles_of_its_own_export(tmp_path):
@@ -405,3 +441,16 @@ def test_shp_1_each_platform_has_its_file_of_new_and_of_changed_products(tmp_pat
     [[name, rows], [other, others]] = sorted(told(at).items())
     assert (name.rpartition("_")[2], rows) == ("changed", [changed])
     assert (other.rpartition("_")[2], others) == ("new", [new])
+
+
+@pytest.mark.parametrize("task", [ACTIVATE, IMAGES, DOCUMENTS], ids=lambda task: task.name)
+def test_cat_4_a_locked_article_keeps_its_images_documents_and_state(tmp_path, task):
+    table = '\nplace = "photos"\nbase_url = "https://shop.example"\n' if task is not ACTIVATE else ""
+    at = prestashop(tmp_path, 'locked_column = "xx_verrou"', f"[shops.{task.name}]{table}")
+    kind, data = ("pdf", b"%PDF-1.4\n%%EOF") if task is DOCUMENTS else ("jpg", photo(1))
+    for reference in ("A1", "A2"):
+        put_at(at, f"{reference}/1.{kind}", data)
+    columns = HEADER + ";Statut"
+    leave(at, "articles.csv", extract(f"{A1};0", f"{A2};0".replace(";0;Cup", ";1;Cup"), header=columns))
+    found = run(at, task=task)
+    assert (found.written, codes(found)["article-locked"]) == (1, 1)

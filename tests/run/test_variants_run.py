@@ -154,6 +154,70 @@ def test_cat_17_a_combination_is_changed_only_where_all_of_it_may_be(tmp_path):
     assert set(files) == {"products_new_variants"}
 
 
+@pytest.mark.parametrize("update", ["", "name = true, price = true"], ids=["nothing", "part"])
+def test_cat_17_the_price_that_kept_combinations_are_added_to_stays(tmp_path, update):
+    """A combination's price is its product's and an impact: with a new lowest price all others would change."""
+    at = shops(tmp_path, ("a", "prestashop", options(update)))
+    extract(at, *SHIRTS)
+    run(at)
+    told(at)
+    dearer = [row.replace(";10;", ";20;").replace("T-shirt;", "Tee;") for row in SHIRTS]  # the product's name too
+    added = ("V-S;T-shirt vert S;1;8;0,1;TEE;Tee;Vert;S;;;", "V-M;T-shirt vert M;1;11;0,2;TEE;Tee;Vert;M;;;")
+    extract(at, *dearer, *added)
+    found = run(at)
+    files = told(at)
+    columns = ("Reference", "Impact on price", "Impact on weight")
+    assert [tuple(row[name] for name in columns) for row in files["products_new_variants"]] == [
+        ("V-S", "-2", "-0.1"),
+        ("V-M", "1", "0"),
+    ]
+    changed = [(row["Name *"], row["Price tax excluded"]) for row in files.get("products_changed", [])]
+    assert (found.written, changed) == (2, [("Tee", "10")] if update else [])
+    assert run(at).state == "nothing-to-do"
+
+
+def test_cat_17_new_articles_adds_variants_to_the_price_that_the_product_has(tmp_path):
+    at = shops(tmp_path, ("a", "prestashop", options()))
+    extract(at, *SHIRTS)
+    run(at)
+    told(at)
+    extract(at, *SHIRTS, "V-S;T-shirt vert S;1;8;0,2;TEE;;Vert;S;;;", "V-M;T-shirt vert M;1;8;0,2;TEE;;Vert;M;;;")
+    run(at, task=NEW_ARTICLES)
+    assert [row["Impact on price"] for row in told(at)["products_new_variants"]] == ["-2", "-2"]
+    # Then the product gets its new price, and all that is added to it follows.
+    run(at)
+    files = told(at)
+    assert [row["Price tax excluded"] for row in files["products_changed"]] == ["8"]
+    impacts = {row["Reference"]: row["Impact on price"] for row in files["products_changed_variants"]}
+    assert impacts == {"R-S": "2", "R-M": "4.5", "B-S": "2", "B-M": "4.5", "V-S": "0", "V-M": "0"}
+
+
+def test_cat_17_prices_are_not_added_to_one_that_nobody_knows(tmp_path):
+    listing = '[shops.articles.listing]\nplace = "exports"\n'
+    at = shops(tmp_path, ("a", "prestashop", options("name = true", more=listing)))
+    (home(at) / "exports" / "products.csv").write_text("Reference #;Name *\nTEE;T-shirt\n", encoding="utf-8")
+    extract(at, *SHIRTS, MUG)
+    found = run(at)
+    assert (found.written, codes(found)) == (1, {"variant-base-unknown": 4})
+
+
+def test_cat_17_wix_adds_a_variant_to_the_price_that_it_was_told(tmp_path):
+    listing = '[shops.articles.listing]\nplace = "exports"\n'
+    at = shops(tmp_path, ("a", "wix", options("name = true", more=listing)))
+    products = home(at) / "exports" / "products.csv"
+    products.write_text("handleId,fieldType,name,sku\n", encoding="utf-8")
+    extract(at, *SHIRTS)
+    run(at)
+    rows = [f"tee,{row['fieldType']},,{row['sku']}" for row in told(at)["products_new_variants"]]
+    products.write_text("\n".join(["handleId,fieldType,name,sku", *rows]), encoding="utf-8")
+    added = ("V-S;T-shirt vert S;1;8;0,1;TEE;Tee;Vert;S;;;", "V-M;T-shirt vert M;1;11;0,2;TEE;Tee;Vert;M;;;")
+    extract(at, *(row.replace(";10;", ";20;") for row in SHIRTS), *added)
+    run(at)
+    files = told(at)
+    assert [(row["sku"], row["surcharge"]) for row in files["products_new_variants"]] == [("V-S", "-2"), ("V-M", "1")]
+    assert "price" not in files["products_changed_variants"][0]
+
+
 def test_cat_17_woocommerce_gets_the_product_with_all_values_and_each_variation_with_its_own(tmp_path):
     at = shops(tmp_path, ("a", "woocommerce", options()))
     extract(at, *(row.replace("Bleu", "Bleu, clair") for row in SHIRTS), MUG)
@@ -181,6 +245,33 @@ def test_cat_17_woocommerce_gets_the_product_with_all_values_and_each_variation_
         ("TEE", r"Rouge, Bleu\, clair, Vert")
     ]
     assert run(at).state == "nothing-to-do"
+
+
+def test_cat_17_woocommerce_keeps_features_and_the_kind_of_attributes_when_a_variant_changes(tmp_path):
+    # Its import replaces all attributes of a product at once by those of the file.
+    settings = 'format_settings = { attribute_2_global = "0", feature_1_global = "1" }'
+    features = '[shops.articles.features]\n"Rayon" = "xx_rayon"\n'
+    at = shops(tmp_path, ("a", "woocommerce", options("price = true", more=settings, variants=features)))
+    rows = [row + "Été;" for row in (one.removesuffix(";;") + ";" for one in SHIRTS)]
+    extract(at, *rows, MUG)
+    run(at)
+    attributes = {
+        "Attribute 1 name": "Couleur",
+        "Attribute 1 global": "1",
+        "Attribute 2 name": "Taille",
+        "Attribute 2 global": "0",
+        "Attribute 6 name": "Rayon",
+        "Attribute 6 value(s)": "Été",
+        "Attribute 6 global": "1",
+    }
+    files = told(at)
+    assert attributes.items() <= files["products_new_variants"][0].items()
+    assert "Attribute 1 global" not in files["products_new"][0]
+    extract(at, *(row.replace(";M;", ";L;") for row in rows), MUG.replace(";5;", ";6;"))
+    run(at)
+    files = told(at)
+    assert attributes.items() <= files["products_changed_variants"][0].items()
+    assert files["products_changed"] == [{"SKU": "MUG", "Regular price": "6"}]
 
 
 def test_cat_17_an_incomplete_or_refused_product_does_not_go_and_is_said(tmp_path):
@@ -278,6 +369,11 @@ def test_cat_18_packs_go_once_all_their_components_are_there(tmp_path):
     # PrestaShop's import knows no packs: said, and the article goes.
     found = run(at, "b")
     assert (found.written, codes(found)) == (3, {"pack-not-told": 1})
+    # A mark of the list within a reference would split it.
+    leave(at, "nomenclatures.csv", "\r\n".join([*rows, "BOX;T,2;1;3", ""]).encode("cp1252"))
+    extract(at, box, MUG, "TEA;Thé;1;4;0,1;;;;;;;", "T,2;Thé 2;1;4;0,1;;;;;;;")
+    found = run(at)
+    assert (found.written, codes(found)) == (1, {"article-unchanged": 2, "pack-reference-mark": 1})
 
 
 def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
@@ -301,8 +397,9 @@ def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
         "X;Inconnue;1;9;;;;;;Autre;Homme;",
     )
     found = run(at)
-    said = {"ignored-by-mapping": 2, "unmapped-brand": 1, "mapping-value-added": 1}
+    said = {"article-ignored-by-mapping": 2, "unmapped-brand": 1, "mapping-value-added": 1}
     assert (found.written, codes(found)) == (3, said)
+    assert not any("{" in reason.message + reason.todo for reason in found.reasons)
     files = told(at)
     columns = ("Reference #", "Manufacturer", "Categories (x,y,z...)", "Weight")
     assert [tuple(row[name] for name in columns) for row in files["products_new"]] == [

@@ -107,6 +107,34 @@ def near_misses(references: pd.Series, known: pd.Series) -> pd.DataFrame:
     )
 
 
+def alike(references: pd.Series, known: pd.Series) -> pd.DataFrame:
+    """Refuse new references that only case or blanks around tell from another one: imports of shops do not (CAT-5).
+
+    Args:
+        references: of new articles, each once.
+        known: of those that the shop has.
+
+    Returns:
+        Outcomes by reference; the value is the other one.
+    """
+    if references.empty:
+        return outcome.none()
+    both = pd.concat([known, references], ignore_index=True)
+    key = _loose(both)
+    double = key.duplicated(keep=False)
+    group = both[double].groupby(key[double], sort=False)
+    other = group.transform("first").mask(lambda first: first == both[double], group.transform("last"))
+    found = other[texts.among(both[double], references)]
+    return outcome.said(
+        "article-references-alike",
+        both[found.index],
+        record_type="article",
+        stage="select",
+        field=both[found.index],
+        value=found,
+    )
+
+
 def _loose(references: pd.Series) -> pd.Index:
     return pd.Index(texts.replaced(references, r"^[\s\pZ]+|[\s\pZ]+$", "").str.casefold())
 

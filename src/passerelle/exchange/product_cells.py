@@ -20,6 +20,7 @@ from passerelle.exchange.articles import Content
 from passerelle.model.products import (
     BETWEEN,
     CROSS_SELL,
+    FEATURES,
     PACK,
     SIMPLE,
     UP_SELL,
@@ -43,6 +44,7 @@ class Notation:
         escape: stands before a mark that is part of a name; empty: there is none.
         by_id: whether categories are known by id too, or only.
         refused: signs that the import does not take in some columns; a blank stands for them.
+        numbers_are_ids: a reference of digits alone would be taken for the shop's id of another product.
         languages: texts in further languages can be told.
         key: column by which the shop knows a product, and which only the shop's own export has; empty: its reference.
     """
@@ -57,12 +59,15 @@ class Notation:
     escape: str = ""
     by_id: str = ""
     refused: Mapping[str, str] = field(default_factory=dict)
+    numbers_are_ids: bool = False
     languages: bool = False
     key: str = ""
 
 
 _CATALOGUE_NAME, _GENERIC_NAME = "<>;=#{}", "<>={}"
 """What PrestaShop's own checks refuse in names of the catalogue, and in other short texts."""
+_IS_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+"""What PHP takes for a number."""
 NOTATIONS: Mapping[str, Notation] = {
     "prestashop": Notation(
         below="/",
@@ -75,6 +80,7 @@ NOTATIONS: Mapping[str, Notation] = {
             "supplier_reference": "<>;={}",
             "tags": '!<>;?=+#"°{}_$%',
         },
+        numbers_are_ids=True,
         languages=True,
     ),
     "woocommerce": Notation(
@@ -82,6 +88,7 @@ NOTATIONS: Mapping[str, Notation] = {
         between=", ",
         below=" > ",
         escape="\\",
+        refused={"brand": ",>"},
     ),
     "shopify": Notation(between=", ", key="shop_handle"),
     "magento": Notation(
@@ -121,18 +128,19 @@ def shop_rows(content: Content, notation: Notation) -> tuple[pd.DataFrame, pd.Da
     said: list[pd.DataFrame] = []
     categories, names, wrong = _categories(content.categories, notation)
     features, wrong_features = _features(content.features, notation)
-    said += [wrong, wrong_features]
+    links, unsayable = _sayable(content.links, notation)
+    said += [wrong, wrong_features, unsayable]
     columns = {
         "shop_kind": products["kind"].map(notation.kinds).fillna("") if notation.kinds else "",
         "categories": _of(categories, keys),
         "category_name": _of(names, keys),
         "features": _of(features, keys),
-        "cross_sells": _of(_links(content.links, CROSS_SELL, notation), keys),
-        "up_sells": _of(_links(content.links, UP_SELL, notation), keys),
+        "cross_sells": _of(_links(links, CROSS_SELL, notation), keys),
+        "up_sells": _of(_links(links, UP_SELL, notation), keys),
         "images": texts.replaced(products["images"], " +", notation.between),
         "cover": texts.replaced(products["images"], " .*", ""),
     }
-    columns |= _feature_columns(content.features, keys)
+    columns |= _feature_columns(content.features, keys, notation)
     rows = products.assign(**columns)
     for column, signs in notation.refused.items():
         rows[column], wrong = _without(rows[column], keys, signs, column)
@@ -193,30 +201,49 @@ def _features(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.Dat
     return texts.by_group(cells, rows["article"], notation.between_features), said
 
 
-def _feature_columns(rows: pd.DataFrame, keys: pd.Series) -> dict[str, pd.Series]:
-    """Give the features that any product has in columns of their own, each in that of its place."""
+def _feature_columns(rows: pd.DataFrame, keys: pd.Series, notation: Notation) -> dict[str, pd.Series]:
+    """Give the features in columns of their own, each in that of its place; empty where no product has it."""
     columns = {}
-    for position in sorted(rows["position"].unique()):
+    for position in range(1, FEATURES + 1):
         own = rows[rows["position"] == position].set_index("article")
         columns[f"feature_{position}_name"] = _of(own["feature"], keys)
-        columns[f"feature_{position}_value"] = _of(own["value"], keys)
+        columns[f"feature_{position}_value"] = _of(_escaped(own["value"], notation), keys)
     return columns
+
+
+def _sayable(links: pd.DataFrame, notation: Notation) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave links to articles whose reference the import would take for something else, and remark them."""
+    linked = links["linked_article"]
+    wrong = pd.Series(data=False, index=links.index)
+    if not notation.escape:
+        wrong |= linked.str.contains(notation.between.strip(), regex=False)
+    if notation.numbers_are_ids:
+        wrong |= linked.str.fullmatch(_IS_NUMBER)
+    said = outcome.said(
+        "link-not-told", links.loc[wrong, "article"], record_type="article", stage="write", value=linked[wrong]
+    )
+    return links[~wrong], said
 
 
 def _links(rows: pd.DataFrame, kind: str, notation: Notation) -> pd.Series:
     own = rows[rows["kind"] == kind]
-    return texts.by_group(own["linked_article"], own["article"], notation.between)
+    return texts.by_group(_escaped(own["linked_article"], notation), own["article"], notation.between)
 
 
 def _held(
     names: pd.Series, articles: pd.Series, marks: Collection[str], notation: Notation, column: str
 ) -> tuple[pd.Series, pd.DataFrame]:
     """Write names so that a notation's marks in them do not split them."""
-    between = notation.between.strip()
     if notation.escape:
-        names = texts.replaced(names, f"({re.escape(between)})", re.escape(notation.escape) + r"\1")
-        marks = {*marks} - {between}
-    return _without(names, articles, "".join(sorted(marks)), column)
+        marks = {*marks} - {notation.between.strip()}
+    return _without(_escaped(names, notation), articles, "".join(sorted(marks)), column)
+
+
+def _escaped(names: pd.Series, notation: Notation) -> pd.Series:
+    """Write names so that what stands between two of them does not split them, where the platform has an escape."""
+    if not notation.escape:
+        return names
+    return texts.replaced(names, f"({re.escape(notation.between.strip())})", re.escape(notation.escape) + r"\1")
 
 
 def _without(column: pd.Series, articles: pd.Series, signs: str, name: str) -> tuple[pd.Series, pd.DataFrame]:

@@ -8,6 +8,7 @@ Source: spec SHP-1, CAT-17, CAT-18; vendors' pages on their imports (facts on sh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -37,6 +38,7 @@ class Layout:
         shared: attributes and their values are the shop's, not each product's.
         impacts: a variant is told how its price and weight differ from its product's.
         closed: a product that the shop has gets no further variants.
+        attributes_at_once: the import replaces all attributes of a product, its features too.
         of_variants: fixed values of the file that variants have otherwise.
         packs: stands between components; empty: the file cannot tell of packs.
         pack_quantity: stands between a component and how many of it; empty: always one.
@@ -55,6 +57,7 @@ class Layout:
     shared: bool = False
     impacts: bool = False
     closed: bool = False
+    attributes_at_once: bool = False
     of_variants: Mapping[str, str] = field(default_factory=dict)
     packs: str = ""
     pack_quantity: str = ""
@@ -62,7 +65,9 @@ class Layout:
 
 LAYOUTS: Mapping[str, Layout] = {
     "prestashop": Layout(marks=",:", apart=True, shared=True, impacts=True),
-    "woocommerce": Layout(attributes=5, between=", ", escape="\\", shared=True, unpriced=True, packs=", "),
+    "woocommerce": Layout(
+        attributes=5, between=", ", escape="\\", shared=True, unpriced=True, attributes_at_once=True, packs=", "
+    ),
     "shopify": Layout(attributes=3, together=True, whole=True),
     "magento": Layout(
         marks=",|=",
@@ -151,12 +156,20 @@ def _with_components(rows: pd.DataFrame, components: pd.DataFrame, layout: Layou
         said = outcome.said("pack-not-told", rows.loc[is_pack, "article"], record_type="article", stage="write")
         return rows.assign(kind=rows["kind"].mask(is_pack, SIMPLE)), said
     cells = components["component"]
+    if layout.escape:
+        cells = texts.replaced(cells, f"({layout.packs.strip()})", re.escape(layout.escape) + r"\1")
+    splits = "".join({layout.packs, layout.pack_quantity} & {*layout.marks})
+    odd = components[cells.str.contains(f"[{splits}]")] if splits else components[:0]
+    odd = odd[texts.among(odd["article"], rows.loc[is_pack, "article"])]
+    said = outcome.said(
+        "pack-reference-mark", odd["article"], record_type="article", stage="write", value=odd["component"]
+    )
     if layout.pack_quantity:
         count = money.to_shortest_text(components["quantity"])
         cells = cells + layout.pack_quantity + count
     of_pack = texts.by_group(cells, components["article"], layout.packs)
     filled = of_pack.reindex(rows["article"]).fillna("").astype("str").set_axis(rows.index)
-    return rows.assign(components=filled.where(is_pack, "")), outcome.none()
+    return rows.assign(components=filled.where(is_pack, "")), said
 
 
 def _held(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -168,7 +181,8 @@ def _held(rows: pd.DataFrame, layout: Layout) -> tuple[pd.DataFrame, pd.DataFram
     for column in (*ATTRIBUTE_NAMES, *ATTRIBUTE_VALUES):
         written = rows[column]
         if marks:
-            written = texts.replaced(written, "[" + "".join("\\" + mark for mark in marks) + "]", " ")
+            written = texts.replaced(written, " *(?:[" + re.escape(marks) + "] *)+", " ")
+            written = texts.replaced(written, f"^ | $| ?({BETWEEN_VALUES}) ?", r"\1")
             changed |= written != rows[column]
         if layout.escape and column in ATTRIBUTE_VALUES:
             written = texts.replaced(written, between, "\\\\" + between)
@@ -254,6 +268,42 @@ def first_alone(rows: pd.DataFrame, layout: Layout) -> pd.DataFrame:
     later = (rows["kind"] == VARIANT) & rows["parent"].duplicated()
     told = {name: rows[name].mask(later | rows["is_added"], "") for name in _OF_PRODUCT_ROW}
     return rows.assign(**told, shop_name=rows["shop_name"].mask(later, ""))
+
+
+def base_columns(columns: Collection[str], layout: Layout) -> list[str]:
+    """Give what of a product its variants differ from, as far as it is told: their impacts say by how much."""
+    names = [*_IMPACTS] if layout.apart else ["price"]
+    return [name for name in names if layout.impacts and name in columns]
+
+
+def on_told_base(rows: pd.DataFrame, told: pd.DataFrame, names: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Write impacts against what the shop was told of the product, where that stays as it is.
+
+    Args:
+        rows: ``SHOP_PRODUCTS`` and ``is_new``.
+        told: the texts that the shop was told, by product that it has; those it was never told of are not there.
+        names: of ``base_columns``.
+
+    Returns:
+        The rows; and outcomes of new variants of products that the shop was told nothing of: nobody knows their price.
+    """
+    rows = rows.copy()
+    family = rows["parent"].where(rows["parent"] != "", rows["article"])
+    is_product = rows["kind"] == VARIABLE
+    old = texts.among(family, rows.loc[is_product & ~rows["is_new"], "article"])
+    has = texts.among(family, told.index)
+    for name in names:
+        amounts, _ = money.parse(told[name].fillna(""))
+        base = amounts.reindex(family).set_axis(rows.index)
+        own = rows.loc[is_product].set_index("article")[name].reindex(family).set_axis(rows.index)
+        is_kept = old & has
+        rows[_IMPACTS[name]] = rows[_IMPACTS[name]].mask(is_kept, rows[_IMPACTS[name]] + own - base)
+        rows[name] = rows[name].mask(is_kept & is_product, base)
+    added = rows[old & ~has & rows["is_new"] & (rows["kind"] == VARIANT)]
+    said = outcome.said(
+        "variant-base-unknown", added["article"], record_type="article", stage="write", value=added["parent"]
+    )
+    return rows, said
 
 
 def variant_columns_of(columns: Collection[str], layout: Layout, *, is_new: bool) -> set[str]:

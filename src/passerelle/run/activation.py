@@ -22,6 +22,7 @@ from passerelle.run.families import leave_combinations
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk
 from passerelle.run.listing import Listed, read_listing
+from passerelle.run.locks import leave_locked, lock_columns
 from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.stocks import ACTIVATION, STOCK
 from passerelle.run.to_shops import shops_with
@@ -47,13 +48,14 @@ class ActivationTask:
         options = desk.shop.activation or ShopActivation()
         descriptor = format_for(desk, options, ACTIVATION)
         erp = ErpCatalogue(desk, self.name)
-        articles = erp.articles(options, {"is_on_web", "active_state"})
+        articles = erp.articles(options, {"is_on_web", "active_state"}, plain=lock_columns(desk))
         erp.transferred(articles.extract.made_at)
         listed = read_listing(desk, options.listing, descriptor) if options.listing else None
         table = articles.table
         fates = Fates(table["article"])
         for code, mask in not_taken(table, options, since=erp.since(), holds=articles.holds).items():
             fates.leave(code, mask)
+        leave_locked(desk, fates, table)
         leave_combinations(desk, fates)
         if listed:
             fates.compare(listed)

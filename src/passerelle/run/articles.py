@@ -22,11 +22,19 @@ from passerelle import money, outcome
 from passerelle.exchange import articles as rules
 from passerelle.exchange import lcv, texts
 from passerelle.exchange.articles import Content
-from passerelle.exchange.catalogue import Mask, near_misses
+from passerelle.exchange.catalogue import Mask, alike, near_misses
 from passerelle.exchange.catalogue import left_out as not_taken
 from passerelle.exchange.product_cells import NOTATIONS, Notation, lacking, shop_rows, texts_as_taken
-from passerelle.exchange.told import as_json, shortened
-from passerelle.exchange.variant_cells import COMBINATION, LAYOUTS, Layout, laid_out, variant_texts
+from passerelle.exchange.told import as_json, as_table, shortened
+from passerelle.exchange.variant_cells import (
+    COMBINATION,
+    LAYOUTS,
+    Layout,
+    base_columns,
+    laid_out,
+    on_told_base,
+    variant_texts,
+)
 from passerelle.exchange.variant_products import whole_products
 from passerelle.exchange.variants import columns as variant_columns
 from passerelle.formats.descriptor import Descriptor
@@ -177,6 +185,7 @@ class ArticlesTask:
             there = told if options.create else np.ones(len(told), bool)
         if not options.create:
             fates.leave("article-not-created", ~there)
+        fates.refuse(alike(fates.references[fates.go & ~there], fates.references[there]))
         if not self.updates:
             fates.leave("article-in-shop", there)
         elif not rules.permitted(options.update) and options.links == "none":
@@ -191,6 +200,8 @@ class ArticlesTask:
         rows = _laid_out(content, target, source.families, fates)
         has = _in_shop(source, options, fates.references[there], rows)
         rows = _known(rows.assign(is_new=~texts.among(rows["article"], has)), source.listed, target, fates)
+        if not (self.updates and target.may_change_bases):
+            rows = _on_told_base(source.desk, rows, target, fates)
         rows = rows[self._may_be_told(rows, options)].reset_index(drop=True)
         kept_apart(rows, target.layout, fates, may_change=target.may_change_combinations)
         return rows
@@ -258,6 +269,16 @@ class _Target:
         return (self.columns & COMBINATION) <= self.permitted
 
     @property
+    def bases(self) -> list[str]:
+        """What of a product its variants are told to differ from."""
+        return base_columns(self.columns, self.layout)
+
+    @property
+    def may_change_bases(self) -> bool:
+        """Whether a product's price may be changed, with all that its variants differ from it by."""
+        return self.may_change_combinations if self.layout.apart else "price" in self.permitted
+
+    @property
     def row(self) -> set[str]:
         """What tells which product a row is of; with the kind of the row where the platform tells rows apart by it."""
         return {"article", "shop_name", *([self.notation.key, "shop_kind"] if self.notation.key else [])}
@@ -285,6 +306,8 @@ class _Target:
             wrong.append('supplementary_by = "id"')
         if "categories" in self.columns and by_name and self.notation.by_id == "only":
             wrong.append("categories.levels")
+        marks = {self.notation.feature, self.notation.between_features} if self.notation.feature else set()
+        wrong += [f'features."{name}"' for name in options.features if marks & {*name}]
         if options.languages and not self.notation.languages:
             wrong.append("languages")
         if wrong:
@@ -514,7 +537,7 @@ def _refuse(fates: Fates, outcomes: pd.DataFrame) -> None:
     remark = outcomes["state"] == "succeeded"
     outcomes = outcomes[remark | texts.among(outcomes["record"], fates.references[fates.go])]
     ignored = outcomes["code"] == _IGNORED
-    fates.leave(_IGNORED, texts.among(fates.references, outcomes.loc[ignored, "record"]).to_numpy())
+    fates.leave("article-ignored-by-mapping", texts.among(fates.references, outcomes.loc[ignored, "record"]).to_numpy())
     fates.refuse(outcomes[~ignored])
 
 
@@ -579,10 +602,23 @@ def _known(rows: pd.DataFrame, listed: Listed | None, target: _Target, fates: Fa
     return rows[~texts.among(product, product[twice.index])].reset_index(drop=True)
 
 
+def _on_told_base(desk: Desk, rows: pd.DataFrame, target: _Target, fates: Fates) -> pd.DataFrame:
+    """Let the price of a product whose variants are not all told anew stay what theirs were told to differ from."""
+    old = rows.loc[(rows["kind"] == VARIABLE) & ~rows["is_new"], "article"]
+    if not target.bases or old.empty:
+        return rows
+    told = as_table(desk.ledger.sent_values(desk.profile.name, desk.shop.name, PRODUCT, old))
+    told = told.reindex(columns=target.bases)
+    rows, unknown = on_told_base(rows, told, target.bases)
+    fates.refuse(unknown)
+    return rows[~texts.among(rows["article"], outcome.refused(unknown))]
+
+
 def _told(rows: pd.DataFrame, target: _Target) -> pd.DataFrame:
     """Give what the ledger keeps of products as texts; long ones by their beginning and their hash."""
     own = variant_texts(rows, target.permitted, target.layout)
-    return pd.concat([_kept(rows, target.kept), own], axis=1)
+    bases = {*target.bases} if (rows["kind"] == VARIABLE).any() else set()
+    return pd.concat([_kept(rows, target.kept | bases), own], axis=1)
 
 
 def _kept(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:

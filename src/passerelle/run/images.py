@@ -43,6 +43,7 @@ from passerelle.run.families import leave_combinations
 from passerelle.run.fates import Fates
 from passerelle.run.job import Attached, Desk, Package
 from passerelle.run.listing import OWN, Listed, read_listing
+from passerelle.run.locks import leave_locked, lock_columns
 from passerelle.run.made_files import document
 from passerelle.run.pictures import SUFFIXES, picture
 from passerelle.run.to_shops import shops_with
@@ -82,11 +83,13 @@ class FilesTask:
         work.check_target()
         erp = ErpCatalogue(desk, self.name)
         options = work.options
-        articles = erp.articles(options, set(), plain=[options.column] if options.column else [])
+        plain = [*([options.column] if options.column else []), *lock_columns(desk)]
+        articles = erp.articles(options, set(), plain=plain)
         erp.transferred(articles.extract.made_at)
         fates = Fates(articles.table["article"])
         for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
             fates.leave(code, mask)
+        leave_locked(desk, fates, articles.table)
         leave_combinations(desk, fates)
         has = work.listing()
         if has:

@@ -17,9 +17,10 @@ import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import texts
+from passerelle.exchange.articles import FEATURE_COLUMNS
 from passerelle.exchange.variant_cells import Layout, first_alone, variant_columns_of
 from passerelle.exchange.variant_products import whole_products
-from passerelle.formats.descriptor import Descriptor
+from passerelle.formats.descriptor import Descriptor, Field
 from passerelle.formats.writer import Written, write
 from passerelle.model.products import PACK, VARIABLE, VARIANT
 from passerelle.run.fates import Fates
@@ -102,7 +103,7 @@ class ProductFiles:
             mine = rows[rows["is_new"] == (part == NEW)]
             for apart in (False, True):
                 own = mine[self._is_apart(mine) == apart]
-                self.files.add(*self._file(own, columns_of(part), part, apart=apart), self.fates)
+                self.files.add(*self._file(own, columns_of, part, apart=apart), self.fates)
 
     def _is_apart(self, rows: pd.DataFrame) -> pd.Series:
         """Tell which rows stand in the file of products with variants: where they have their own, combinations."""
@@ -125,7 +126,7 @@ class ProductFiles:
             for apart in (False, True):
                 own = mine[self._is_apart(mine) == apart]
                 if len(own):
-                    descriptor, own, told, _ = self._file(own, columns_of(part), part, apart=apart)
+                    descriptor, own, told, _ = self._file(own, columns_of, part, apart=apart)
                     said.append(_written(descriptor, own, told, part).outcomes)
         refused = outcome.together(said)
         refused = refused[refused["state"] == "failed"]
@@ -140,11 +141,14 @@ class ProductFiles:
         return rows[~texts.among(rows["article"], gone)]
 
     def _file(
-        self, rows: pd.DataFrame, columns: Collection[str], part: str, *, apart: bool
+        self, rows: pd.DataFrame, columns_of: Callable[[str], set[str]], part: str, *, apart: bool
     ) -> tuple[Descriptor, pd.DataFrame, set[str], str]:
         """Give what a file is written of: format, rows, columns, and the end of its name."""
+        columns = columns_of(part)
         if not apart:
-            return self.descriptor, rows, {*columns}, part
+            return self.descriptor, rows, columns, part
+        if self.layout.attributes_at_once:  # without its features a product would lose them
+            columns |= columns_of(NEW) & {*FEATURE_COLUMNS}
         told = {*columns, *variant_columns_of(columns, self.layout, is_new=part == NEW)}
         descriptor = self.combinations or self.descriptor
         fields = []
@@ -169,11 +173,21 @@ def _is_added(rows: pd.DataFrame) -> pd.Series:
 def _written(
     descriptor: Descriptor, rows: pd.DataFrame, columns: Collection[str], part: str, *, begun: bool = False
 ) -> Written:
-    # A constant is of new products: of others it would change what is the shop's own.
     is_new = part.partition("_")[0] == NEW
-    told = tuple(one for one in descriptor.fields if (is_new if one.constant is not None else one.source in columns))
+    told = tuple(one for one in descriptor.fields if _is_told(one, descriptor, columns, is_new=is_new))
     told_in = replace(descriptor, fields=told)
     return write(told_in, rows, record_column="article", record_type="article", begun=begun)
+
+
+def _is_told(one: Field, descriptor: Descriptor, columns: Collection[str], *, is_new: bool) -> bool:
+    """Tell whether a file has a column."""
+    if one.constant is None:
+        return one.source in columns
+    attribute = one.name.rpartition("_")[0] + "_name"
+    if attribute in {other.source for other in descriptor.fields}:
+        return attribute in columns  # it says of what kind the attribute is that stands beside it
+    # A constant is of new products: of others it would change what is the shop's own.
+    return is_new
 
 
 def kept_apart(rows: pd.DataFrame, layout: Layout, fates: Fates, *, may_change: bool) -> None:
