@@ -325,11 +325,14 @@ class ErpCatalogue:
         self.marks[mark] = str(rows)
 
     def _doubtful(self, extract: Extract, descriptor: Descriptor, path: Path, code: str) -> pd.DataFrame:
-        """Refuse the articles of which a row could not be read; what the others say would be wrong."""
+        """Refuse the articles of which a row could not be read; what the others say would be wrong.
+
+        A row whose reference is too long tells its article: one that the ERP cannot have.
+        """
         lost = extract.read.rows - len(extract.table)
         if not lost:
             return outcome.none()
-        alone = replace(descriptor, fields=(descriptor.field("article"),))
+        alone = replace(descriptor, fields=(replace(descriptor.field("article"), max_length=None),))
         named = read(alone, path.read_bytes(), name=path.name).table
         wrong = named[~named["line"].isin(extract.read.table["line"])]
         if len(wrong) < lost:
