@@ -533,6 +533,7 @@ def _said(fates: Fates, going: pd.Series) -> pd.DataFrame:
 def _laid_out(content: Content, target: _Target, families: Families, fates: Fates) -> pd.DataFrame:
     """Write products as the platform's rows, those that go alone; a product goes whole or not at all."""
     rows, wrong = shop_rows(content, target.notation)
+    wrong = wrong[~wrong["field"].isin(target.beside)]  # what has a file of its own is written as it is there
     laid, marked = laid_out(rows, content.components, target.layout, families.types)
     _refuse(fates, outcome.together([wrong, marked]))
     failed = outcome.together(fates.said)
