@@ -26,6 +26,7 @@ SHOWN = 200
 
 _INTEGER = r"^[+-]?[0-9]{1,18}$"
 _AS_SPREADSHEETS_SPOIL = r"^[0-9][.,]?[0-9]*[eE]\+[0-9]{1,3}$"
+_CONTROLS = r"[\x00-\x1f\x7f]"
 _PLAIN_NUMBERS = (
     (r"^([+-]?)\.([0-9])", r"\10.\2"),
     (r"^([+-]?)0+([0-9])", r"\1\2"),
@@ -137,6 +138,8 @@ def _parse_string(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]
     problems = []
     if one.overflow == "refuse":
         problems.append(Problem("cell-spoilt", mask(pc.match_substring_regex(cells, _AS_SPREADSHEETS_SPOIL))))
+    if one.overflow == "refuse" and one.required:  # what identifies a record is never written otherwise than it was read
+        problems.append(Problem("cell-with-controls", mask(pc.match_substring_regex(cells, _CONTROLS))))
     return pd.Series(pd.array(cells, dtype="str")), problems
 
 

@@ -115,6 +115,8 @@ def test_fmt_2_quoted_line_breaks_delimiters_and_quotes_stay(prices):
         ("123456789;x;;;;;;", ("cell-too-long", "Code article", "123456789")),
         ("4.01E+12;x;;;;;;", ("cell-spoilt", "Code article", "4.01E+12")),
         ("4,0E+05;x;;;;;;", ("cell-spoilt", "Code article", "4,0E+05")),
+        ('"A\n1";x;;;;;;', ("cell-with-controls", "Code article", "A\n1")),
+        ("A\x011;x;;;;;;", ("cell-with-controls", "Code article", "A\x011")),
         ("1;x;1.50;;;;;", ("cell-no-number", "Prix HT", "1.50")),
         ("1;x;1,234,5;;;;;", ("cell-no-number", "Prix HT", "1,234,5")),
         ("1;x;12€;;;;;", ("cell-no-number", "Prix HT", "12€")),
