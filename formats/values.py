@@ -138,7 +138,7 @@ def _parse_string(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]
     problems = []
     if one.overflow == "refuse":
         problems.append(Problem("cell-spoilt", mask(pc.match_substring_regex(cells, _AS_SPREADSHEETS_SPOIL))))
-    if one.overflow == "refuse" and one.required:  # what identifies a record is never written otherwise than it was read
+    if one.overflow == "refuse" and one.required:  # what identifies a record is written as it was read, or not at all
         problems.append(Problem("cell-with-controls", mask(pc.match_substring_regex(cells, _CONTROLS))))
     return pd.Series(pd.array(cells, dtype="str")), problems
 

@@ -66,6 +66,8 @@ def test_fmt_2_each_type_is_read_as_declared(prices):
         (lambda text: text.encode("cp1252"), "windows-1252"),
         (lambda text: text.encode("utf-16"), "utf-16-le"),
         (lambda text: b"\xfe\xff" + text.encode("utf-16-be"), "utf-16-be"),
+        (lambda text: text.encode("utf-16-le"), "utf-16-le"),
+        (lambda text: text.encode("utf-16-be"), "utf-16-be"),
     ],
 )
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
