@@ -212,6 +212,22 @@ def test_fmt_2_times_with_an_offset_are_in_utc(built_in, samples):
     assert "lineitem_sku" in result.absent
 
 
+@pytest.mark.parametrize(
+    ("form", "text", "second"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "2026-11-20 10:00:59.997", 59),
+        ("%Y-%m-%d %H:%M:%S", "2026-11-20 10:00:07.1230000", 7),
+        ("%Y-%m-%dT%H:%M:%S%z", "2026-11-20T10:00:07,5+00:00", 7),
+        ("%d.%m.%Y %H.%M.%S", "20.11.2026 10.00.07", 7),
+        ("%Y-%m-%d %H:%M:%S", "2026-11-20 10:00.07", None),
+    ],
+)
+def test_fmt_2_ebp_10_a_fraction_of_a_second_is_left_out(declared, form, text, second):
+    given = declared(f'name: mine\npath: x\nschema:\n  fields:\n    - {{name: at, type: datetime, format: "{form}"}}\n')
+    table = read(given, f"at\n{text}\n".encode(), name="at.csv").table
+    assert [(at.hour, at.minute, at.second) for at in table["at"]] == ([(10, 0, second)] if second else [])
+
+
 def test_fmt_2_an_unclosed_quote_costs_one_line(prices):
     rows = [f"{number};n;{number};;;;;" for number in range(1, 51)]
     rows[9] = '10;"n;10;;;;;'
