@@ -219,6 +219,18 @@ def test_cat_15_ebp_10_a_link_that_cannot_be_read_is_told_and_its_article_keeps_
         run(at)
 
 
+def test_cat_14_a_feature_that_no_article_has_yet_is_told_when_one_has_it_and_when_it_has_no_more(tmp_path):
+    tables = "[shops.articles.update]\nfeatures = true\n"
+    at = shops(tmp_path, ("a", "woocommerce", options(more="", tables=tables)))
+    found = []
+    for material in ("", "Fonte", ""):
+        leave(at, "articles.csv", extract(A1.replace("Fonte", material)))
+        assert run(at).written == 1
+        [[row]] = told(at).values()
+        found.append((row["Attribute 6 name"], row["Attribute 6 value(s)"]))
+    assert found == [("", ""), ("Matière", "Fonte"), ("", "")]
+
+
 def test_cat_10_a_further_language_has_a_file_of_its_own(tmp_path):
     at = prestashop(tmp_path, tables=UPDATE + 'languages = true\n[shops.articles.languages.en]\nname = "Name"\n')
     leave(at, "articles.csv", extract(A1, A2))

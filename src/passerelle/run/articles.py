@@ -592,7 +592,10 @@ def _told(rows: pd.DataFrame, target: _Target) -> pd.DataFrame:
 
 
 def _kept(rows: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
-    told = {name: _shown(rows[name], SHOP_PRODUCTS.column(name).kind) for name in sorted(columns)}
+    # A feature that no product of the block has, has no column.
+    told = {
+        name: _shown(rows[name], SHOP_PRODUCTS.column(name).kind) if name in rows else "" for name in sorted(columns)
+    }
     return pd.DataFrame({"article": rows["article"], **told})
 
 
