@@ -25,6 +25,8 @@ MAX_RATIO = 200
 FREE_BYTES = 16 * 2**20
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_BEGINNING = 16
+"""Bytes by which UTF-16 without a mark is known: a header begins with letters."""
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 _LINE_BREAK = re.compile(rb"[\r\n]+")
 
@@ -95,8 +97,9 @@ def check_archive(data: bytes, *, name: str, format_name: str) -> None:
 def decoded(data: bytes, encoding: str) -> Text:
     """Make text of bytes.
 
-    A byte order mark says what it is. Else it is what was declared. Else it is UTF-8 if it can be, and Windows-1252 if
-    not; a file whose accents are UTF-8 on more lines than not is a damaged UTF-8 file.
+    A byte order mark says what it is. Else it is what was declared. Else it is UTF-16 if every other byte of its
+    beginning is zero, as SQL Server's bulk copies are written without a mark. Else it is UTF-8 if it can be, and
+    Windows-1252 if not; a file whose accents are UTF-8 on more lines than not is a damaged UTF-8 file.
 
     Args:
         data: the file.
@@ -107,6 +110,8 @@ def decoded(data: bytes, encoding: str) -> Text:
             return _text(data[len(mark) :], name)
     if encoding:
         return _text(data, {"utf-16": "utf-16-le", "utf-8-sig": "utf-8"}.get(encoding, encoding))
+    if unmarked := _utf_16(data):
+        return _text(data, unmarked)
     if _is_utf_8(data) or _mostly_utf_8(data):
         return _text(data, "utf-8")
     return _text(data, "windows-1252")
@@ -119,6 +124,15 @@ def _text(data: bytes, encoding: str) -> Text:
         return Text(data.decode(encoding).encode(), encoding, damaged=False)
     except UnicodeDecodeError:
         return Text(data.decode(encoding, errors="replace").encode(errors="replace"), encoding, damaged=True)
+
+
+def _utf_16(data: bytes) -> str:
+    """Tell which UTF-16 a text without a mark begins in: every other byte is zero; empty: in none."""
+    even, odd = data[:_BEGINNING:2], data[1:_BEGINNING:2]
+    for name, zeros, letters in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if zeros and not zeros.strip(b"\0") and b"\0" not in letters:
+            return name
+    return ""
 
 
 def _is_utf_8(data: bytes) -> bool:

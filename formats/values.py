@@ -26,6 +26,9 @@ SHOWN = 200
 
 _INTEGER = r"^[+-]?[0-9]{1,18}$"
 _AS_SPREADSHEETS_SPOIL = r"^[0-9][.,]?[0-9]*[eE]\+[0-9]{1,3}$"
+_FRACTION = r"(:[0-9]{2})[.,][0-9]{1,9}((?:Z|[+-][0-9:]{2,6})?)$"
+"""Of a second, as databases write it; nobody here counts so finely."""
+_CONTROLS = r"[\x00-\x1f\x7f]"
 _PLAIN_NUMBERS = (
     (r"^([+-]?)\.([0-9])", r"\10.\2"),
     (r"^([+-]?)0+([0-9])", r"\1\2"),
@@ -137,6 +140,8 @@ def _parse_string(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]
     problems = []
     if one.overflow == "refuse":
         problems.append(Problem("cell-spoilt", mask(pc.match_substring_regex(cells, _AS_SPREADSHEETS_SPOIL))))
+    if one.overflow == "refuse" and one.required:  # what identifies a record is written as it was read, or not at all
+        problems.append(Problem("cell-with-controls", mask(pc.match_substring_regex(cells, _CONTROLS))))
     return pd.Series(pd.array(cells, dtype="str")), problems
 
 
@@ -172,6 +177,8 @@ def _parse_boolean(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem
 
 def _parse_date(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]:
     text = pc.utf8_trim_whitespace(cells)
+    if ":%S" in one.date_format:
+        text = pc.replace_substring_regex(text, _FRACTION, r"\1\2")
     # pandas takes "now" and "today" for dates, whatever the pattern.
     dated = pc.if_else(pc.match_substring_regex(text, "[0-9]"), text, None)
     values = pd.to_datetime(

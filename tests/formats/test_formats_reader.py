@@ -66,6 +66,8 @@ def test_fmt_2_each_type_is_read_as_declared(prices):
         (lambda text: text.encode("cp1252"), "windows-1252"),
         (lambda text: text.encode("utf-16"), "utf-16-le"),
         (lambda text: b"\xfe\xff" + text.encode("utf-16-be"), "utf-16-be"),
+        (lambda text: text.encode("utf-16-le"), "utf-16-le"),
+        (lambda text: text.encode("utf-16-be"), "utf-16-be"),
     ],
 )
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
@@ -115,6 +117,8 @@ def test_fmt_2_quoted_line_breaks_delimiters_and_quotes_stay(prices):
         ("123456789;x;;;;;;", ("cell-too-long", "Code article", "123456789")),
         ("4.01E+12;x;;;;;;", ("cell-spoilt", "Code article", "4.01E+12")),
         ("4,0E+05;x;;;;;;", ("cell-spoilt", "Code article", "4,0E+05")),
+        ('"A\n1";x;;;;;;', ("cell-with-controls", "Code article", "A\n1")),
+        ("A\x011;x;;;;;;", ("cell-with-controls", "Code article", "A\x011")),
         ("1;x;1.50;;;;;", ("cell-no-number", "Prix HT", "1.50")),
         ("1;x;1,234,5;;;;;", ("cell-no-number", "Prix HT", "1,234,5")),
         ("1;x;12€;;;;;", ("cell-no-number", "Prix HT", "12€")),
@@ -206,6 +210,22 @@ def test_fmt_2_times_with_an_offset_are_in_utc(built_in, samples):
     assert result.table["total"].notna().sum() == 8, "on the first row of an order only"
     assert result.table["lineitem_name"].tolist()[:2] == ["Blue Widget", "Red Gadget"]
     assert "lineitem_sku" in result.absent
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "second"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "2026-11-20 10:00:59.997", 59),
+        ("%Y-%m-%d %H:%M:%S", "2026-11-20 10:00:07.1230000", 7),
+        ("%Y-%m-%dT%H:%M:%S%z", "2026-11-20T10:00:07,5+00:00", 7),
+        ("%d.%m.%Y %H.%M.%S", "20.11.2026 10.00.07", 7),
+        ("%Y-%m-%d %H:%M:%S", "2026-11-20 10:00.07", None),
+    ],
+)
+def test_fmt_2_ebp_10_a_fraction_of_a_second_is_left_out(declared, form, text, second):
+    given = declared(f'name: mine\npath: x\nschema:\n  fields:\n    - {{name: at, type: datetime, format: "{form}"}}\n')
+    table = read(given, f"at\n{text}\n".encode(), name="at.csv").table
+    assert [(at.hour, at.minute, at.second) for at in table["at"]] == ([(10, 0, second)] if second else [])
 
 
 def test_fmt_2_an_unclosed_quote_costs_one_line(prices):

@@ -214,6 +214,36 @@ def test_cat_15_a_link_waits_until_both_are_in_the_shop_and_then_goes(tmp_path):
     assert run(at).written == 0
 
 
+def test_cat_15_ebp_10_a_link_that_cannot_be_read_is_told_and_its_article_keeps_what_the_shop_has(tmp_path):
+    at = prestashop(tmp_path, more='links = "cross-sell"', tables=UPDATE)
+    leave(at, "linked.csv", b"ItemId;LinkedItemId\r\nA1;A2\r\n")
+    night(at, NIGHTS[0])
+    run(at)
+    run(at)
+    told(at)
+    leave(at, "linked.csv", b"ItemId;LinkedItemId\r\nA1;A2\r\nA1;" + b"A" * 41 + b"\r\n")
+    night(at, NIGHTS[1])
+    summary = run(at)
+    assert {"cell-too-long": 1, "link-row-unreadable": 1}.items() <= codes(summary).items()
+    assert summary.read == summary.written + summary.failed + summary.ignored
+    assert "A1" not in {row["Reference #"] for rows in told(at).values() for row in rows}
+    leave(at, "linked.csv", b"ItemId;LinkedItemId\r\nA1;A2\r\n;A2\r\n")
+    with pytest.raises(RunError, match=r"do not tell which article.*Code article » n'est pas rempli"):
+        run(at)
+
+
+def test_cat_14_a_feature_that_no_article_has_yet_is_told_when_one_has_it_and_when_it_has_no_more(tmp_path):
+    tables = "[shops.articles.update]\nfeatures = true\n"
+    at = shops(tmp_path, ("a", "woocommerce", options(more="", tables=tables)))
+    found = []
+    for material in ("", "Fonte", ""):
+        leave(at, "articles.csv", extract(A1.replace("Fonte", material)))
+        assert run(at).written == 1
+        [[row]] = told(at).values()
+        found.append((row["Attribute 6 name"], row["Attribute 6 value(s)"]))
+    assert found == [("", ""), ("Matière", "Fonte"), ("", "")]
+
+
 def test_cat_10_a_further_language_has_a_file_of_its_own(tmp_path):
     at = prestashop(tmp_path, tables=UPDATE + 'languages = true\n[shops.articles.languages.en]\nname = "Name"\n')
     leave(at, "articles.csv", extract(A1, A2))

@@ -10,7 +10,7 @@ import price_shops
 import pytest
 from builders import delivered, installed
 from erp import amount, documents, total, unzipped
-from stock_shops import articles, home, leave, levels, run, shops, told
+from stock_shops import articles, codes, home, leave, levels, run, shops, told
 
 from passerelle.formats.registry import formats
 from passerelle.formats.sample import sample
@@ -123,6 +123,16 @@ def test_oas_1_cat_16_one_delivery_has_products_categories_and_what_they_belong_
     assert [tuple(row.values()) for row in files["marques_articles"]] == [("A1", "Gres", "0"), ("A3", "Kyusu", "0")]
     assert [tuple(row.values()) for row in files["caracteristiques_articles"]] == [("A1", "Matière", "grès", "0")]
     assert article_shops.run(at).state == "nothing-to-do"
+
+
+def test_oas_1_cat_16_names_of_files_of_their_own_are_whole_and_nobody_says_otherwise(tmp_path):
+    at = catalogue(tmp_path)
+    leave(at, "articles.csv", article_shops.extract("A1;Bol;1;TVA20;12,00;A, B;Th\xe9s, caf\xe9s/cacao;gr\xe8s: 2,5;;"))
+    assert codes(article_shops.run(at)) == {"mapping-value-added": 1}
+    files = article_shops.told(at)
+    assert [(row["ref"], row["title"]) for row in files["categories"]] == [("thes-cafes-cacao", "Thés, cafés/cacao")]
+    assert [(row["feature"], row["value"]) for row in files["caracteristiques_articles"]] == [("Matière", "grès: 2,5")]
+    assert [row["brand"] for row in files["marques_articles"]] == ["A, B"]
 
 
 def test_oas_1_stk_8_an_article_that_moves_leaves_its_category_and_what_is_the_shops_own_stays(tmp_path):

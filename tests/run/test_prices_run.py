@@ -66,6 +66,13 @@ def test_pri_1_pri_2_night_two_tells_only_what_has_changed_and_what_is_gone(tmp_
     assert (len(regular(at)), specific(at)) == (2, [zoe])
 
 
+def test_pri_2_a_tariff_of_a_reference_that_is_too_long_stops_nobody_elses_price(tmp_path):
+    at = price_shops(tmp_path, ("a", "woocommerce", NEUTRAL))
+    leave_prices(at, [BOWL, CUP, f"{'x' * 300};B;1;1;;20"], [SALE, "x" * 300 + ";;;;;1;;;;"])
+    assert codes(run(at)) == {"cell-too-long": 2, "price-row-unreadable": 1}
+    assert [row[0] for row in regular(at)] == ["A1", "A2"]
+
+
 def test_stk_8_a_lost_night_is_caught_up(tmp_path):
     at = price_shops(tmp_path, ("a", "woocommerce", NEUTRAL))
     nights = (["A1;B;1;1;;20"], [SALE]), (["A1;B;1;2;;20"], [PRO]), (["A1;B;1;2;;20", CUP], [SALE])

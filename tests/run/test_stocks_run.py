@@ -274,12 +274,13 @@ def test_ebp_10_an_unreadable_row_of_an_article_that_is_left_anyway_does_not_mat
 def test_cat_5_sec_4_odd_references_are_only_data_and_doubled_ones_refused(tmp_path):
     odd = ["../../etc/x", "CON", "ÉTÉ 01 ", "=1+1", 'a""b', "0042", "-5"]
     at = shops(tmp_path, ("a", "woocommerce", ""))
-    rows = [f'"{name}";Bol;1;0;;' for name in (*odd, "x" * 300, "TWICE", "TWICE")]
+    rows = [f'"{name}";Bol;1;0;;' for name in (*odd, "x" * 300, "A\r\n1", "A\x011", "TWICE", "TWICE")]
     leave(at, "articles.csv", articles(*rows))
-    leave(at, "stock.csv", levels(*(f'"{name}";Nice;{number}' for number, name in enumerate(odd, 1))))
+    leave(at, "stock.csv", levels(*(f'"{name}";Nice;{number}' for number, name in enumerate([*odd, "x" * 300], 1))))
     summary = run(at)
-    assert codes(summary) == {"article-twice": 1, "cell-too-long": 1}
-    assert (summary.read, summary.written, summary.failed) == (10, 7, 3)
+    expected = {"article-twice": 1, "cell-too-long": 2, "cell-with-controls": 2, "stock-row-unreadable": 1}
+    assert codes(summary) == expected
+    assert (summary.read, summary.written, summary.failed) == (12, 7, 5)
     assert quantities(at) == {name.replace('""', '"'): str(number) for number, name in enumerate(odd, 1)}
     assert {path.name for path in (tmp_path / "profiles" / "test").iterdir()} == {
         "articles.csv", "stock.csv", "profile.toml", "mappings.xlsx", "exports", "erp", "out-a"

@@ -326,6 +326,7 @@ class _Source:
         desk: the run's.
         articles: the ERP's.
         linked: articles that are linked to others; ``None``: the shop is not told of them.
+        doubtful: of the articles some of whose links could not be read.
         families: which articles belong together.
         tables: rows of the mappings.
         listed: what the shop has, by its own export; ``None``: it gives none.
@@ -336,6 +337,7 @@ class _Source:
     desk: Desk
     articles: Articles
     linked: pd.DataFrame | None
+    doubtful: pd.DataFrame
     families: Families
     tables: Mapping[str, pd.DataFrame]
     listed: Listed | None
@@ -350,10 +352,11 @@ class _Source:
             RunError, CriterionError, StorageError, FormatError, ProfileError: as ``ArticlesTask.make``.
         """
         tables, said = _mappings(erp.desk)
-        articles, linked = _read(erp, options)
+        articles, linked, doubtful = _read(erp, options)
         families = Families.read(erp, articles.table, tables)
         listed = _listed(erp.desk, options, target)
-        return cls(erp.desk, articles, linked, families, tables, listed, said, Fates(articles.table["article"]))
+        fates = Fates(articles.table["article"])
+        return cls(erp.desk, articles, linked, doubtful, families, tables, listed, said, fates)
 
     def select(self, options: ShopArticles, since: datetime | None) -> Mask:
         """Leave what the shop's filter does not take and what is locked, and tell what is left (CAT-2, CAT-4)."""
@@ -362,7 +365,9 @@ class _Source:
             self.fates.leave(code, mask)
         self.fates.leave("article-locked", rules.locked(self.articles.table, options))
         _refuse(self.fates, self.families.outcomes)
-        return self.fates.go.copy()
+        selected = self.fates.go.copy()
+        self.fates.refuse(self.doubtful)  # a variant still belongs to its product, which goes with the others
+        return selected
 
     def without_texts(self) -> _Source:
         """Give the same with no more of the articles than their references and labels."""
@@ -508,19 +513,19 @@ def _mappings(desk: Desk) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     return tables, wrong
 
 
-def _read(erp: ErpCatalogue, options: ShopArticles) -> tuple[Articles, pd.DataFrame | None]:
-    """Read the articles, and those linked to them."""
+def _read(erp: ErpCatalogue, options: ShopArticles) -> tuple[Articles, pd.DataFrame | None, pd.DataFrame]:
+    """Read the articles, those linked to them, and of which of them that cannot be told."""
     plain, numbers = rules.columns_named(options)
     plain |= variant_columns(erp.desk.shop.variants or ShopVariants()) - numbers
     needed = {"modified"} if options.changed_only else set()
     articles = erp.articles(options, needed, numbers, plain)
     if options.links == "none":
-        return articles, None
-    linked = erp.linked()
+        return articles, None, outcome.none()
+    linked, doubtful = erp.linked()
     # A link waits until both are in the shop: that is no change of the article in the ERP.
     waits = texts.among(articles.table["article"], linked["article"])
     articles.table["modified"] = articles.table["modified"].mask(waits)
-    return articles, linked
+    return articles, linked, doubtful
 
 
 def _listed(desk: Desk, options: ShopArticles, target: _Target) -> Listed | None:
@@ -551,6 +556,7 @@ def _said(fates: Fates, going: pd.Series) -> pd.DataFrame:
 def _laid_out(content: Content, target: _Target, families: Families, fates: Fates) -> pd.DataFrame:
     """Write products as the platform's rows, those that go alone; a product goes whole or not at all."""
     rows, wrong = shop_rows(content, target.notation)
+    wrong = wrong[~wrong["field"].isin(target.beside)]  # what has a file of its own is written as it is there
     laid, marked = laid_out(rows, content.components, target.layout, families.types)
     _refuse(fates, outcome.together([wrong, marked]))
     failed = outcome.together(fates.said)

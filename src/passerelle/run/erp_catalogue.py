@@ -200,20 +200,23 @@ class ErpCatalogue:
         extract = self.extract("prices", path, descriptor, ERP_PRICES, ())
         return extract, self._doubtful(extract, descriptor, path, "price-row-unreadable")
 
-    def linked(self) -> pd.DataFrame:
+    def linked(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Read the articles that the ERP links to others (CAT-15).
 
         Returns:
-            ``model.products.LINKED_ARTICLES``.
+            ``model.products.LINKED_ARTICLES``; and outcomes of the articles some of whose links could not be read: the
+            shop must not take them for gone.
 
         Raises:
-            RunError: there is no such extract, or it cannot be believed.
+            RunError: there is no such extract, or it cannot be believed, or as ``stock``.
             FormatError: the file is not of the format.
         """
         path = self.desk.profile.erp.extracts.linked_articles
         if path is None:
             raise RunError("run-linked-not-set", is_usage=True)
-        return self.extract("linked_articles", path, self.format(LINKED), LINKED_ARTICLES, ()).table
+        descriptor = self.format(LINKED)
+        extract = self.extract("linked_articles", path, descriptor, LINKED_ARTICLES, ())
+        return extract.table, self._doubtful(extract, descriptor, path, "link-row-unreadable")
 
     def ranges(self) -> pd.DataFrame:
         """Read the articles of ranges (CAT-17): ``model.variants.VARIANTS``; without such an extract there are none.
@@ -325,15 +328,18 @@ class ErpCatalogue:
         self.marks[mark] = str(rows)
 
     def _doubtful(self, extract: Extract, descriptor: Descriptor, path: Path, code: str) -> pd.DataFrame:
-        """Refuse the articles of which a row could not be read; what the others say would be wrong."""
+        """Refuse the articles of which a row could not be read; what the others say would be wrong.
+
+        A row whose reference is too long tells its article: one that the ERP cannot have.
+        """
         lost = extract.read.rows - len(extract.table)
         if not lost:
             return outcome.none()
-        alone = replace(descriptor, fields=(descriptor.field("article"),))
-        named = read(alone, path.read_bytes(), name=path.name).table
-        wrong = named[~named["line"].isin(extract.read.table["line"])]
+        alone = replace(descriptor, fields=(replace(descriptor.field("article"), max_length=None),))
+        named = read(alone, path.read_bytes(), name=path.name)
+        wrong = named.table[~named.table["line"].isin(extract.read.table["line"])]
         if len(wrong) < lost:
-            first = outcome.message(extract.read.outcomes.iloc[0].to_dict(), self.desk.profile.language)
+            first = outcome.message(named.outcomes.iloc[0].to_dict(), self.desk.profile.language)
             raise RunError("run-extract-damaged", file=path, rows=lost - len(wrong), reason=first)
         refused = outcome.said(code, wrong["article"].unique(), record_type="article", stage="read", value=path.name)
         return outcome.together([extract.read.outcomes, refused])
