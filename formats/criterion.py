@@ -9,6 +9,7 @@ Source: spec CAT-2; design.md decision 10.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,19 +22,23 @@ import sqlglot
 from sqlglot import exp
 
 from passerelle import money
-from passerelle.formats.descriptor import Descriptor, Field, Type
+from passerelle.formats.criterion_kinds import ARITHMETIC, COMPARISONS, Kinds, is_date
+from passerelle.formats.descriptor import Descriptor, Field, Type, label_key
 from passerelle.formats.errors import CriterionError
 from passerelle.formats.values import Mask
 
 LONGEST = 2_000
 DEEPEST = 40
 SECONDS = 30.0
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
-_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Neg)
-_CONDITIONS = (*_COMPARISONS, exp.And, exp.Or, exp.Not, exp.Between, exp.In, exp.Is, exp.Like, exp.ILike)
-_FUNCTIONS = (exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Substring, exp.Coalesce, exp.Abs)
-_ALLOWED = (*_CONDITIONS, *_ARITHMETIC, *_FUNCTIONS, exp.Paren, exp.Escape, exp.Literal, exp.Boolean, exp.Null)
-_NAMES = "LOWER, UPPER, TRIM, LENGTH, SUBSTRING, COALESCE, ABS"
+_CONDITIONS = (*COMPARISONS, exp.And, exp.Or, exp.Not, exp.Between, exp.In, exp.Is, exp.Like, exp.ILike, exp.Escape)
+_FUNCTIONS = (
+    *(exp.Lower, exp.Upper, exp.Trim, exp.Length, exp.Substring, exp.Left, exp.Right),
+    *(exp.Coalesce, exp.Nullif, exp.Abs, exp.Round),
+)
+_CASE = (exp.Case, exp.If)
+_ALLOWED = (*_CONDITIONS, *ARITHMETIC, *_FUNCTIONS, *_CASE, exp.Paren, exp.Literal, exp.Boolean, exp.Null)
+_NAMES = "LOWER, UPPER, TRIM, LENGTH, SUBSTRING, LEFT, RIGHT, COALESCE, NULLIF, ABS, ROUND"
+_NOT_CLOSED = re.compile(r"Missing .+ from [0-9]+:([0-9]+)")
 _CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -65,25 +70,33 @@ class Criterion:
         Raises:
             CriterionError: it is not one, or something else stands in it.
         """
-        tree = _parsed(text)
-        for node in _nodes(tree):
-            if type(node) not in _ALLOWED and not isinstance(node, exp.Column):
-                raise CriterionError("criterion-not-allowed", text, part=_shown(node), allowed=_NAMES)
-        if not isinstance(tree.unnest(), (*_CONDITIONS, exp.Column, exp.Boolean)):
+        try:
+            tree = _parsed(text)
+            for node in _nodes(tree):
+                if type(node) not in _ALLOWED and not isinstance(node, exp.Column):
+                    raise CriterionError("criterion-not-allowed", text, part=_shown(node), allowed=_NAMES)
+        except RecursionError:
+            raise _too_long(text) from None
+        if not isinstance(tree.unnest(), (*_CONDITIONS, exp.Column, exp.Boolean, *_CASE)):
             raise CriterionError("criterion-no-condition", text)
         return cls(text, tree)
 
-    def columns(self) -> dict[str, Type]:
-        """Give the names of its columns, and for each whether it is compared or computed with numbers."""
-        named: dict[str, Type] = {}
-        for column in self.tree.find_all(exp.Column):
-            if named.get(_name(column)) != "number":
-                named[_name(column)] = "number" if _is_among_numbers(column) else "string"
-        return named
+    def columns(self) -> list[str]:
+        """Give the names of its columns, each once."""
+        return list(dict.fromkeys(_name(column) for column in self.tree.find_all(exp.Column)))
 
     def extended(self, descriptor: Descriptor) -> Descriptor:
-        """Give a format with the columns that the condition names beyond the format's fields."""
-        return descriptor.also(self.columns())
+        """Give a format with the columns that the condition names beyond the format's fields.
+
+        They are texts; numbers where it compares or computes them with some.
+        """
+        known = [one for one in descriptor.fields if one.type in {"integer", "number"}]
+        numbers = {label_key(label) for one in known for label in (one.title, *one.aliases)}
+        kinds: dict[str, Type] = dict.fromkeys(self.columns(), "string")
+        for column in self.tree.find_all(exp.Column):
+            if _is_among_numbers(column, numbers):
+                kinds[_name(column)] = "number"
+        return descriptor.also(kinds)
 
     def sources(self, descriptor: Descriptor) -> set[str]:
         """Give the sources of the fields that it names, of a format made by ``extended``."""
@@ -98,8 +111,17 @@ class Criterion:
             seconds: how long it may take.
 
         Raises:
-            CriterionError: it cannot be computed, or not in time.
+            CriterionError: what it compares does not go together; it cannot be computed, or not in time.
         """
+        try:
+            kinds = Kinds(self.text, lambda column: descriptor.labelled(_name(column)).type, _shown)
+            if kinds.of(self.tree) != "truth":
+                raise CriterionError("criterion-no-condition", self.text)
+            return self._held(descriptor, table, seconds)
+        except RecursionError:
+            raise _too_long(self.text) from None
+
+    def _held(self, descriptor: Descriptor, table: pd.DataFrame, seconds: float) -> Mask:
         columns: dict[str, pa.Array] = {}
         tree = self.tree.copy()
         for column in list(tree.find_all(exp.Column)):
@@ -110,6 +132,8 @@ class Criterion:
                 tree = place
             else:
                 column.replace(place)
+        for quotient in list(tree.find_all(exp.Div, exp.Mod)):  # by zero: unknown, not larger than all
+            quotient.set("expression", exp.Nullif(this=quotient.expression, expression=exp.Literal.number(0)))
         cells = [columns[source] for source in columns]
         values = pa.table([pa.nulls(len(table)), *cells], names=["rows", *(f"c{at}" for at in range(len(cells)))])
         return self._computed(tree.sql(dialect="duckdb", comments=False), values, seconds)
@@ -124,12 +148,9 @@ class Criterion:
             except duckdb.InterruptException:
                 raise CriterionError("criterion-too-slow", self.text, seconds=f"{seconds:g}") from None
             except duckdb.Error as error:
-                reason = str(error).partition("\n")[0].partition(": ")[2].rstrip(".")
-                raise CriterionError("criterion-failed", self.text, reason=reason) from None
+                raise CriterionError("criterion-failed", self.text) from error
             finally:
                 timer.cancel()
-        if found.dtype != np.dtype(bool):
-            raise CriterionError("criterion-no-condition", self.text)
         holds: Mask = np.ma.filled(found, fill_value=False)
         return holds
 
@@ -139,20 +160,36 @@ def _parsed(text: str) -> exp.Expr:
 
     Raises:
         CriterionError: it is too long, too deep, no SQL, or more than an expression.
+        RecursionError: it is too deep.
     """
+    if len(text) > LONGEST or _depth(text) > DEEPEST:
+        raise _too_long(text)
     try:
-        if len(text) > LONGEST or _depth(text) > DEEPEST:
-            raise CriterionError("criterion-syntax", text[:LONGEST], reason=f"> {LONGEST}, (( > {DEEPEST}")
         [tree] = sqlglot.parse(text, dialect="duckdb")
-    except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        found = getattr(error, "errors", None) or [{}]
-        where = f"{found[0].get('description', error)} ({found[0].get('line', 1)}:{found[0].get('col', 1)})"
-        raise CriterionError("criterion-syntax", text, reason=where.partition("\n")[0]) from None
+    except sqlglot.errors.TokenError as error:
+        found = _NOT_CLOSED.fullmatch(str(error.__cause__))
+        at = int(found[1]) if found else max(text.rfind("/*"), 0)
+        raise CriterionError("criterion-not-closed", text, **_place(text, at), near=text[at : at + 20]) from None
+    except sqlglot.errors.ParseError as error:
+        where = (error.errors or [{}])[0]
+        near = where.get("highlight") or text
+        column = max(1, (where.get("col") or 1) - len(near) + 1)
+        place = {"line": where.get("line") or 1, "column": column}
+        raise CriterionError("criterion-syntax", text, **place, near=near) from None
     except ValueError:
         raise CriterionError("criterion-not-allowed", text, part=";", allowed=_NAMES) from None
     if not isinstance(tree, exp.Expr):
         raise CriterionError("criterion-no-condition", text)
     return tree
+
+
+def _place(text: str, at: int) -> dict[str, int]:
+    before = text[:at]
+    return {"line": before.count("\n") + 1, "column": at - before.rfind("\n")}
+
+
+def _too_long(text: str) -> CriterionError:
+    return CriterionError("criterion-too-long", text[:LONGEST], longest=LONGEST, deepest=DEEPEST)
 
 
 def _depth(text: str) -> int:
@@ -165,10 +202,15 @@ def _depth(text: str) -> int:
 
 def _nodes(tree: exp.Expr) -> Iterator[exp.Expr]:
     """Give all that stands in a condition; of a column's name, only that it is one."""
-    for node in tree.walk(prune=_is_name):
-        if not _is_name(node) and isinstance(node, exp.Column):
+    for node in tree.walk(prune=_is_leaf):
+        if not _is_leaf(node) and isinstance(node, exp.Column):
             yield node.this
-        yield node
+        if not is_date(node):
+            yield node
+
+
+def _is_leaf(node: exp.Expr) -> bool:
+    return _is_name(node) or is_date(node)
 
 
 def _is_name(node: exp.Expr) -> bool:
@@ -183,20 +225,27 @@ def _shown(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb", comments=False)[:100]
 
 
-def _is_among_numbers(column: exp.Column) -> bool:
-    """Tell whether a column is compared or computed with a number."""
+def _is_among_numbers(column: exp.Column, numbers: set[str]) -> bool:
+    """Tell whether a column is compared or computed with a number.
+
+    Args:
+        column: of a condition.
+        numbers: keys of the labels of columns that are numbers.
+    """
     node: exp.Expr = column
     while isinstance(node.parent, exp.Paren):
         node = node.parent
-    if isinstance(node.parent, (*_ARITHMETIC, exp.Abs)):
+    if isinstance(node.parent, (*ARITHMETIC, exp.Abs, exp.Round)):
         return True
-    if not isinstance(node.parent, (*_COMPARISONS, exp.Between, exp.In)):
+    if not isinstance(node.parent, (*COMPARISONS, exp.Between, exp.In, exp.Coalesce, exp.Nullif)):
         return False
-    return any(
-        isinstance(beside.unnest(), _ARITHMETIC) or (isinstance(beside, exp.Literal) and not beside.is_string)
-        for beside in node.parent.iter_expressions()
-        if beside is not node
-    )
+    return any(_is_number(beside.unnest(), numbers) for beside in node.parent.iter_expressions() if beside is not node)
+
+
+def _is_number(node: exp.Expr, numbers: set[str]) -> bool:
+    if isinstance(node, exp.Column):
+        return label_key(_name(node)) in numbers
+    return isinstance(node, (*ARITHMETIC, exp.Length)) or (isinstance(node, exp.Literal) and not node.is_string)
 
 
 def _arrow(one: Field, values: pd.Series) -> pa.Array:

@@ -70,6 +70,14 @@ def html(text):
             '<p>Voir <a href="https://x.fr/?a=1&amp;b=2">la notice</a>.</p>',
         ),
         (r'{\field{\*\fldinst{HYPERLINK "javascript:alert(1)"}}{\fldrslt clic}}', "<p>clic</p>"),
+        (
+            r"{{\field{\*\fldinst{HYPERLINK http://www.x.fr }}{\fldrslt{http://www.x.fr\ul0\cf0}}}}\f0\fs22  ici\par",
+            '<p><a href="http://www.x.fr">http://www.x.fr</a> ici</p>',
+        ),
+        (
+            r'{\field{\*\fldinst{HYPERLINK \\\\l "haut"}}{\fldrslt haut}}{\field{\*\fldinst HYPERLINK}{\fldrslt e}}',
+            "<p>haute</p>",
+        ),
         (r"a{\*\unknown{\b never} shown}b{\pict\wmetafile8 0102}{\info{\author X}}c", "<p>abc</p>"),
         (r"a{\pict\bin4 }}}}}b\v cach\'e9\v0 c", "<p>abc</p>"),
         (r"{\uc2 \u233\'c3\'a9}{\uc0\u232 }\u-10179?\u-8704?", "<p>éè😀</p>"),
@@ -82,14 +90,17 @@ def test_cat_10_rich_text_becomes_html(rtf, expected):
 
 
 def test_cat_10_plain_text_is_escaped_and_keeps_its_line_breaks():
-    texts = pd.Series(["3 < 4 & 5\r\nsuite\nfin\n", "", "  \n", None, RICH_EDIT + r"\pard\f0\par}"], dtype="str")
-    texts.index = list("abcde")
+    texts = pd.Series(
+        ["3 < 4 & 5\r\nsuite\nfin\n", "", "  \n", None, RICH_EDIT + r"\pard\f0\par}", r"{\rtf1\b\u0 \'00}"], dtype="str"
+    )
+    texts.index = list("abcdef")
     assert to_html(texts).to_dict() == {
         "a": "<p>3 &lt; 4 &amp; 5<br>suite<br>fin</p>",
         "b": "",
         "c": "",
         "d": "",
         "e": "",
+        "f": "",
     }
 
 
@@ -144,4 +155,10 @@ def test_cat_10_whatever_the_erp_holds_is_clean_html(pieces, is_rtf):
 def test_cat_10_long_texts_take_time_by_their_length_only(part):
     began = time.process_time()
     html(r"{\rtf1 " + part * 30_000)
+    assert time.process_time() - began < 10
+
+
+def test_cat_10_a_long_instruction_is_not_read_again_for_every_result():
+    began = time.process_time()
+    html(r"{\rtf1{\field{\*\fldinst " + "a" * 1_000_000 + "}" + r"{\fldrslt x}" * 50_000 + "}}")
     assert time.process_time() - began < 10

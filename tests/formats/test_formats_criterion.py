@@ -52,6 +52,13 @@ def holding(text: str, seconds: float = 30) -> list[bool]:
         ("LENGTH(Libellé) = 2 AND SUBSTRING(Id, 1, 2) <> 'X'", [False, True, False]),
         ("COALESCE(RealStock, 7) IN (7)", [False, True, False]),
         ("Caption ILIKE 'TÉ'", [False, True, False]),
+        (r"Id LIKE 'EM\_' ESCAPE '\' OR Id LIKE '_M1'", [True, False, False]),
+        ("sysModifiedDate BETWEEN DATE '2026-02-01' AND TIMESTAMP '2026-02-01 10:00:00'", [True, False, False]),
+        ("CASE WHEN PRICE > 10 THEN LEFT(Id, 2) ELSE 'b' END = 'EM'", [True, False, False]),
+        ("CASE xx_couleur WHEN 'bleu' THEN TRUE END OR IF(PRICE < 0, 1, 0) = 1", [False, True, True]),
+        ("NULLIF(xx_couleur, '') IS NULL AND ROUND(PRICE, 0) = -1", [False, False, True]),
+        ("RealStock > PRICE OR RIGHT(Id, 1) = '2'", [False, True, True]),
+        ("RealStock / 0 > 1 OR 1 / (PRICE - 9) > 0", [True, False, False]),
     ],
 )  # fmt: skip
 def test_cat_2_columns_are_named_by_label_or_sql_name_and_numbers_are_numbers(text, wanted):
@@ -63,14 +70,16 @@ def test_cat_2_columns_are_named_by_label_or_sql_name_and_numbers_are_numbers(te
     [
         ("PRICE >", "criterion-syntax"),
         ("", "criterion-no-condition"),
-        ("ID LIKE 'EM%", "criterion-syntax"),
-        ("(" * 500 + "1=1" + ")" * 500, "criterion-syntax"),
-        ("x = '" + "a" * LONGEST + "'", "criterion-syntax"),
+        ("ID LIKE 'EM%", "criterion-not-closed"),
+        ("(" * 500 + "1=1" + ")" * 500, "criterion-too-long"),
+        ("x = '" + "a" * LONGEST + "'", "criterion-too-long"),
+        ("x" + "::int" * 390, "criterion-too-long"),
+        ("x" + "%7" * 900 + "=1", "criterion-too-long"),
         ("PRICE", "criterion-no-condition"),
         ("'a'", "criterion-no-condition"),
         ("1 + 1", "criterion-no-condition"),
-        ("Libellé > 3", "criterion-failed"),
-        ("PRICE / 'a' = 1", "criterion-failed"),
+        ("CASE WHEN PRICE > 1 THEN Id END", "criterion-no-condition"),
+        ("PRICE * 99999999999999999999999999 * 99999999999999 > 1", "criterion-failed"),
     ],
 )
 def test_cat_2_a_bad_condition_is_told_with_what_is_wrong(text, code):
@@ -81,6 +90,50 @@ def test_cat_2_a_bad_condition_is_told_with_what_is_wrong(text, code):
         assert "{" not in error.value.text(language)
         assert "{" not in error.value.todo(language)
         assert error.value.todo(language)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("Id = 'EM1'\n  AND PRICE > 10,5", "ligne 2, signe 17, à « , »"),
+        ("Publié sur le web = 1", "ligne 1, signe 12, à « le »"),
+        ("PRICE > 10 AND", "ligne 1, signe 12, à « AND »"),
+        ("Id = 'EM1", "ligne 1, signe 6, ne se ferme pas : « 'EM1 »"),
+        ("Id = 'EM1'\n OR \"Id = 'x'", "ligne 2, signe 5, ne se ferme pas : « \"Id = 'x' »"),
+        ("1=1 /* never", "ligne 1, signe 5, ne se ferme pas : « /* never »"),
+    ],
+)
+def test_cat_2_what_cannot_be_read_is_told_with_its_place(text, place):
+    with pytest.raises(CriterionError) as error:
+        holding(text)
+    assert place in error.value.text("fr")
+    assert "sqlglot" not in error.value.text("en")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "other", "part"),
+    [
+        ("Libellé > 3", "text", "3", "Libellé > 3"),
+        ("PRICE > 1 AND Id IN ('EM1', 2)", "text", "2", "Id IN ('EM1', 2)"),
+        ("Id IS TRUE", "text", "TRUE", "Id IS TRUE"),
+        ("PRICE / 'a' = 1", "number", "'a'", "PRICE / 'a'"),
+        ("RealStock = '3,5'", "number", "'3,5'", "RealStock = '3,5'"),
+        ("SUBSTRING(Id, 'a', 2) = 'b'", "number", "'a'", "SUBSTRING(Id, 'a', 2)"),
+        ("sysModifiedDate >= '01/02/2026'", "date", "'01/02/2026'", "sysModifiedDate >= '01/02/2026'"),
+        ("sysModifiedDate >= '2026-02-31'", "date", "'2026-02-31'", "sysModifiedDate >= '2026-02-31'"),
+        ("xx_couleur > DATE '2026-01-01'", "date", "xx_couleur", "xx_couleur > CAST('2026-01-01' AS DATE)"),
+        ("\"Publié sur le web\" = 'Oui'", "truth", "'Oui'", "\"Publié sur le web\" = 'Oui'"),
+        ("NOT xx_couleur OR 1=1", "truth", "xx_couleur", "NOT xx_couleur"),
+        ("IF(PRICE, 1, 2) = 1", "truth", "PRICE", "CASE WHEN PRICE THEN 1 ELSE 2 END"),
+    ],
+)
+def test_cat_2_what_does_not_go_together_is_named_whatever_the_rows_hold(text, kind, other, part):
+    form = Criterion.read(text).extended(CATALOGUE)
+    with pytest.raises(CriterionError) as error:
+        Criterion.read(text).holds(form, read(form, DATA, name="articles.csv").table[:0])
+    assert error.value.code == f"criterion-no-{kind}"
+    assert (error.value.parameters["other"], error.value.parameters["part"]) == (other, part)
+    assert f"« {other} »" in error.value.text("fr")
 
 
 NASTY = (

@@ -244,6 +244,14 @@ def test_img_1_images_are_named_in_the_extract_too(tmp_path):
     assert codes(summary) == {"article-file-named-not-there": 1, "article-file-none": 1}
 
 
+def test_img_2_files_of_a_refused_article_are_not_taken_for_anothers_numbered_ones(tmp_path):
+    at = shop(tmp_path, "TH", "TH-012", "TH-012", options="by_folder = false")
+    put(at, TH=photo(1), **{"TH-012": photo(2), "TH-2": photo(3)})
+    summary = run(at)
+    assert codes(summary) == {"article-twice": 1}
+    assert told(at) == {"TH": [photo(1), photo(3)]}
+
+
 def test_pre_1_a_plan_says_old_and_new_and_is_applied_if_nothing_moves(tmp_path):
     at = shop(tmp_path, "A", "B")
     put(at, A__1=photo(1), A__2=photo(2))

@@ -24,8 +24,6 @@ SCHEMES = frozenset(("http", "https", "mailto"))
 """Where a link may lead; of others the text stays."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_NOT_PRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""What XML has no place for."""
 _NOT_PRINTED_RE2 = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]"
 _WRITTEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\xa0": "&nbsp;", "\r\n": "\n", "\r": "\n", "\n": "<br>"}
 """How signs of plain text stand in HTML, in this order."""
@@ -91,15 +89,15 @@ def _plain_html(texts: pd.Series) -> pd.Series:
 
 
 def _html(text: str) -> str:
-    text = _NOT_PRINTED.sub("", text)
+    text = rtf.NOT_PRINTED.sub("", text)
     written = _of_blocks(rtf.blocks(text)) if rtf.is_rtf(text) else _of_plain(text)
-    return _cleaner().clean(_NOT_PRINTED.sub("", written))
+    return _cleaner().clean(rtf.NOT_PRINTED.sub("", written))
 
 
 def _text(text: str) -> str:
     if not rtf.is_rtf(text):
         return text
-    return _NOT_PRINTED.sub("", "\n".join(_lines(rtf.blocks(text))))
+    return rtf.NOT_PRINTED.sub("", "\n".join(_lines(rtf.blocks(text))))
 
 
 def _of_plain(text: str) -> str:

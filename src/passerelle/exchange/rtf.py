@@ -12,12 +12,14 @@ import codecs
 import itertools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 ListKind: TypeAlias = Literal["", "ol", "ul"]
 DEEPEST = 8
 """The lowest level of a list, as RTF counts them from 0."""
+NOT_PRINTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML has no place for."""
 
 _TOKEN = re.compile(
     r"\\'(?P<byte>[0-9a-fA-F]{2})"
@@ -73,7 +75,9 @@ _CODE_PAGES: Mapping[int, str] = {
 }
 """By a font's character set; for others the document's holds."""
 _NUMBERED = re.compile(r"\s*\(?\w{1,8}[.)]")
-_LINK = re.compile(r'HYPERLINK\s+"([^"]*)"')
+_LINK = re.compile(r'HYPERLINK\s+(?:"([^"]*)"|([^\s"\\]\S*))')
+"""Windows' editor has no quotation marks around an address that it found in the text itself."""
+_LONGEST_INSTRUCTION = 4096
 
 
 class Run(NamedTuple):
@@ -121,11 +125,11 @@ def blocks(rtf: str) -> list[Block]:
 class _Field:
     """What a field does, as far as it is read."""
 
-    instruction: list[str] = field(default_factory=list)
+    instruction: str = ""
 
     def link(self) -> str:
-        found = _LINK.search("".join(self.instruction))
-        return found[1].strip() if found else ""
+        found = _LINK.search(self.instruction)
+        return (found[1] or found[2] or "").strip() if found else ""
 
 
 class _State(NamedTuple):
@@ -246,7 +250,7 @@ class _Reader:
         elif state.into == "marker" and self.document.marker is not None:
             self.document.marker.append(text)
         elif state.into == "instruction" and state.field:
-            state.field.instruction.append(text)
+            state.field.instruction = (state.field.instruction + text)[:_LONGEST_INSTRUCTION]
 
     def group(self, brace: str) -> None:
         self.is_ignorable, self.to_skip = False, 0
@@ -367,6 +371,7 @@ def _joined(runs: list[Run]) -> tuple[Run, ...]:
     for (styles, link), same in itertools.groupby(runs, lambda run: run[1:]):
         text = "".join(run.text for run in same)
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = NOT_PRINTED.sub("", text)
         if text:
             joined.append(Run(text, styles, link))
     while joined and not (text := joined[-1].text.rstrip()):

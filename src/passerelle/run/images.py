@@ -242,10 +242,11 @@ class _Work:
             if not entries:
                 raise RunError("run-no-files", place=join(storage.name, folder))
             by_path = {entry.path.removeprefix(f"{folder}/") if folder else entry.path: entry for entry in entries}
-            cells = articles.table[self.options.column] if self.options.column else None
             paths = pd.Series(list(by_path), dtype="str")
-            # Of all articles: those that do not go to the shop have files too.
-            references = articles.table["article"]
+            # Of all articles: those that do not go to the shop, or are refused, have files too.
+            references = articles.extract.table["article"].drop_duplicates(ignore_index=True)
+            column = self.options.column
+            cells = articles.table.set_index("article")[column].reindex(references) if column else None
             matches = matched(references, paths, self.options, suffixes=self._suffixes, cells=cells)
             files = _taken(matches, fates)
             known = self._remembered(files, by_path)
