@@ -29,7 +29,9 @@ def test_stk_8_any_fields_come_back_from_their_text_and_missing_ones_are_not_tol
 
 
 def test_stk_8_texts_with_quotes_come_back_from_tables_that_were_put_together():
-    parts = [pd.DataFrame({"key": [key], "name": [name]}, dtype="str") for key, name in (("A", 'Le "Zinc"'), ("B", "b"))]
+    parts = [
+        pd.DataFrame({"key": [key], "name": [name]}, dtype="str") for key, name in (("A", 'Le "Zinc"'), ("B", "b"))
+    ]
     told = as_json(pd.concat(parts, ignore_index=True), "key")
     assert told.to_dict() == {"A": '{"name":"Le \\"Zinc\\""}', "B": '{"name":"b"}'}
 
