@@ -64,6 +64,10 @@ def test_pri_1_pri_2_night_two_tells_only_what_has_changed_and_what_is_gone(tmp_
     # A full run tells everything that is there, and ends in the same state.
     assert run(at, full=True).written == 2
     assert (len(regular(at)), specific(at)) == (2, [zoe])
+    # The last tariff of a customer is gone: whose it was is told.
+    leave_prices(at, [BOWL, CUP, "A3;Pot;0;1;;20"], [SALE])
+    run(at)
+    assert specific(at) == [("A1", "", "zoe@example.com", "1", "", "", "1")]
 
 
 def test_stk_8_a_lost_night_is_caught_up(tmp_path):
@@ -126,6 +130,9 @@ def test_pri_2_prestashop_is_told_the_end_of_a_discount_that_its_import_cannot_t
     names = ("Discount percent", "Discount from (yyyy-mm-dd)", "Discount to (yyyy-mm-dd)", "Reference #")
     over = ("1", "2000-01-01", "2000-01-01 23:59:59")
     assert columns(told(at, name="prices"), *names) == [(*over, "A1"), (*over, "A2")]
+    names = ("reference", "id_group", "id_customer", "deleted")
+    # The customer's price is gone, not one of everybody.
+    assert columns(told(at, name="specific_prices"), *names) == [("A1", "4", "0", "0"), ("A1", "0", "17", "1")]
 
 
 def test_pri_2_magento_replaces_the_prices_of_an_article_and_deletes_those_of_one_that_has_none(tmp_path):
