@@ -207,6 +207,21 @@ def test_pri_4_bigcommerce_has_a_price_list_for_each_group_and_groups_of_the_sho
     assert columns(rows, "group", "customer_code", "discount_percent") == [("", "CLI1", "5"), ("Web", "", "10")]
 
 
+def test_shp_1_pri_1_variants_of_bigcommerce_stand_under_their_product_as_the_shop_has_it(tmp_path):
+    at = price_shops(tmp_path, ("a", "bigcommerce", 'includes_tax = true\nlisting = { place = "exports" }'))
+    listing = (
+        "Item,ID,Name,Type,SKU,Options,Inventory Tracking,Price,Sale Price\nProduct,1,Pot,Physical,N1,,none,9,0\n"
+        "Image,8,,,,,,,\nProduct,2,Bol,Physical,,,variant,12.5,11\nVariant,22,,,A1,x,,13,0\nVariant,23,,,N2,y,,14,0\n"
+    )
+    (home(at) / "exports" / "products.csv").write_text(listing, encoding="utf-8")
+    leave_prices(at, [BOWL], ["A1;;;;;;45;;;"])
+    summary = run(at)
+    assert (summary.exit_code, codes(summary)) == (0, {})
+    assert columns(told(at, name="prices"), "Item", "ID", "Price", "Sale Price") == [
+        ("Product", "2", "12.50", "11.00"), ("Variant", "22", "50.00", "45.00")
+    ]  # fmt: skip
+
+
 SHOPIFY = (
     "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Variant Compare At Price,Image Src\n"
     "bol,Bol,Taille,S,A1,48.00,,x\nbol,,,M,N1,49.00,60.00,\nbol,,,,,,,y\ntasse,Tasse,Title,Default Title,A2,5.00,,\n"

@@ -15,7 +15,10 @@ from stock_shops import NOW, articles, codes, home, leave, levels, quantities, r
 from passerelle.formats.errors import CriterionError
 from passerelle.formats.registry import formats
 from passerelle.ledger.ledger import Ledger
+from passerelle.run.activation import ACTIVATE
 from passerelle.run.errors import RunError
+from passerelle.run.job import run_task
+from passerelle.run.request import Request
 from passerelle.run.stocks import STOCKS
 from passerelle.storage.errors import StorageError
 
@@ -316,6 +319,42 @@ def test_shp_1_shopify_gets_its_handles_of_its_own_export(tmp_path):
     assert list(rows[0]) == header.split(",")
     shown = [(row["Handle"], row["Option1 Value"], row["Location"], row["COO"], row["On hand (new)"]) for row in rows]
     assert shown == [("bol", "S", "Boutique", "FR", "4"), ("set", "", "Boutique", "", "4")]
+
+
+BIGCOMMERCE = (
+    "Item,ID,Name,Type,SKU,Options,Inventory Tracking,Current Stock,Is Visible,Image URL (Import)\n"
+    "Product,2,Tasse,Physical,A1,,product,4,TRUE,\n"
+    "Image,991,,,,,,,,https://x.example/1.jpg\n"
+    "Product,3,Bol,Physical,,,variant,,TRUE,\n"
+    "Variant,33,,,A2,Type=Dropdown|Name=Taille|Value=M,,4,,\n"
+    "Variant,34,,,A3,Type=Dropdown|Name=Taille|Value=L,,4,,\n"
+    "Product,4,Plat,Physical,,,variant,,FALSE,\n"
+    "Variant,43,,,A4,Type=Dropdown|Name=Taille|Value=M,,4,,\n"
+    "Variant,44,,,N1,Type=Dropdown|Name=Taille|Value=L,,4,,\n"
+)
+
+
+def test_shp_1_stk_6_variants_of_bigcommerce_stand_under_their_product_and_one_task_does_not_undo_the_other(tmp_path):
+    """Its import takes a variant for one of the product above it, and has one switch, of the product."""
+    options = 'out_of_stock = "deactivate"\nlisting = { place = "exports" }\n[shops.activation]\n'
+    at = shops(tmp_path, ("a", "bigcommerce", options + 'listing = { place = "exports" }\n'))
+    (home(at) / "exports" / "products.csv").write_text(BIGCOMMERCE, encoding="utf-8")
+
+    def rows(name="stock"):
+        found = told(at, name=name)
+        return [(row["Item"], row["ID"], row.get("Current Stock"), row["Is Visible"]) for row in found]
+
+    extracts(at, {"A1": 5, "A2": 0, "A3": 3, "A4": 0})
+    summary = run(at)
+    assert (summary.written, summary.exit_code, codes(summary)) == (4, 0, {})
+    variants = ("Variant", "33", "0", ""), ("Variant", "34", "3", "")
+    # Of the last product the shop alone knows whether its other variant is for sale: it stays as it is there.
+    last = ("Product", "4", "", "FALSE"), ("Variant", "43", "0", "")
+    assert rows() == [("Product", "2", "5", "TRUE"), ("Product", "3", "", "TRUE"), *variants, *last]
+    extracts(at, {"A1": 0, "A2": 0, "A3": 0, "A4": 0})
+    assert run(at).written == 2
+    assert rows() == [("Product", "2", "0", "FALSE"), ("Product", "3", "", "FALSE"), ("Variant", "34", "0", "")]
+    assert codes(run_task(ACTIVATE, Request("test", shop="a"), at)) == {"activation-unchanged": 4}
 
 
 @pytest.mark.parametrize(

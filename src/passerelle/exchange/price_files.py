@@ -24,7 +24,7 @@ _BETWEEN = " / "
 _OPEN = "…"
 _LOGIN = "#"
 """Stands before the shop's id of a customer, where prices are told by it."""
-LISTED = ("price", "current_price", "compare_at_price", "surcharge", "discount_mode", "discount_amount")
+LISTED = ("price", "sale_price", "current_price", "compare_at_price", "surcharge", "discount_mode", "discount_amount")
 """What a shop has of an article that the ERP does not tell, where all rows of a product go."""
 _OF_PRODUCT = ("discount_mode", "discount_amount")
 """What a product has for all its variants."""

@@ -12,6 +12,7 @@ import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import catalogue, texts
+from passerelle.exchange.activation import under_products
 from passerelle.exchange.price_files import (
     LISTED,
     price_rows,
@@ -268,6 +269,8 @@ class _Files:
             )
         if self.listed and "shop_handle" in self.listed.rows:
             written = write_told(descriptor, whole_products(self.listed.rows, rows, changed["key"]), "record")
+        elif self.listed and "shop_row" in self.listed.rows:
+            written = write_told(descriptor, under_products(self.listed.rows, rows, changed["key"]), "record")
         else:
             rows = rows[is_told].reset_index(drop=True)
             rows = self.listed.joined(rows) if self.listed else rows
