@@ -96,6 +96,30 @@ def test_stk_8_what_never_arrived_is_not_taken_for_known(tmp_path):
     assert codes(run(at, full=True)) == {}
 
 
+def test_cat_2_stk_8_what_the_shop_lacked_or_was_refused_goes_later_though_the_erp_does_not_change_it(tmp_path):
+    """A2 is not in the shop on the first night; a row of A1 cannot be read on the second."""
+    at = shops(tmp_path, ("a", "woocommerce", 'changed_only = true\nlisting = { place = "exports" }'))
+    head, day = "Code article;Libellé;Publié sur le web;sysModifiedDate", "19/11/2026 10:00:00"
+
+    def night(number, first, second, *skus):
+        now = NOW + timedelta(days=number)
+        leave(at, "articles.csv", articles(f"A1;Bol;1;{day}", f"A2;Tasse;1;{day}", header=head), now)
+        stock = "Code article;Dépôt;Stock réel;sysModifiedDate"
+        rows = [f"A1;Nice;{first}", f"A1;Lyon;{second};{day}", f"A2;Nice;3;{day}"]
+        leave(at, "stock.csv", levels(*rows, header=stock), now)
+        listed = "".join(f"{sku},{sku}\n" for sku in skus)
+        (home(at) / "exports" / "wc.csv").write_text(f"SKU,Name\n{listed}", encoding="utf-8")
+        summary = run(replace(at, clock=lambda: now))
+        return codes(summary), quantities(at)
+
+    assert night(0, f"4;{day}", 1, "A1") == ({"article-not-in-shop": 1}, {"A1": "5"})
+    changed = "3;21/11/2026 22:00:00"
+    refused = {"stock-row-unreadable": 1, "cell-no-number": 1}
+    assert night(1, changed, "?", "A1", "A2") == (refused, {"A2": "3"})
+    assert night(2, changed, 1, "A1", "A2") == ({"article-not-changed": 1}, {"A1": "4"})
+    assert night(3, changed, 1, "A1", "A2") == ({"article-not-changed": 2}, {})
+
+
 def test_stk_8_a_value_that_comes_back_on_the_same_day_is_sent_again_and_names_are_in_the_order_of_time(tmp_path):
     """Whoever reads the folder takes the files and leaves the manifests: the third file is the first one again."""
     at = shops(tmp_path, ("a", "woocommerce", ""))

@@ -31,7 +31,7 @@ from passerelle.run.exports import CUSTOMERS as LISTED
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, differing, ever_told
 
 ACCOUNTS, GROUPS = "accounts", "groups"
 """The shop's tables in the profile."""
@@ -123,7 +123,11 @@ class CustomersTask:
         since = erp.since() if options.changed_only else None
         of_customer = texts.places(people["customer_code"], customers.table["customer_code"])
         holds = None if customers.holds is None else customers.holds[of_customer] & (of_customer >= 0)
-        reasons = filtered(people, since, holds, outside="customer-criterion", unchanged="customer-not-changed")
+        told = ever_told(desk, options, CUSTOMER)
+        was_told = None if told is None else texts.among(people["account"], told)
+        reasons = filtered(
+            people, since, holds, outside="customer-criterion", unchanged="customer-not-changed", told=was_told
+        )
         for code, mask in reasons.items():
             fates.leave(code, mask)
         _leave(fates, people, target, options, _groups_there(desk))

@@ -25,7 +25,7 @@ from passerelle.run.listing import Listed, read_listing
 from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.stocks import ACTIVATION, STOCK
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, differing, ever_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ class ActivationTask:
         listed = read_listing(desk, options.listing, descriptor) if options.listing else None
         table = articles.table
         fates = Fates(table["article"])
-        for code, mask in not_taken(table, options, since=erp.since(), holds=articles.holds).items():
+        told = ever_told(desk, options, ACTIVATION)
+        filtered = not_taken(table, options, since=erp.since(), holds=articles.holds, told=told)
+        for code, mask in filtered.items():
             fates.leave(code, mask)
         leave_combinations(desk, fates)
         if listed:

@@ -36,7 +36,7 @@ from passerelle.run.job import Desk, Package
 from passerelle.run.listing import Listed, read_listing
 from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, acknowledged, differing
+from passerelle.run.told import Told, acknowledged, differing, ever_told
 
 TABLE = "prices"
 SPECIFIC = "specific-price"
@@ -69,7 +69,9 @@ class PricesTask:
         table = read.articles.table
         listed = read_listing(desk, options.listing, target.prices, also=LISTED) if options.listing else None
         fates = Fates(table["article"])
-        for code, mask in catalogue.left_out(table, options, since=erp.since(), holds=read.articles.holds).items():
+        told = ever_told(desk, options, PRICE)
+        filtered = catalogue.left_out(table, options, since=erp.since(), holds=read.articles.holds, told=told)
+        for code, mask in filtered.items():
             fates.leave(code, mask)
         leave_combinations(desk, fates)
         fates.refuse(read.doubtful)
