@@ -156,19 +156,19 @@ def test_sta_4_all_invoices_of_an_order_are_delivered_with_their_names_and_missi
     profile.write_text(text.replace("[delivery]\n", '[shops.statuses.invoices]\nplace = "pdf"\n\n[delivery]\n', 1))
     folder, out = at.profiles / "test" / "pdf", at.profiles / "test" / "out"
     folder.mkdir()
-    (folder / "fa1.PDF").write_bytes(b"%PDF-1.4 one")
-    (folder / "FA2.pdf").write_bytes(b"no pdf")
+    (folder / "fa1.PDF").write_bytes(b"%PDF-1.4 one %%EOF")
+    (folder / "FA2.pdf").write_bytes(b"%PDF-1.4 half")
     invoices = [document(f"FA{number}", "2", order="38") for number in (1, 2, 3)]
     leave(at, *invoices)
     first = run(at)
     assert codes(first) == {"order-not-in-erp": 2, "invoice-file-missing": 1, "invoice-file-invalid": 1}
     assert (first.written, first.exit_code) == (1, 3)
-    assert told(at)["38"] == {"status": "completed", "invoice_numbers": "FA1", "invoice_files": "FA1-64c6194b.pdf"}
-    assert (out / "FA1-64c6194b.pdf").read_bytes() == b"%PDF-1.4 one"
+    assert told(at)["38"] == {"status": "completed", "invoice_numbers": "FA1", "invoice_files": "FA1-1b424ff8.pdf"}
+    assert (out / "FA1-1b424ff8.pdf").read_bytes() == b"%PDF-1.4 one %%EOF"
     [manifest] = out.glob("*.manifest.json")
-    assert "FA1-64c6194b.pdf" in manifest.read_text()
-    (folder / "FA2.pdf").write_bytes(b"%PDF-1.4 two!")
-    (folder / "FA3.pdf").write_bytes(b"%PDF-1.4 three")
+    assert "FA1-1b424ff8.pdf" in manifest.read_text()
+    (folder / "FA2.pdf").write_bytes(b"%PDF-1.4 two! %%EOF")
+    (folder / "FA3.pdf").write_bytes(b"%PDF-1.4 three %%EOF")
     assert run(at).written == 1
     [row] = told(at).values()
     assert row["invoice_numbers"] == "FA2,FA3"
@@ -183,7 +183,7 @@ def test_sta_4_a_missing_file_is_named_as_it_should_be_and_one_that_the_shop_has
     profile.write_text(profile.read_text().replace("[delivery]\n", table, 1))
     folder = at.profiles / "test" / "pdf"
     folder.mkdir()
-    (folder / "FACTURE FA1.pdf").write_bytes(b"%PDF-1.4 one")
+    (folder / "FACTURE FA1.pdf").write_bytes(b"%PDF-1.4 one %%EOF")
     (folder / "facture fa2.pdf").write_bytes(b"none")
     leave(at, *(document(f"FA{number}", "2", order="38") for number in (1, 2, 3)))
     said = {reason.code: reason.message for reason in run(at).reasons}

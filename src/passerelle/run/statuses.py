@@ -30,6 +30,7 @@ from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS
 from passerelle.run.fates import Fates
 from passerelle.run.job import Attached, Desk, Package
+from passerelle.run.made_files import fault_of_pdf
 from passerelle.run.to_shops import shops_with
 from passerelle.run.told import Told, acknowledged, differing
 from passerelle.storage.base import LocalFile
@@ -40,7 +41,6 @@ STATUSES = "statuses"
 STATUS, INVOICE = "status", "invoice"
 """The kinds of values that the ledger keeps of what a shop was told."""
 _DOCUMENTS = "ebp/sales_documents"
-_PDF = b"%PDF-"
 _NOTHING = "{}"
 
 
@@ -166,11 +166,10 @@ class _Invoices:
 
 
 def _digest(file: Path) -> str:
-    """Give the SHA-256 of a PDF file; empty: it is none."""
+    """Give the SHA-256 of a PDF file; empty: it is none, or half of one that the ERP is still printing."""
+    if fault_of_pdf(file):
+        return ""
     with file.open("rb") as opened:
-        if opened.read(len(_PDF)) != _PDF:
-            return ""
-        opened.seek(0)
         return file_digest(opened, "sha256").hexdigest()
 
 
