@@ -345,6 +345,20 @@ def test_shp_1_shopify_gets_its_handles_of_its_own_export(tmp_path):
     assert shown == [("bol", "S", "Boutique", "FR", "4"), ("set", "", "Boutique", "", "4")]
 
 
+@pytest.mark.parametrize("stock", ['depots = ["Nice"]', '[shops.stock.stores.nice]\ndepots = ["Nice"]'])
+def test_stk_1_stk_7_depots_without_an_extract_of_their_stock_empty_no_shop(tmp_path, stock):
+    at = shops(tmp_path, ("a", "woocommerce", stock))
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text().replace('stock = "stock.csv"\n', ""))
+    leave(
+        at, "articles.csv", articles("A1;Bol;1;0;5", header="Code article;Libellé;Publié sur le web;Statut;Stock réel")
+    )
+    with pytest.raises(RunError) as error:
+        run(at)
+    assert (error.value.code, error.value.is_usage) == ("run-extract-not-set", True)
+    assert "erp.extracts.stock" in error.value.todo("fr")
+
+
 BIGCOMMERCE = (
     "Item,ID,Name,Type,SKU,Options,Inventory Tracking,Current Stock,Is Visible,Image URL (Import)\n"
     "Product,2,Tasse,Physical,A1,,product,4,TRUE,\n"

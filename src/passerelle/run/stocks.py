@@ -146,7 +146,9 @@ def _levels(erp: ErpCatalogue, articles: Articles, options: ShopStock) -> tuple[
     """Read the stock by depot, and say of which articles it is not known."""
     levels, doubtful = erp.stock(articles, set(PARTS[options.kind]))
     unknown = unknown_depots(levels.table, options)
-    if _has_depots(erp) and unknown:
+    if unknown and not _has_depots(erp):  # the articles' own stock is in no depot: each would have none
+        raise RunError("run-extract-not-set", is_usage=True, setting="erp.extracts.stock")
+    if unknown:
         known = ", ".join(sorted(levels.table["depot"].unique()))
         raise RunError("run-unknown-depot", is_usage=True, value=", ".join(unknown), known=known)
     if options.changed_only:
