@@ -277,7 +277,11 @@ def _leave(
     fates.leave("contact-without-email", no_email & is_contact)
     fates.leave("customer-without-email", no_email)
     is_dormant = ~is_active & people["has_customer"].to_numpy()
-    fates.leave("customer-dormant", is_dormant & ~(exists & target.tells_activity))
+    login = people["email"].str.casefold()
+    # Where another record has the login from now on, it is that one's; of several that sleep one is told.
+    again = login.where(is_dormant & exists).duplicated(keep="last").to_numpy()
+    is_followed = texts.among(login, login[is_active]).to_numpy() | again
+    fates.leave("customer-dormant", is_dormant & (~(exists & target.tells_activity) | is_followed))
     fates.leave("contact-is-customer", accounts.same_login(people))
     fates.refuse(accounts.refused(people, fates.go.copy()))
     if options.new_only:
