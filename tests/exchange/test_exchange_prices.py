@@ -22,7 +22,7 @@ TODAY = date(2026, 11, 21)
 DATED = Ability(ahead=True, ends=True, customers=("customer_code",))
 UNDATED = Ability(ahead=False, ends=False, customers=("customer_code",))
 BUYERS = Buyers(
-    {"price-category/PRO": "Pros", "family/WEB": "Web", "price-category/VIP": "Pros"}, {"C1": "a@b.fr"}, {"C1": "17"}
+    {"price-category/PRO": "Pros", "family/WEB": "Web", "price-category/VIP": "Pros"}, {"C1": "a@b.fr"}, {"C1": ["17"]}
 )
 
 
@@ -170,7 +170,7 @@ def test_pri_2_groups_and_customers_have_fixed_prices_and_percents_from_quantiti
     assert amounts(specific, "price") == ["95", "96.5", "90", "85", "25"]
     assert amounts(specific, "discount_share") == [None, "0.035", None, "0.15", None]
     assert amounts(specific, "quantity_from") == ["5", "1", "1", "10", "1"]
-    assert specific.loc[1, "shop_customer"] == "17"
+    assert specific.loc[1, "customer_email"] == "a@b.fr"
     # Where the shop cannot be told days, what begins later is not told yet.
     assert told(*rows, specific=UNDATED).specific["customer_code"].unique().tolist() == [""]
 
@@ -250,13 +250,47 @@ def test_stk_8_pri_2_what_is_told_is_one_text_by_article_and_what_is_gone_is_nam
     values = specific_values(before)
     assert values.to_dict() == {"A": '{"1 / 2026-12-01… / customer C1":"-3.5 %","10 / … / group Pros":"90"}'}
     changed = pd.DataFrame({"key": ["A"], "value": ["{}"], "before": values.tolist()})
-    gone = removed(changed, BUYERS, currency="EUR")
+    gone = removed(changed, BUYERS.emails, by_login=False, currency="EUR")
     shown = ["article", "group", "customer_code", "customer_email", "shop_customer", "is_removed"]
     assert gone[shown].to_numpy().tolist() == [
-        ["A", "", "C1", "a@b.fr", "17", True], ["A", "Pros", "", "", "", True]
+        ["A", "", "C1", "a@b.fr", "", True], ["A", "Pros", "", "", "", True]
     ]  # fmt: skip
     assert amounts(gone, "quantity_from") == ["1", "10"]
     assert gone["valid_from"].tolist()[0] == pd.Timestamp("2026-12-01")
+
+
+def test_pri_2_all_who_buy_on_an_account_get_its_price_and_lose_it_though_the_shop_is_asked_no_more():
+    by_id = Ability(ahead=True, ends=True, customers=("shop_customer",), logins=True)
+    buyers = Buyers({}, {}, {"C#1": ["17", "18"]})
+    before = told(row(excl="90", customer_code="C#1"), specific=by_id, buyers=buyers).specific
+    assert before["shop_customer"].tolist() == ["17", "18"]
+    [value] = specific_values(before)
+    assert value == '{"1 / … / customer C#1#17":"90","1 / … / customer C#1#18":"90"}'
+    changed = pd.DataFrame({"key": ["A"], "value": ['{"1 / … / customer C#1#18":"90"}'], "before": [value]})
+    [gone] = removed(changed, {}, by_login=True, currency="EUR").to_dict("records")
+    assert (gone["customer_code"], gone["shop_customer"], gone["is_removed"]) == ("C#1", "17", True)
+
+
+@pytest.mark.parametrize(("includes_tax", "price", "excl"), [(False, "10.12", "10.12"), (True, "12.15", "10.123456")])
+def test_pri_1_a_price_for_some_that_is_told_without_tax_has_the_decimals_of_a_shop_without_tax(
+    includes_tax, price, excl
+):
+    decimals = {} if includes_tax else {"decimals": 2}
+    made = told(row(excl="10.123456", price_category="PRO"), includes_tax=includes_tax, **decimals).specific
+    assert (amounts(made, "price"), amounts(made, "fixed_price_excl")) == ([price], [excl])
+
+
+def test_pri_2_what_a_promotion_takes_off_with_tax_is_told_again_when_the_rate_changes():
+    """45 instead of 50, both excluding tax: 6.00 off including tax of 20 %, 5.50 of 10 %."""
+    takes_off = Ability(ahead=False, ends=True, reduction=True)
+    values = []
+    for rate in ("20", "10"):
+        sold = [article(excl="50", rate=rate)]
+        prices, _ = article_prices(CATALOGUE.of(sold), PriceOptions())
+        values += price_values(prices, told(row(excl="45"), articles=sold, sale=takes_off).sales, takes_off).tolist()
+    assert values == [
+        '{"price":"50","reduction":"6","sale_price":"45"}', '{"price":"50","reduction":"5.5","sale_price":"45"}'
+    ]  # fmt: skip
 
 
 @given(st.text(max_size=8).filter(bool), st.integers(1, 5), st.sampled_from([None, "2026-12-01"]))
@@ -264,7 +298,7 @@ def test_stk_8_pri_2_whatever_a_group_is_called_its_price_is_found_again_when_it
     buyers = Buyers({"price-category/PRO": name}, {}, {})
     before = told(row(excl="90", quantity=str(quantity), first=first, price_category="PRO"), buyers=buyers).specific
     changed = pd.DataFrame({"key": ["A"], "value": ["{}"], "before": specific_values(before).tolist()})
-    gone = removed(changed, buyers, currency="EUR")
+    gone = removed(changed, buyers.emails, by_login=False, currency="EUR")
     kept = ["article", "group", "quantity_from", "valid_from", "valid_to", "currency"]
     pd.testing.assert_frame_equal(gone[kept], before[kept])
 

@@ -160,7 +160,7 @@ def test_sta_5_a_status_is_never_pulled_back_unless_asked(new, before, there, pu
     told_before = pd.DataFrame({"status": [before]}, index=["a/1"], dtype="str")
     options = StatusOptions(order=tuple(LIFE), pull_back=pull_back)
     life = statuses.life(rows(), "a", options)
-    result, further = statuses.settled(wanted, told_before, pd.Series({"a/1": there}), life, options)
+    result, _, further = statuses.settled(wanted, told_before, pd.Series({"a/1": there}), life, options)
     place = {status: number for number, status in enumerate(LIFE)}
     set_to = result.loc["a/1", "status"]
     assert set_to in {new, before}

@@ -58,6 +58,12 @@ def test_stk_3_an_article_that_is_not_kept_in_stock_has_the_default_quantity():
     assert told(table, stock, untracked_quantity=999, safety_stock=1) == {"A": "999", "B": "2"}
 
 
+def test_stk_3_and_7_a_store_has_it_too():
+    table, stock = articles("A", "B", is_stocked=[False, True]), levels(level("B", real="3"))
+    stores = StockOptions(untracked_quantity=999, stores={"nice": {"depots": ("Nice",)}})
+    assert store_stock(table, stock, stores)["availability"].tolist() == ["green", "orange"]
+
+
 def test_stk_4_a_negative_stock_is_zero_or_sent_as_it_is():
     stock = levels(level("A", real="-2"))
     assert told(articles("A"), stock) == {"A": "0"}

@@ -28,6 +28,14 @@ def test_stk_8_any_fields_come_back_from_their_text_and_missing_ones_are_not_tol
     }
 
 
+def test_stk_8_texts_with_quotes_come_back_from_tables_that_were_put_together():
+    parts = [
+        pd.DataFrame({"key": [key], "name": [name]}, dtype="str") for key, name in (("A", 'Le "Zinc"'), ("B", "b"))
+    ]
+    told = as_json(pd.concat(parts, ignore_index=True), "key")
+    assert told.to_dict() == {"A": '{"name":"Le \\"Zinc\\""}', "B": '{"name":"b"}'}
+
+
 def test_pre_1_only_the_fields_that_differ_are_told_and_a_new_record_is_one_row():
     before = of({"A": {"name": "Bol", "price": "12"}, "B": {"name": "Thé", "price": "3"}})
     now = of(

@@ -247,6 +247,37 @@ def test_cli_3_and_4_who_waits_for_his_group_goes_afterwards_though_the_erp_has_
     assert codes(run(at, CUSTOMERS)) == {"customer-not-changed": 1}
 
 
+def test_cli_1_a_dormant_record_leaves_its_login_to_the_active_one_that_has_its_e_mail_now(tmp_path):
+    """Two records of one customer: the older one was told, and is put to sleep, as the refusal of both advises."""
+    at = shop(tmp_path, "woocommerce", '[shops.accounts]\nformat = "shop/accounts"\n')
+    leave(at, "clients.csv", customers(customer("C1", "Un", "un@example.com")))
+    run(at, CUSTOMERS)
+    told(at, "customers")
+    rows = customer("C1", "Un", "un@example.com", state="1"), customer("C2", "Un", "UN@example.com")
+    leave(at, "clients.csv", customers(*rows))
+    assert codes(run(at, CUSTOMERS)) == {"customer-dormant": 1}
+    assert [(row["account"], row["is_active"]) for row in told(at, "customers")] == [("C2", "1")]
+    # Both sleep: the shop is told so, once.
+    leave(at, "clients.csv", customers(rows[0], customer("C2", "Un", "UN@example.com", state="1")))
+    assert codes(run(at, CUSTOMERS)) == {"customer-dormant": 1}
+    assert [(row["account"], row["is_active"]) for row in told(at, "customers-changed")] == [("C2", "0")]
+
+
+def test_cli_1_and_4_who_shared_an_e_mail_goes_once_the_other_has_his_own(tmp_path):
+    """Only the other one's record changes, and so does the criterion, by which a third one comes in."""
+    at = shop(tmp_path, "shopify", SHOPIFY + "changed_only = true\ncriterion = \"ID <> 'C3'\"\n")
+    header, old = "Code (tiers);Nom;E-mail (facturation);Statut;sysModifiedDate", "19/11/2026 10:00:00"
+    third = f"C3;Tri;tri@example.com;0;{old}"
+    leave(at, "clients.csv", lines(header, f"C1;Un;un@example.com;0;{old}", f"C2;Du;un@example.com;0;{old}", third))
+    assert codes(run(at, CUSTOMERS)) == {"customer-criterion": 1, "customer-email-shared": 2}
+    profile = at.profiles / "test" / "profile.toml"
+    profile.write_text(profile.read_text().replace("criterion = \"ID <> 'C3'\"\n", ""))
+    moved = "C2;Du;du@example.com;0;20/11/2026 22:00:00"
+    leave(at, "clients.csv", lines(header, f"C1;Un;un@example.com;0;{old}", moved, third))
+    assert run(at, CUSTOMERS).written == 3
+    assert codes(run(at, CUSTOMERS)) == {"customer-not-changed": 3}
+
+
 @pytest.mark.parametrize(
     ("platform", "tables", "code"),
     [

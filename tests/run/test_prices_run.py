@@ -64,6 +64,10 @@ def test_pri_1_pri_2_night_two_tells_only_what_has_changed_and_what_is_gone(tmp_
     # A full run tells everything that is there, and ends in the same state.
     assert run(at, full=True).written == 2
     assert (len(regular(at)), specific(at)) == (2, [zoe])
+    # The last tariff of a customer is gone: whose it was is told.
+    leave_prices(at, [BOWL, CUP, "A3;Pot;0;1;;20"], [SALE])
+    run(at)
+    assert specific(at) == [("A1", "", "zoe@example.com", "1", "", "", "1")]
 
 
 def test_pri_2_a_tariff_of_a_reference_that_is_too_long_stops_nobody_elses_price(tmp_path):
@@ -133,6 +137,9 @@ def test_pri_2_prestashop_is_told_the_end_of_a_discount_that_its_import_cannot_t
     names = ("Discount percent", "Discount from (yyyy-mm-dd)", "Discount to (yyyy-mm-dd)", "Reference #")
     over = ("1", "2000-01-01", "2000-01-01 23:59:59")
     assert columns(told(at, name="prices"), *names) == [(*over, "A1"), (*over, "A2")]
+    names = ("reference", "id_group", "id_customer", "deleted")
+    # The customer's price is gone, not one of everybody.
+    assert columns(told(at, name="specific_prices"), *names) == [("A1", "4", "0", "0"), ("A1", "0", "17", "1")]
 
 
 def test_pri_2_magento_replaces_the_prices_of_an_article_and_deletes_those_of_one_that_has_none(tmp_path):
@@ -205,6 +212,21 @@ def test_pri_4_bigcommerce_has_a_price_list_for_each_group_and_groups_of_the_sho
     assert codes(run(at, "b")) == {"price-group-unknown": 2}
     rows = told(at, "b", name="specific_prices")
     assert columns(rows, "group", "customer_code", "discount_percent") == [("", "CLI1", "5"), ("Web", "", "10")]
+
+
+def test_shp_1_pri_1_variants_of_bigcommerce_stand_under_their_product_as_the_shop_has_it(tmp_path):
+    at = price_shops(tmp_path, ("a", "bigcommerce", 'includes_tax = true\nlisting = { place = "exports" }'))
+    listing = (
+        "Item,ID,Name,Type,SKU,Options,Inventory Tracking,Price,Sale Price\nProduct,1,Pot,Physical,N1,,none,9,0\n"
+        "Image,8,,,,,,,\nProduct,2,Bol,Physical,,,variant,12.5,11\nVariant,22,,,A1,x,,13,0\nVariant,23,,,N2,y,,14,0\n"
+    )
+    (home(at) / "exports" / "products.csv").write_text(listing, encoding="utf-8")
+    leave_prices(at, [BOWL], ["A1;;;;;;45;;;"])
+    summary = run(at)
+    assert (summary.exit_code, codes(summary)) == (0, {})
+    assert columns(told(at, name="prices"), "Item", "ID", "Price", "Sale Price") == [
+        ("Product", "2", "12.50", "11.00"), ("Variant", "22", "50.00", "45.00")
+    ]  # fmt: skip
 
 
 SHOPIFY = (

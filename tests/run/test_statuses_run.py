@@ -139,31 +139,60 @@ def test_sta_5_a_status_later_in_life_is_not_pulled_back_unless_asked(at, sample
     assert {key: row["status"] for key, row in told(at).items()} == {"37": "processing", "35": "shipped"}
 
 
+def test_sta_5_stk_8_a_full_run_pulls_no_order_back_that_the_shop_took_further_by_itself(at, samples):
+    """Order 37 is completed in the shop after it was told that it is processed, and order 38 too."""
+    leave(at, document("CM1", "8", reference=IMPORTED), document("FA1", "2", order="38"))
+    run(at)
+    assert {key: row["status"] for key, row in told(at).items()} == {"37": "processing", "38": "completed"}
+    place = at.profiles.parent / "shop" / "orders.json"
+    place.write_bytes(orders(samples, 0, 1, 2, status="completed"))
+    run(at, full=True)
+    assert {key: row.get("status", "") for key, row in told(at).items()} == {"37": "", "38": ""}
+
+
 def test_sta_4_all_invoices_of_an_order_are_delivered_with_their_names_and_missing_ones_are_looked_for_again(at):
     profile = at.profiles / "test" / "profile.toml"
     text = profile.read_text().replace("send_number = true\nsend_delivery_date = true\n", "")
     profile.write_text(text.replace("[delivery]\n", '[shops.statuses.invoices]\nplace = "pdf"\n\n[delivery]\n', 1))
     folder, out = at.profiles / "test" / "pdf", at.profiles / "test" / "out"
     folder.mkdir()
-    (folder / "fa1.PDF").write_bytes(b"%PDF-1.4 one")
-    (folder / "FA2.pdf").write_bytes(b"no pdf")
+    (folder / "fa1.PDF").write_bytes(b"%PDF-1.4 one %%EOF")
+    (folder / "FA2.pdf").write_bytes(b"%PDF-1.4 half")
     invoices = [document(f"FA{number}", "2", order="38") for number in (1, 2, 3)]
     leave(at, *invoices)
     first = run(at)
     assert codes(first) == {"order-not-in-erp": 2, "invoice-file-missing": 1, "invoice-file-invalid": 1}
     assert (first.written, first.exit_code) == (1, 3)
-    assert told(at)["38"] == {"status": "completed", "invoice_numbers": "FA1", "invoice_files": "FA1-64c6194b.pdf"}
-    assert (out / "FA1-64c6194b.pdf").read_bytes() == b"%PDF-1.4 one"
+    assert told(at)["38"] == {"status": "completed", "invoice_numbers": "FA1", "invoice_files": "FA1-1b424ff8.pdf"}
+    assert (out / "FA1-1b424ff8.pdf").read_bytes() == b"%PDF-1.4 one %%EOF"
     [manifest] = out.glob("*.manifest.json")
-    assert "FA1-64c6194b.pdf" in manifest.read_text()
-    (folder / "FA2.pdf").write_bytes(b"%PDF-1.4 two!")
-    (folder / "FA3.pdf").write_bytes(b"%PDF-1.4 three")
+    assert "FA1-1b424ff8.pdf" in manifest.read_text()
+    (folder / "FA2.pdf").write_bytes(b"%PDF-1.4 two! %%EOF")
+    (folder / "FA3.pdf").write_bytes(b"%PDF-1.4 three %%EOF")
     assert run(at).written == 1
     [row] = told(at).values()
     assert row["invoice_numbers"] == "FA2,FA3"
     assert {name.partition("-")[0] for name in row["invoice_files"].split(",")} == {"FA2", "FA3"}
     assert all((out / name).is_file() for name in row["invoice_files"].split(","))
     assert run(at).state == "nothing-to-do"
+
+
+def test_sta_4_a_missing_file_is_named_as_it_should_be_and_one_that_the_shop_has_is_not_missing(at):
+    profile = at.profiles / "test" / "profile.toml"
+    table = '[shops.statuses.invoices]\nplace = "pdf"\nfile_name = "Facture {number}.pdf"\n\n[delivery]\n'
+    profile.write_text(profile.read_text().replace("[delivery]\n", table, 1))
+    folder = at.profiles / "test" / "pdf"
+    folder.mkdir()
+    (folder / "FACTURE FA1.pdf").write_bytes(b"%PDF-1.4 one %%EOF")
+    (folder / "facture fa2.pdf").write_bytes(b"none")
+    leave(at, *(document(f"FA{number}", "2", order="38") for number in (1, 2, 3)))
+    said = {reason.code: reason.message for reason in run(at).reasons}
+    assert "Facture FA3.pdf" in said["invoice-file-missing"]
+    assert "Facture FA2.pdf" in said["invoice-file-invalid"]
+    # The ERP's folder is cleared: what the shop was given it has.
+    (folder / "FACTURE FA1.pdf").unlink()
+    (folder / "facture fa2.pdf").unlink()
+    assert codes(run(at))["invoice-file-missing"] == 2
 
 
 def test_sta_1_pre_1_a_plan_says_old_and_new_and_is_applied_as_it_is(at):

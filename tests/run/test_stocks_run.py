@@ -15,7 +15,10 @@ from stock_shops import NOW, articles, codes, home, leave, levels, quantities, r
 from passerelle.formats.errors import CriterionError
 from passerelle.formats.registry import formats
 from passerelle.ledger.ledger import Ledger
+from passerelle.run.activation import ACTIVATE
 from passerelle.run.errors import RunError
+from passerelle.run.job import run_task
+from passerelle.run.request import Request
 from passerelle.run.stocks import STOCKS
 from passerelle.storage.errors import StorageError
 
@@ -91,6 +94,30 @@ def test_stk_8_what_never_arrived_is_not_taken_for_known(tmp_path):
     # Taken again only when it has changed since the extract that was transferred.
     assert codes(run(at)) == {"article-not-changed": 2}
     assert codes(run(at, full=True)) == {}
+
+
+def test_cat_2_stk_8_what_the_shop_lacked_or_was_refused_goes_later_though_the_erp_does_not_change_it(tmp_path):
+    """A2 is not in the shop on the first night; a row of A1 cannot be read on the second."""
+    at = shops(tmp_path, ("a", "woocommerce", 'changed_only = true\nlisting = { place = "exports" }'))
+    head, day = "Code article;Libellé;Publié sur le web;sysModifiedDate", "19/11/2026 10:00:00"
+
+    def night(number, first, second, *skus):
+        now = NOW + timedelta(days=number)
+        leave(at, "articles.csv", articles(f"A1;Bol;1;{day}", f"A2;Tasse;1;{day}", header=head), now)
+        stock = "Code article;Dépôt;Stock réel;sysModifiedDate"
+        rows = [f"A1;Nice;{first}", f"A1;Lyon;{second};{day}", f"A2;Nice;3;{day}"]
+        leave(at, "stock.csv", levels(*rows, header=stock), now)
+        listed = "".join(f"{sku},{sku}\n" for sku in skus)
+        (home(at) / "exports" / "wc.csv").write_text(f"SKU,Name\n{listed}", encoding="utf-8")
+        summary = run(replace(at, clock=lambda: now))
+        return codes(summary), quantities(at)
+
+    assert night(0, f"4;{day}", 1, "A1") == ({"article-not-in-shop": 1}, {"A1": "5"})
+    changed = "3;21/11/2026 22:00:00"
+    refused = {"stock-row-unreadable": 1, "cell-no-number": 1}
+    assert night(1, changed, "?", "A1", "A2") == (refused, {"A2": "3"})
+    assert night(2, changed, 1, "A1", "A2") == ({"article-not-changed": 1}, {"A1": "4"})
+    assert night(3, changed, 1, "A1", "A2") == ({"article-not-changed": 2}, {})
 
 
 def test_stk_8_a_value_that_comes_back_on_the_same_day_is_sent_again_and_names_are_in_the_order_of_time(tmp_path):
@@ -317,6 +344,56 @@ def test_shp_1_shopify_gets_its_handles_of_its_own_export(tmp_path):
     assert list(rows[0]) == header.split(",")
     shown = [(row["Handle"], row["Option1 Value"], row["Location"], row["COO"], row["On hand (new)"]) for row in rows]
     assert shown == [("bol", "S", "Boutique", "FR", "4"), ("set", "", "Boutique", "", "4")]
+
+
+@pytest.mark.parametrize("stock", ['depots = ["Nice"]', '[shops.stock.stores.nice]\ndepots = ["Nice"]'])
+def test_stk_1_stk_7_depots_without_an_extract_of_their_stock_empty_no_shop(tmp_path, stock):
+    at = shops(tmp_path, ("a", "woocommerce", stock))
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text().replace('stock = "stock.csv"\n', ""))
+    leave(
+        at, "articles.csv", articles("A1;Bol;1;0;5", header="Code article;Libellé;Publié sur le web;Statut;Stock réel")
+    )
+    with pytest.raises(RunError) as error:
+        run(at)
+    assert (error.value.code, error.value.is_usage) == ("run-extract-not-set", True)
+    assert "erp.extracts.stock" in error.value.todo("fr")
+
+
+BIGCOMMERCE = (
+    "Item,ID,Name,Type,SKU,Options,Inventory Tracking,Current Stock,Is Visible,Image URL (Import)\n"
+    "Product,2,Tasse,Physical,A1,,product,4,TRUE,\n"
+    "Image,991,,,,,,,,https://x.example/1.jpg\n"
+    "Product,3,Bol,Physical,,,variant,,TRUE,\n"
+    "Variant,33,,,A2,Type=Dropdown|Name=Taille|Value=M,,4,,\n"
+    "Variant,34,,,A3,Type=Dropdown|Name=Taille|Value=L,,4,,\n"
+    "Product,4,Plat,Physical,,,variant,,FALSE,\n"
+    "Variant,43,,,A4,Type=Dropdown|Name=Taille|Value=M,,4,,\n"
+    "Variant,44,,,N1,Type=Dropdown|Name=Taille|Value=L,,4,,\n"
+)
+
+
+def test_shp_1_stk_6_variants_of_bigcommerce_stand_under_their_product_and_one_task_does_not_undo_the_other(tmp_path):
+    """Its import takes a variant for one of the product above it, and has one switch, of the product."""
+    options = 'out_of_stock = "deactivate"\nlisting = { place = "exports" }\n[shops.activation]\n'
+    at = shops(tmp_path, ("a", "bigcommerce", options + 'listing = { place = "exports" }\n'))
+    (home(at) / "exports" / "products.csv").write_text(BIGCOMMERCE, encoding="utf-8")
+
+    def rows(name="stock"):
+        found = told(at, name=name)
+        return [(row["Item"], row["ID"], row.get("Current Stock"), row["Is Visible"]) for row in found]
+
+    extracts(at, {"A1": 5, "A2": 0, "A3": 3, "A4": 0})
+    summary = run(at)
+    assert (summary.written, summary.exit_code, codes(summary)) == (4, 0, {})
+    variants = ("Variant", "33", "0", ""), ("Variant", "34", "3", "")
+    # Of the last product the shop alone knows whether its other variant is for sale: it stays as it is there.
+    last = ("Product", "4", "", "FALSE"), ("Variant", "43", "0", "")
+    assert rows() == [("Product", "2", "5", "TRUE"), ("Product", "3", "", "TRUE"), *variants, *last]
+    extracts(at, {"A1": 0, "A2": 0, "A3": 0, "A4": 0})
+    assert run(at).written == 2
+    assert rows() == [("Product", "2", "0", "FALSE"), ("Product", "3", "", "FALSE"), ("Variant", "34", "0", "")]
+    assert codes(run_task(ACTIVATE, Request("test", shop="a"), at)) == {"activation-unchanged": 4}
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,37 @@ def product_rows(
     return rows[record.notna()].reset_index(drop=True)
 
 
+def under_products(listed: pd.DataFrame, told: pd.DataFrame, changed: Collection[str]) -> pd.DataFrame:
+    """Give the rows of changed articles, those of variants under the row of their product.
+
+    Such an import takes a variant for one of the product whose row stands above it. Of a product that the ERP does not
+    tell the row is as the shop has it.
+
+    Args:
+        listed: the shop's own rows, those of a product one after the other.
+        told: ``article``, and what the shop is told of it; of all articles of the ERP.
+        changed: those that the shop is told.
+
+    Returns:
+        The rows with ``record``, the product's article that stands first among the changed ones.
+    """
+    listed, product = products_of(listed)
+    is_changed = texts.among(listed["article"], changed)
+    record = listed["article"].where(is_changed).groupby(product).transform("first")
+    places = texts.places(listed["article"], told["article"])
+    known = pd.Series(places >= 0, listed.index)
+    ours = told.drop(columns="article").convert_dtypes().take(places).reset_index(drop=True)
+    cells = {name: ours[name].where(known, listed.get(name)) for name in ours}
+    if "is_active" in cells:
+        # A product is for sale as long as one of its articles is; of those that the ERP does not tell the shop knows.
+        whole = ours["is_active"].where(known, other=False).groupby(product).transform("any")
+        has_others = (~known & (listed["article"] != "")).groupby(product).transform("any")
+        of_product = whole.mask(~whole & has_others, listed.get("is_active"))
+        cells["is_active"] = cells["is_active"].where(product.duplicated(), of_product)
+    goes = is_changed | (record.notna() & ~product.duplicated())
+    return listed.assign(record=record, **cells)[goes].reset_index(drop=True)
+
+
 def products_of(listed: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     """Tell which product each row of a shop is of: by its handle, or by the rows that begin one.
 

@@ -19,7 +19,12 @@ Mask = npt.NDArray[np.bool_]
 
 
 def left_out(
-    articles: pd.DataFrame, options: ArticleChoice, *, since: datetime | None, holds: Mask | None
+    articles: pd.DataFrame,
+    options: ArticleChoice,
+    *,
+    since: datetime | None,
+    holds: Mask | None,
+    told: pd.Series | None = None,
 ) -> dict[str, Mask]:
     """Tell which articles a task leaves on purpose, by the code of the reason; each once (CAT-2).
 
@@ -28,12 +33,16 @@ def left_out(
         options: the shop's filter.
         since: when the task last transferred; ``None``: never.
         holds: for which articles the shop's criterion is true; ``None``: it has none.
+        told: the articles that the shop was told of: another one is taken though it has not changed; ``None``: all.
     """
     reasons: dict[str, Mask] = {}
     if options.leaves_unpublished:
         reasons["article-not-on-web"] = ~articles["is_on_web"].to_numpy()
     since = since if options.changed_only else None
-    reasons |= filtered(articles, since, holds, outside="article-criterion", unchanged="article-not-changed")
+    known = None if told is None else texts.among(articles["article"], told)
+    reasons |= filtered(
+        articles, since, holds, outside="article-criterion", unchanged="article-not-changed", told=known
+    )
     taken = np.ones(len(articles), bool)
     for code, mask in reasons.items():
         reasons[code] = mask & taken
@@ -42,7 +51,13 @@ def left_out(
 
 
 def filtered(
-    records: pd.DataFrame, since: datetime | None, holds: Mask | None, *, outside: str, unchanged: str
+    records: pd.DataFrame,
+    since: datetime | None,
+    holds: Mask | None,
+    *,
+    outside: str,
+    unchanged: str,
+    told: pd.Series | None = None,
 ) -> dict[str, Mask]:
     """Tell which records of the ERP a filter leaves, by the code of the reason (CAT-2).
 
@@ -52,12 +67,14 @@ def filtered(
         holds: for which records the shop's criterion is true; ``None``: it has none.
         outside: code of those for which it is not.
         unchanged: code of those that have not changed.
+        told: which of them the shop was told of, so that they can be left as unchanged; ``None``: all.
     """
     reasons: dict[str, Mask] = {}
     if holds is not None:
         reasons[outside] = ~holds
     if since is not None:
-        reasons[unchanged] = (records["modified"] < since).to_numpy()
+        is_old = records["modified"] < since
+        reasons[unchanged] = (is_old if told is None else is_old & told).to_numpy()
     return reasons
 
 

@@ -6,7 +6,7 @@ Source: spec PRI-1, PRI-2, STK-8, SHP-1.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 
 import pandas as pd
@@ -14,7 +14,7 @@ import pandas as pd
 from passerelle import money
 from passerelle.exchange import texts
 from passerelle.exchange.activation import products_of
-from passerelle.exchange.prices import Ability, Buyers, plain
+from passerelle.exchange.prices import LOGIN, Ability, plain
 from passerelle.exchange.told import as_json
 from passerelle.model.prices import SPECIFIC_PRICES
 
@@ -22,7 +22,9 @@ ENDED = pd.Timestamp("2000-01-01")
 """The day of a discount that is over, for a shop whose import cannot take one away."""
 _BETWEEN = " / "
 _OPEN = "…"
-LISTED = ("price", "current_price", "compare_at_price", "surcharge", "discount_mode", "discount_amount")
+_LOGIN = "#"
+"""Stands before the shop's id of a customer, where prices are told by it."""
+LISTED = ("price", "sale_price", "current_price", "compare_at_price", "surcharge", "discount_mode", "discount_amount")
 """What a shop has of an article that the ERP does not tell, where all rows of a product go."""
 _OF_PRODUCT = ("discount_mode", "discount_amount")
 """What a product has for all its variants."""
@@ -32,7 +34,7 @@ def price_values(prices: pd.DataFrame, sales: pd.DataFrame, ability: Ability) ->
     """Write price and promotion of each article as one text (``exchange.told``).
 
     Args:
-        prices: ``article``, ``price``.
+        prices: ``article``, ``price``, ``incl``.
         sales: of ``Special``.
         ability: what the file can say of promotions.
     """
@@ -40,6 +42,8 @@ def price_values(prices: pd.DataFrame, sales: pd.DataFrame, ability: Ability) ->
     told = {"article": rows["article"], "price": plain(rows["price"]), "sale_price": plain(rows["sale_price"])}
     days = {"sale_from": ability.ahead, "sale_to": ability.ends}
     told |= {name: rows[name].dt.strftime("%Y-%m-%d").astype("str") for name, is_told in days.items() if is_told}
+    if ability.reduction:  # it changes with the rate, though the prices do not
+        told["reduction"] = plain(rows["incl"] - rows["sale_incl"])
     return as_json(pd.DataFrame(told), "article")
 
 
@@ -120,8 +124,9 @@ def specific_values(specific: pd.DataFrame) -> pd.Series:
     }
     period = texts.side_by_side(pd.DataFrame(days), _OPEN)
     whose = pd.Series("all", specific.index, dtype="str")
-    for kind, column in (("group", "group"), ("customer", "customer_code")):
-        whose = whose.mask(specific[column] != "", f"{kind} " + specific[column])
+    login = (_LOGIN + specific[LOGIN]).where(specific[LOGIN] != "", "")
+    for kind, column in (("group", specific["group"]), ("customer", specific["customer_code"] + login)):
+        whose = whose.mask(column != "", f"{kind} " + column)
     names = pd.DataFrame({"quantity": plain(specific["quantity_from"]), "period": period, "whose": whose})
     amounts = plain(specific["amount"])
     amounts = amounts.mask(specific["is_percent"], "-" + amounts + " %")
@@ -130,12 +135,13 @@ def specific_values(specific: pd.DataFrame) -> pd.Series:
     return "{" + told + "}"
 
 
-def removed(changed: pd.DataFrame, buyers: Buyers, *, currency: str) -> pd.DataFrame:
+def removed(changed: pd.DataFrame, emails: Mapping[str, str], *, by_login: bool, currency: str) -> pd.DataFrame:
     """Give the prices that a shop was told and that the ERP has no more.
 
     Args:
         changed: ``key``, ``value``, ``before``, as ``specific_values`` writes them.
-        buyers: whom the shop knows.
+        emails: of customers, by account code.
+        by_login: customers were told by the shop's ids of them.
         currency: the shop's.
 
     Returns:
@@ -149,14 +155,16 @@ def removed(changed: pd.DataFrame, buyers: Buyers, *, currency: str) -> pd.DataF
                 quantity, period, whose = name.split(_BETWEEN, 2)
                 first, last = period.split(_OPEN)
                 kind, _, who = whose.partition(" ")
-                code = who if kind == "customer" else ""
+                code, login = (who, "") if kind == "customer" else ("", "")
+                if by_login and _LOGIN in code:
+                    code, _, login = who.rpartition(_LOGIN)
                 rows.append(
                     {
                         "article": row.key,
                         "group": who if kind == "group" else "",
                         "customer_code": code,
-                        "customer_email": buyers.emails.get(code, ""),
-                        "shop_customer": buyers.ids.get(code, ""),
+                        "customer_email": emails.get(code, ""),
+                        "shop_customer": login,
                         "currency": currency,
                         "quantity_from": money.of(quantity),
                         "tier_from": money.of(quantity) if money.of(quantity) > money.ONE else None,

@@ -22,6 +22,8 @@ from passerelle.model.prices import SPECIFIC_PRICES
 
 PRICE = "price"
 """What a price beside the article's own is called in outcomes; its record is article, quantity, customers."""
+LOGIN = "shop_customer"
+"""The column of the shop's own id of a customer."""
 _CENTS = 2
 _HUNDRED = 100 * money.ONE
 _TARGETS = {"price_category": "price-category", "customer_family": "family", "customer_code": "customer"}
@@ -35,12 +37,12 @@ class Buyers:
     Attributes:
         groups: the shop's customer groups, as the file wants them, by ``price-category/`` or ``family/`` and code.
         emails: of customers, by account code.
-        ids: the shop's ids of customers, by account code.
+        ids: the shop's ids of customers, by account code: of all who buy on that account.
     """
 
     groups: Mapping[str, str]
     emails: Mapping[str, str]
-    ids: Mapping[str, str]
+    ids: Mapping[str, Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Ability:
         groups: customer groups.
         customers: which columns tell a customer; none: it cannot.
         everybody: a price from a quantity on for all customers.
+        logins: the shop's own ids of customers, each of an account.
+        reduction: what a promotion takes off, including tax, instead of its price.
     """
 
     ahead: bool
@@ -60,6 +64,8 @@ class Ability:
     groups: bool = True
     customers: Collection[str] = ()
     everybody: bool = True
+    logins: bool = False
+    reduction: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +201,11 @@ def _valued(rows: pd.DataFrame, own: pd.DataFrame, options: PriceOptions) -> pd.
     quantity = rows["quantity_from"].fillna(0).astype("int64")
     quantity = quantity.where(quantity > 0, money.ONE)
     record = pd.DataFrame({"article": rows["article"], "quantity": plain(quantity), "target": target})
+    exact = money.SCALE if options.includes_tax else options.price_decimals
     return rows.assign(
         quantity_from=quantity,
         price=fixed.mask(is_percent, pd.Series(off_own, rows.index)),
-        fixed_excl=with_tax_as(*sides, includes_tax=False, decimals=money.SCALE, less=less),
+        fixed_excl=with_tax_as(*sides, includes_tax=False, decimals=exact, less=less),
         fixed_incl=with_tax_as(*sides, includes_tax=True, decimals=_CENTS, less=less),
         own_price=own["price"],
         is_percent=is_percent,
@@ -271,14 +278,22 @@ def _for_buyers(
     rows, is_customer, is_all, is_group = rows[kept], is_customer[kept], is_all[kept], is_group[kept]
     able = np.where(is_customer, bool(ability.customers), np.where(is_all, ability.everybody, ability.groups))
     said.append(_once(rows[~able], "price-target-not-told"))
-    rows, is_group, is_customer = rows[able].reset_index(drop=True), is_group[able], is_customer[able]
+    rows = rows[able].assign(is_group=is_group[able], is_customer=is_customer[able])
+    rows = _of_each(rows, buyers.ids if ability.logins else {})
+    is_group, is_customer = rows.pop("is_group").to_numpy(), rows.pop("is_customer").to_numpy()
     rows["group"] = _named(rows["target"], buyers.groups)
     rows["customer_email"] = _named(rows["customer_code"], buyers.emails)
-    rows["shop_customer"] = _named(rows["customer_code"], buyers.ids)
     no_group = is_group & (rows["group"] == "").to_numpy()
     no_customer = is_customer & (rows[[*ability.customers]] == "").any(axis=1).to_numpy()
     said += [_once(rows[no_group], "price-group-unknown"), _once(rows[no_customer], "price-customer-unknown")]
     return rows[~(no_group | no_customer)].reset_index(drop=True)
+
+
+def _of_each(rows: pd.DataFrame, ids: Mapping[str, Collection[str]]) -> pd.DataFrame:
+    """Give the prices of a customer once for each of the shop's customers who buy on that account."""
+    pairs = [(code, one) for code, those in ids.items() for one in those]
+    known = pd.DataFrame(pairs, columns=["customer_code", LOGIN], dtype="str")
+    return rows.merge(known, on="customer_code", how="left", sort=False).fillna({LOGIN: ""})
 
 
 def _named(keys: pd.Series, names: Mapping[str, str]) -> pd.Series:
@@ -297,7 +312,7 @@ def _once(rows: pd.DataFrame, code: str) -> pd.DataFrame:
 def _specific(rows: pd.DataFrame, ability: Ability, day: pd.Timestamp, currency: str) -> pd.DataFrame:
     """Give the prices in order, each once: of several of the same the lowest."""
     rows = _in_time(rows, ability, day)
-    same = ["article", "group", "customer_code", "quantity_from", "valid_from", "valid_to"]
+    same = ["article", "group", "customer_code", LOGIN, "quantity_from", "valid_from", "valid_to"]
     rows = rows.sort_values([*same, "price"], kind="stable").drop_duplicates(same).reset_index(drop=True)
     percent = rows["is_percent"]
     rate = rows["discount_rate"].astype("Int64").where(percent)
@@ -317,7 +332,7 @@ def _specific(rows: pd.DataFrame, ability: Ability, day: pd.Timestamp, currency:
 
 def _tiered(rows: pd.DataFrame) -> pd.DataFrame:
     """Tell of each price up to which quantity it holds, and the price of the first piece of those whose it is."""
-    whose = [rows["article"], rows["group"], rows["customer_code"]]
+    whose = [rows[name] for name in ("article", "group", "customer_code", LOGIN)]
     first = rows["quantity_from"] <= money.ONE
     following = rows.groupby(whose, sort=False)["quantity_from"].shift(-1).astype("Int64") - money.ONE
     base = rows["price"].where(first).groupby(whose, sort=False).transform("first")

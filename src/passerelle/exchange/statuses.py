@@ -180,7 +180,7 @@ def life(rows: pd.DataFrame, shop: str, options: StatusOptions) -> pd.Series:
 
 def settled(
     wanted: pd.DataFrame, told: pd.DataFrame, current: pd.Series, statuses: pd.Series, options: StatusOptions
-) -> tuple[pd.DataFrame, Mask]:
+) -> tuple[pd.DataFrame, Mask, Mask]:
     """Leave statuses that the shop has, or is further than (STA-5).
 
     Args:
@@ -191,7 +191,8 @@ def settled(
         options: the shop's.
 
     Returns:
-        The fields, with the status told before where there is none to set; and of which orders the shop is further.
+        The fields, with the status told before where there is none to set; for which orders that is so; and of which
+        orders the shop is further.
     """
     before = told.reindex(wanted.index).get("status", pd.Series("", wanted.index)).fillna("").astype("str")
     there = current.reindex(wanted.index).fillna("").astype("str")
@@ -200,7 +201,7 @@ def settled(
     is_further = (new != "") & (np.maximum(_places(before, statuses), _places(there, statuses)) > place)
     is_further &= not options.pull_back
     stays = (new == "") | is_further | (new == there)
-    return wanted.assign(status=new.where(~stays, before)), is_further.to_numpy()
+    return wanted.assign(status=new.where(~stays, before)), stays.to_numpy(), is_further.to_numpy()
 
 
 def invoices_of(documents: pd.DataFrame) -> pd.DataFrame:

@@ -64,11 +64,12 @@ def store_stock(articles: pd.DataFrame, levels: pd.DataFrame, options: StockOpti
     """Give the availability of each article in each store: green, orange or red by thresholds (STK-7).
 
     Returns:
-        ``model.catalogue.STORE_STOCK``, store by store; what a store has is not reduced by the safety stock.
+        ``model.catalogue.STORE_STOCK``, store by store; what a store has is not reduced by the safety stock. It has the
+        shop's quantity of articles that the ERP does not keep in stock (STK-3).
     """
     parts = [STORE_STOCK.empty()]
     for store, own in options.stores.items():
-        quantity = np.maximum(_summed(articles["article"], levels, options.kind, own.depots), 0)
+        quantity = np.maximum(_tracked(articles, levels, options, own.depots), 0)
         green, orange = quantity >= money.of(own.green_from), quantity >= money.of(own.orange_from)
         colour = np.select([green, orange], ["green", "orange"], "red")
         rows = {"article": articles["article"], "store": store, "quantity": quantity, "availability": colour}
@@ -102,6 +103,12 @@ def _summed(references: pd.Series, levels: pd.DataFrame, kind: str, depots: Coll
     total = np.zeros(len(references), np.int64)
     np.add.at(total, places[places >= 0], available[places >= 0])
     return total
+
+
+def _tracked(articles: pd.DataFrame, levels: pd.DataFrame, options: StockOptions, depots: Collection[str]) -> Ints:
+    """Sum the stock of articles over depots; of those that the ERP does not keep in stock give the shop's (STK-3)."""
+    quantity = _summed(articles["article"], levels, options.kind, depots)
+    return np.where(articles["is_stocked"].to_numpy(), quantity, money.of(options.untracked_quantity))
 
 
 def _kept_back(quantity: Ints, articles: pd.DataFrame, options: StockOptions) -> Ints:

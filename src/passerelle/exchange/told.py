@@ -98,6 +98,8 @@ def fields_changed(changed: pd.DataFrame, kind: str) -> pd.DataFrame:
 def _member(name: str, column: pd.Series) -> pa.Array:
     """Write one field of every record as a member of its JSON, a comma before it; nothing where it is missing."""
     cells = pa.array(column.astype("str"), _TEXT, from_pandas=True)
+    if isinstance(cells, pa.ChunkedArray):  # of tables put together; no mask may be in parts
+        cells = cells.combine_chunks()
     begin, end, nothing = (pa.scalar(text, _TEXT) for text in (f',{json.dumps(name)}:"', '"', ""))
     members = pc.binary_join_element_wise(begin, cells, end, nothing)
     escaped = pc.fill_null(pc.match_substring_regex(cells, _ESCAPED), pa.scalar(value=False))

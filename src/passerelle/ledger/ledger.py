@@ -75,9 +75,17 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+_LAST_TRANSFER = "last-transfer"
+
+
 def last_transfer(task: str, shop: str) -> str:
     """Name the mark of when a task last transferred to a shop (CAT-2)."""
-    return f"{task}.last-transfer.{shop}"
+    return f"{task}.{_LAST_TRANSFER}.{shop}"
+
+
+def is_last_transfer(mark: str) -> bool:
+    """Tell whether a mark is of when a task last transferred to a shop."""
+    return f".{_LAST_TRANSFER}." in mark
 
 
 def new_run_id(now: datetime) -> str:

@@ -63,7 +63,7 @@ SPECIFIC_PRICES = Table(
         Column("group", "text", "the shop's customer group; empty: all"),
         Column("customer_code", "text", "the ERP's account code of the customer; empty: all"),
         Column("customer_email", "text", "the customer's e-mail"),
-        Column("shop_customer", "text", "the shop's id of the customer"),
+        Column("shop_customer", "text", "the shop's id of the customer; of several on one account each has a row"),
         Column("currency", "text", "currency, ISO 4217"),
         Column("quantity_from", "quantity", "from this quantity on"),
         Column("is_percent", "flag", "it is a discount in percent, else a price"),

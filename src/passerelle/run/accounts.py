@@ -31,7 +31,7 @@ from passerelle.run.exports import CUSTOMERS as LISTED
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, differing, ever_told
 
 ACCOUNTS, GROUPS = "accounts", "groups"
 """The shop's tables in the profile."""
@@ -123,7 +123,11 @@ class CustomersTask:
         since = erp.since() if options.changed_only else None
         of_customer = texts.places(people["customer_code"], customers.table["customer_code"])
         holds = None if customers.holds is None else customers.holds[of_customer] & (of_customer >= 0)
-        reasons = filtered(people, since, holds, outside="customer-criterion", unchanged="customer-not-changed")
+        told = ever_told(desk, options, CUSTOMER)
+        was_told = None if told is None else texts.among(people["account"], told)
+        reasons = filtered(
+            people, since, holds, outside="customer-criterion", unchanged="customer-not-changed", told=was_told
+        )
         for code, mask in reasons.items():
             fates.leave(code, mask)
         _leave(fates, people, target, options, _groups_there(desk))
@@ -273,7 +277,11 @@ def _leave(
     fates.leave("contact-without-email", no_email & is_contact)
     fates.leave("customer-without-email", no_email)
     is_dormant = ~is_active & people["has_customer"].to_numpy()
-    fates.leave("customer-dormant", is_dormant & ~(exists & target.tells_activity))
+    login = people["email"].str.casefold()
+    # Where another record has the login from now on, it is that one's; of several that sleep one is told.
+    again = login.where(is_dormant & exists).duplicated(keep="last").to_numpy()
+    is_followed = texts.among(login, login[is_active]).to_numpy() | again
+    fates.leave("customer-dormant", is_dormant & (~(exists & target.tells_activity) | is_followed))
     fates.leave("contact-is-customer", accounts.same_login(people))
     fates.refuse(accounts.refused(people, fates.go.copy()))
     if options.new_only:

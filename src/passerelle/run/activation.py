@@ -26,7 +26,7 @@ from passerelle.run.locks import leave_locked, lock_columns
 from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.stocks import ACTIVATION, STOCK
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, differing, ever_told
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ class ActivationTask:
         listed = read_listing(desk, options.listing, descriptor) if options.listing else None
         table = articles.table
         fates = Fates(table["article"])
-        for code, mask in not_taken(table, options, since=erp.since(), holds=articles.holds).items():
+        told = ever_told(desk, options, ACTIVATION)
+        filtered = not_taken(table, options, since=erp.since(), holds=articles.holds, told=told)
+        for code, mask in filtered.items():
             fates.leave(code, mask)
         leave_locked(desk, fates, table)
         leave_combinations(desk, fates)

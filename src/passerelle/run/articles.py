@@ -54,7 +54,7 @@ from passerelle.run.listing import Listed, read_listing
 from passerelle.run.memory import give_back, put_away, taken_out
 from passerelle.run.product_files import CHANGED, NEW, OpenFiles, ProductFiles, kept_apart
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, differing, ever_told
 
 PRODUCT, TEXTS = "product", "article-text"
 """The kinds of values that the ledger keeps of what a shop was told."""
@@ -360,7 +360,8 @@ class _Source:
 
     def select(self, options: ShopArticles, since: datetime | None) -> Mask:
         """Leave what the shop's filter does not take and what is locked, and tell what is left (CAT-2, CAT-4)."""
-        filtered = not_taken(self.articles.table, options, since=since, holds=self.articles.holds)
+        told = ever_told(self.desk, options, ARTICLE)
+        filtered = not_taken(self.articles.table, options, since=since, holds=self.articles.holds, told=told)
         for code, mask in filtered.items():
             self.fates.leave(code, mask)
         self.fates.leave("article-locked", rules.locked(self.articles.table, options))

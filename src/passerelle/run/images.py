@@ -47,7 +47,7 @@ from passerelle.run.locks import leave_locked, lock_columns
 from passerelle.run.made_files import document
 from passerelle.run.pictures import SUFFIXES, picture
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, differing, ever_told
 from passerelle.storage.base import Entry, Storage
 from passerelle.storage.cursors import listed
 from passerelle.storage.paths import clean_folder, join
@@ -87,7 +87,9 @@ class FilesTask:
         articles = erp.articles(options, set(), plain=plain)
         erp.transferred(articles.extract.made_at)
         fates = Fates(articles.table["article"])
-        for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
+        told = ever_told(desk, options, self.kind)
+        filtered = not_taken(articles.table, options, since=erp.since(), holds=articles.holds, told=told)
+        for code, mask in filtered.items():
             fates.leave(code, mask)
         leave_locked(desk, fates, articles.table)
         leave_combinations(desk, fates)

@@ -27,6 +27,8 @@ from passerelle.storage.places import open_place
 OWN = "shop_"
 """Begins the columns that only the shop knows."""
 _KEPT = ("article", "location")
+_ROW, _SOLD = "shop_row", ("product", "variant")
+"""Where rows of an export tell what they are of, and those that count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def read_listing(
         FormatError: a file is not of the format.
     """
     kept = tuple(one for one in descriptor.fields if one.source in {*_KEPT, *also} or one.source.startswith(OWN))
-    form = replace(descriptor, fields=kept, detect=True)
+    # An export has rows of images, and of products that have no reference of their own: no mistake there.
+    form = replace(descriptor, fields=tuple(replace(one, required=False) for one in kept), detect=True)
     with TemporaryDirectory() as folder, open_place(listing.place, base_folder=desk.loaded.folder) as storage:
         files = pick_up(storage, listing.files, Path(folder))
         contents = {file.path: file.local.read_bytes() for file in files}
@@ -81,6 +84,10 @@ def read_listing(
     if not tables:
         raise RunError("run-listing-missing", place=where)
     rows = pd.concat([one.table for one in tables], ignore_index=True)
+    if descriptor.field("article").required:
+        rows = rows[rows["article"] != ""]
+    if _ROW in rows:
+        rows = rows[texts.among(rows[_ROW].str.casefold(), _SOLD)]
     if location and "location" in {one.source for one in kept}:
         rows = rows[rows["location"] == location]
         if rows.empty:

@@ -63,13 +63,17 @@ def document(source: Path, target: Path, options: DocumentOptions) -> MadeFile:
     if size > options.max_bytes:
         raise RefusedFile("article-file-too-large", f"{size} > {options.max_bytes}")
     suffix = source.suffix.lower()
-    if suffix == ".pdf":
-        with source.open("rb") as file:
-            head = file.read(_EDGE)
-            file.seek(max(0, size - _EDGE), os.SEEK_SET)
-            tail = file.read()
-        if not _PDF.search(head):
-            raise RefusedFile("document-not-pdf", head[:4].hex(" "))
-        if _PDF_END not in tail:
-            raise RefusedFile("document-not-pdf", _PDF_END.decode())
+    if suffix == ".pdf" and (fault := fault_of_pdf(source)):
+        raise RefusedFile("document-not-pdf", fault)
     return MadeFile(source.replace(target), suffix)
+
+
+def fault_of_pdf(file: Path) -> str:
+    """Say why a file is no whole PDF: how it begins, or the end that it lacks; empty: it is one."""
+    with file.open("rb") as opened:
+        head = opened.read(_EDGE)
+        opened.seek(max(0, file.stat().st_size - _EDGE), os.SEEK_SET)
+        tail = opened.read()
+    if not _PDF.search(head):
+        return head[:4].hex(" ")
+    return "" if _PDF_END in tail else _PDF_END.decode()

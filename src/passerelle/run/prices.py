@@ -12,6 +12,7 @@ import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import catalogue, texts
+from passerelle.exchange.activation import under_products
 from passerelle.exchange.price_files import (
     LISTED,
     price_rows,
@@ -20,7 +21,7 @@ from passerelle.exchange.price_files import (
     specific_values,
     whole_products,
 )
-from passerelle.exchange.prices import PRICE, Ability, Buyers, Special, article_prices, special_prices
+from passerelle.exchange.prices import LOGIN, PRICE, Ability, Buyers, Special, article_prices, special_prices
 from passerelle.formats.descriptor import Descriptor
 from passerelle.formats.writer import Written
 from passerelle.model.prices import ERP_PRICES
@@ -35,14 +36,14 @@ from passerelle.run.job import Desk, Package
 from passerelle.run.listing import Listed, read_listing
 from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, acknowledged, differing, ever_told
 
 TABLE = "prices"
 SPECIFIC = "specific-price"
 """The kind of values that the ledger keeps of the prices of an article for some customers or quantities."""
 _SPECIFIC_FORMAT = "specific_prices"
 _GROUP_KINDS = ("price-category", "family")
-_CUSTOMER_COLUMNS = ("customer_email", "shop_customer")
+_CUSTOMER_COLUMNS = ("customer_email", LOGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ class PricesTask:
         table = read.articles.table
         listed = read_listing(desk, options.listing, target.prices, also=LISTED) if options.listing else None
         fates = Fates(table["article"])
-        for code, mask in catalogue.left_out(table, options, since=erp.since(), holds=read.articles.holds).items():
+        told = ever_told(desk, options, PRICE)
+        filtered = catalogue.left_out(table, options, since=erp.since(), holds=read.articles.holds, told=told)
+        for code, mask in filtered.items():
             fates.leave(code, mask)
         leave_combinations(desk, fates)
         fates.refuse(read.doubtful)
@@ -156,7 +159,11 @@ class _Target:
     def sale(self) -> Ability:
         """What the file of prices can say of promotions."""
         sources = _sources(self.prices)
-        return Ability(ahead="sale_from" in sources, ends=bool({"sale_to", "discount_to"} & sources))
+        return Ability(
+            ahead="sale_from" in sources,
+            ends=bool({"sale_to", "discount_to"} & sources),
+            reduction="discount_amount_incl" in sources,
+        )
 
     @property
     def knows_groups_by_id(self) -> bool:
@@ -176,6 +183,7 @@ class _Target:
             groups="group" in sources,
             customers=by_code or tuple(name for name in _CUSTOMER_COLUMNS if name in sources),
             everybody=not any(one.source == "group" and one.required for one in self.specific.fields),
+            logins=LOGIN in sources,
         )
 
 
@@ -263,6 +271,8 @@ class _Files:
             )
         if self.listed and "shop_handle" in self.listed.rows:
             written = write_told(descriptor, whole_products(self.listed.rows, rows, changed["key"]), "record")
+        elif self.listed and "shop_row" in self.listed.rows:
+            written = write_told(descriptor, under_products(self.listed.rows, rows, changed["key"]), "record")
         else:
             rows = rows[is_told].reset_index(drop=True)
             rows = self.listed.joined(rows) if self.listed else rows
@@ -277,7 +287,8 @@ class _Files:
         rows = self.special.specific
         rows = rows[texts.among(rows["article"], changed["key"])].reset_index(drop=True)
         if "is_removed" in _sources(descriptor):
-            gone = removed(changed, self.buyers, currency=self.desk.shop.currency)
+            by_login = LOGIN in _sources(descriptor)
+            gone = removed(changed, self.buyers.emails, by_login=by_login, currency=self.desk.shop.currency)
             rows = pd.concat([rows, gone], ignore_index=True)
             written = write_told(descriptor, rows)
             fates.refuse(written.outcomes)
@@ -350,13 +361,14 @@ def _buyers(desk: Desk, options: ShopPrices, rows: pd.DataFrame, *, by_id: bool)
     named = {code: name for code, name in {**ids_there, **options.groups}.items() if name.isdigit() or not by_id}
     groups |= {f"{kind}/{code}": name for code, name in named.items() for kind in _GROUP_KINDS}
     emails: dict[str, str] = {}
-    ids: dict[str, str] = {}
-    if options.customer_prices and (rows["customer_code"] != "").any():
+    ids: dict[str, list[str]] = {}
+    had = acknowledged(desk, SPECIFIC)["value"].str.contains(" / customer ", regex=False)
+    if had.any() or (options.customer_prices and (rows["customer_code"] != "").any()):
         accounts = desk.ledger.accounts(desk.profile.name)
         is_own = accounts["customer_key"].str.startswith(f"{desk.shop.name}/")
         own = accounts[is_own & ~accounts["customer_key"].str.contains("/order-", regex=False)]
         emails = dict(own[["customer_code", "email"]].itertuples(index=False))
-        ids = dict(zip(own["customer_code"], own["customer_key"].str.split("/", n=1).str[1], strict=True))
+        ids = own["customer_key"].str.split("/", n=1).str[1].groupby(own["customer_code"]).agg(list).to_dict()
         path = desk.profile.erp.extracts.customers
         customers, _ = read_extract("ebp/customers_extract", path, desk.formats, desk.profile.erp)
         if customers is not None:

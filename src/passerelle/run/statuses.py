@@ -30,8 +30,9 @@ from passerelle.run.errors import RunError
 from passerelle.run.exports import ORDERS
 from passerelle.run.fates import Fates
 from passerelle.run.job import Attached, Desk, Package
+from passerelle.run.made_files import fault_of_pdf
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, differing
+from passerelle.run.told import Told, acknowledged, differing
 from passerelle.storage.base import LocalFile
 from passerelle.storage.places import open_place
 
@@ -40,7 +41,6 @@ STATUSES = "statuses"
 STATUS, INVOICE = "status", "invoice"
 """The kinds of values that the ledger keeps of what a shop was told."""
 _DOCUMENTS = "ebp/sales_documents"
-_PDF = b"%PDF-"
 _NOTHING = "{}"
 
 
@@ -72,7 +72,7 @@ class StatusesTask:
         wanted = statuses.states(documents, desk.shop.name, mapping, options, life)
         sent = desk.ledger.sent_values(desk.profile.name, desk.shop.name, STATUS)
         before = as_table(sent)
-        found, is_further = statuses.settled(wanted, before, known.statuses, life, options)
+        found, stays, is_further = statuses.settled(wanted, before, known.statuses, life, options)
         values = _values(found)
         invoices = _Invoices.of(desk, options.invoices, documents)
         changed = _changed(desk, values, sent, invoices.changed["order_key"])
@@ -82,8 +82,10 @@ class StatusesTask:
         goes = texts.among(known.keys, changed["key"]).to_numpy()
         fates.leave("status-later-in-shop", texts.among(known.keys, wanted.index[is_further]).to_numpy() & ~goes)
         fates.leave("status-unchanged", ~goes)
-        package, written = _written(desk, options, found.reindex(changed["key"]), before, invoices)
+        kept = found.index[stays]
+        package, written = _written(desk, options, found.reindex(changed["key"]), before, kept, invoices)
         fates.refuse(written.outcomes)
+        told = invoices.changed[texts.among(invoices.changed["order_key"], known.keys[fates.go])]
         return Told(
             desk,
             read=len(known.keys),
@@ -91,7 +93,7 @@ class StatusesTask:
             outcomes=outcome.together([extract.read.outcomes, unreadable, invoices.outcomes, *fates.said]),
             changed={
                 STATUS: changed[texts.among(changed["key"], known.keys[fates.go])].reset_index(drop=True),
-                INVOICE: VALUES.conform(invoices.changed)[["key", "value", "before"]],
+                INVOICE: VALUES.conform(told)[["key", "value", "before"]],
             },
             labels=pd.Series(dtype="str"),
             packages=(replace(package, attached=invoices.files),) if written.rows else (),
@@ -128,23 +130,27 @@ class _Invoices:
         due = statuses.invoices_of(documents)
         if settings is None:
             return cls(due.iloc[:0].assign(key="", value="", before="", file=""))
-        due["name"] = [settings.file_name.replace("{number}", number).casefold() for number in due["document_number"]]
+        called = [settings.file_name.replace("{number}", number) for number in due["document_number"]]
+        due["called"] = pd.Series(called, due.index, dtype="str")
+        due["name"] = due["called"].str.casefold()
+        due["key"] = due["order_key"] + "/" + due["document_number"]
         with open_place(settings.place, base_folder=desk.loaded.folder) as storage:
             there = {PurePath(entry.path).name.casefold(): entry for entry in storage.list()}
             found = due[due["name"].isin(list(there))]
             version = [f"{there[name].size} {there[name].modified_utc}" for name in found["name"]]
-            keys = pd.Index(found["order_key"] + "/" + found["document_number"])
-            changed = differing(desk, INVOICE, pd.Series(version, keys, dtype="str"))
-            rows = found.assign(key=keys).merge(changed, on="key")
+            known = acknowledged(desk, INVOICE)
+            changed = differing(desk, INVOICE, pd.Series(version, pd.Index(found["key"]), dtype="str"), known)
+            rows = found.merge(changed, on="key")
             wanted = {
                 there[name].path: LocalFile(there[name].path, desk.workshop / f"{number}.pdf", there[name].size)
                 for number, name in enumerate(rows["name"].unique())
             }
             fetched = {PurePath(one.path).name.casefold(): one.local for one in storage.get_files([*wanted.values()])}
         digests = {name: _digest(local) for name, local in fetched.items()}
-        missing = due[
-            ~due["name"].isin(list(there)) | (due["name"].isin(rows["name"]) & ~due["name"].isin(list(fetched)))
-        ]
+        # What the shop was given it has, though the ERP's folder has been cleared meanwhile.
+        had = texts.among(due["key"], known["key"]) & (not desk.request.full)
+        gone = due["name"].isin(rows["name"]) & ~due["name"].isin(list(fetched))
+        missing = due[(~due["name"].isin(list(there)) & ~had) | gone]
         wrong = rows[rows["name"].isin([name for name, digest in digests.items() if not digest])]
         rows = rows[rows["name"].isin([name for name, digest in digests.items() if digest])].reset_index(drop=True)
         # A number may have signs that no file has; a content of another kind has another name.
@@ -156,21 +162,20 @@ class _Invoices:
             for file, name in zip(rows["file"], rows["name"], strict=True)
         }
         said = [_said("invoice-file-missing", missing), _said("invoice-file-invalid", wrong)]
-        return cls(rows.drop(columns="name"), tuple(attached.values()), outcome.together(said))
+        return cls(rows.drop(columns=["name", "called"]), tuple(attached.values()), outcome.together(said))
 
 
 def _digest(file: Path) -> str:
-    """Give the SHA-256 of a PDF file; empty: it is none."""
+    """Give the SHA-256 of a PDF file; empty: it is none, or half of one that the ERP is still printing."""
+    if fault_of_pdf(file):
+        return ""
     with file.open("rb") as opened:
-        if opened.read(len(_PDF)) != _PDF:
-            return ""
-        opened.seek(0)
         return file_digest(opened, "sha256").hexdigest()
 
 
 def _said(code: str, rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.drop_duplicates("document_number")
-    return outcome.said(code, rows["document_number"], record_type=INVOICE, stage="read", value=rows["name"])
+    return outcome.said(code, rows["document_number"], record_type=INVOICE, stage="read", value=rows["called"])
 
 
 def _read(erp: ErpCatalogue, options: ShopStatuses) -> Extract:
@@ -228,12 +233,21 @@ def _changed(desk: Desk, values: pd.Series, sent: pd.DataFrame, with_invoices: p
 
 
 def _written(
-    desk: Desk, options: ShopStatuses, rows: pd.DataFrame, before: pd.DataFrame, invoices: _Invoices
+    desk: Desk,
+    options: ShopStatuses,
+    rows: pd.DataFrame,
+    before: pd.DataFrame,
+    kept: pd.Index,
+    invoices: _Invoices,
 ) -> tuple[Package, Written]:
-    """Write the file; a status is only set where it is another than the shop was told, or all is to be told."""
+    """Write the file.
+
+    A status is only set where it is another than the shop was told, or all is to be told; never of orders that keep
+    theirs.
+    """
     descriptor = desk.shop_format(options.format, settings=options.format_settings)
     told = before.reindex(rows.index).get("status", pd.Series("", rows.index)).fillna("")
-    is_set = (rows["status"] != told) | desk.request.full
+    is_set = ((rows["status"] != told) | desk.request.full) & ~rows.index.isin(kept)
     files: Mapping[str, pd.Series] = {
         column: texts.by_group(invoices.changed[source], invoices.changed["order_key"], ",").reindex(rows.index)
         for column, source in {"invoice_numbers": "document_number", "invoice_files": "file"}.items()

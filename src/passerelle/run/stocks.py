@@ -14,7 +14,7 @@ import pandas as pd
 
 from passerelle import outcome
 from passerelle.exchange import texts
-from passerelle.exchange.activation import activity_values
+from passerelle.exchange.activation import activity_values, under_products
 from passerelle.exchange.catalogue import in_order_of, last_changed
 from passerelle.exchange.catalogue import left_out as not_taken
 from passerelle.exchange.stock import PARTS, shop_stock, stock_values, store_stock, unknown_depots
@@ -27,10 +27,10 @@ from passerelle.run.errors import RunError
 from passerelle.run.families import leave_combinations
 from passerelle.run.fates import Fates
 from passerelle.run.job import Desk, Package
-from passerelle.run.listing import read_listing
+from passerelle.run.listing import Listed, read_listing
 from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, acknowledged, differing
+from passerelle.run.told import Told, acknowledged, differing, ever_told
 
 NAME = "stocks"
 STOCK, AVAILABILITY, ACTIVATION = "stock", "availability", "activation"
@@ -66,9 +66,11 @@ class StocksTask:
             references = articles.table["article"]
             known = beside.submit(lambda: in_order_of(references, acknowledges.result()))
             levels, doubtful = _levels(erp, articles, options)
-        listed = read_listing(desk, options.listing, descriptor, options.location) if options.listing else None
+        listed = _listed(desk, options, descriptor)
         fates = Fates(articles.table["article"])
-        for code, mask in not_taken(articles.table, options, since=erp.since(), holds=articles.holds).items():
+        told = ever_told(desk, options, STOCK)
+        filtered = not_taken(articles.table, options, since=erp.since(), holds=articles.holds, told=told)
+        for code, mask in filtered.items():
             fates.leave(code, mask)
         leave_combinations(desk, fates)
         fates.refuse(doubtful)
@@ -80,9 +82,7 @@ class StocksTask:
         stock = shop_stock(table, levels, options, desk.profile.erp.active_states)
         changed = differing(desk, STOCK, stock_values(stock), known.result()[fates.go])
         fates.leave("stock-unchanged", ~texts.among(fates.references, changed["key"]).to_numpy())
-        rows = stock[texts.among(stock["article"], changed["key"])].reset_index(drop=True)
-        rows = listed.joined(rows) if listed else rows.assign(location=options.location)
-        written = write_told(descriptor, rows)
+        written = write_told(descriptor, *_rows(stock, changed["key"], listed, options.location))
         fates.refuse(written.outcomes)
         stores = _stores(desk, table, levels, options)
         changed = changed[texts.among(changed["key"], fates.references[fates.go])].reset_index(drop=True)
@@ -100,6 +100,23 @@ class StocksTask:
 
 
 STOCKS = StocksTask()
+
+
+def _listed(desk: Desk, options: ShopStock, descriptor: Descriptor) -> Listed | None:
+    """Read what the shop has; where its files have rows of products, also which of these are for sale."""
+    if options.listing is None:
+        return None
+    has_products = "shop_row" in {one.source for one in descriptor.fields}
+    also = {"is_active"} if has_products and options.out_of_stock == "deactivate" else set()
+    return read_listing(desk, options.listing, descriptor, options.location, also)
+
+
+def _rows(stock: pd.DataFrame, changed: pd.Series, listed: Listed | None, location: str) -> tuple[pd.DataFrame, str]:
+    """Give the rows of the file, and their column with the article that each belongs to."""
+    if listed and "shop_row" in listed.rows:
+        return under_products(listed.rows, stock, changed), "record"
+    rows = stock[texts.among(stock["article"], changed)].reset_index(drop=True)
+    return listed.joined(rows) if listed else rows.assign(location=location), "article"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +146,9 @@ def _levels(erp: ErpCatalogue, articles: Articles, options: ShopStock) -> tuple[
     """Read the stock by depot, and say of which articles it is not known."""
     levels, doubtful = erp.stock(articles, set(PARTS[options.kind]))
     unknown = unknown_depots(levels.table, options)
-    if _has_depots(erp) and unknown:
+    if unknown and not _has_depots(erp):  # the articles' own stock is in no depot: each would have none
+        raise RunError("run-extract-not-set", is_usage=True, setting="erp.extracts.stock")
+    if unknown:
         known = ", ".join(sorted(levels.table["depot"].unique()))
         raise RunError("run-unknown-depot", is_usage=True, value=", ".join(unknown), known=known)
     if options.changed_only:

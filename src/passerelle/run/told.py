@@ -16,8 +16,11 @@ from passerelle import outcome
 from passerelle.exchange import catalogue, texts
 from passerelle.exchange.plan import left_out, together
 from passerelle.exchange.selection import Window
+from passerelle.exchange.shop_options.accounts import AccountOptions
+from passerelle.exchange.shop_options.articles import ArticleChoice
 from passerelle.exchange.told import fields_changed
 from passerelle.ledger.entries import VALUES, Prepared
+from passerelle.ledger.ledger import is_last_transfer
 from passerelle.run.counting import reasons
 from passerelle.run.errors import RunError
 from passerelle.run.fates import Fates
@@ -63,13 +66,17 @@ class Told:
     def checked(self) -> Self:
         """Give itself back when every record read goes, was left on purpose, or has an outcome.
 
+        What was refused is looked at again though the ERP does not change it: the mark of the last transfer stays.
+
         Raises:
             RunError: one has none. That is our fault, and nothing is sent.
         """
         read, written, failed, ignored = self.read, self._written, self._failed, self._ignored
         if read != written + failed + ignored:
             raise RunError("run-articles-lost", read=read, written=written, failed=failed, ignored=ignored)
-        return self
+        if not failed:
+            return self
+        return replace(self, marks={name: mark for name, mark in self.marks.items() if not is_last_transfer(name)})
 
     @property
     def reports(self) -> dict[str, pd.DataFrame]:
@@ -152,6 +159,11 @@ class Told:
 def acknowledged(desk: Desk, kind: str) -> pd.DataFrame:
     """Give what the shop was told of a kind of values: ``key``, ``value``."""
     return desk.ledger.sent_values(desk.profile.name, desk.shop.name, kind)
+
+
+def ever_told(desk: Desk, options: ArticleChoice | AccountOptions, kind: str) -> pd.Series | None:
+    """Give the records that the shop was ever told of, where only changed ones are taken; else ``None`` (CAT-2)."""
+    return desk.ledger.sent_keys(desk.profile.name, desk.shop.name, kind) if options.changed_only else None
 
 
 def differing(desk: Desk, kind: str, values: pd.Series, known: pd.DataFrame | None = None) -> pd.DataFrame:
