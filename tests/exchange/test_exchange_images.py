@@ -11,6 +11,7 @@ from passerelle.exchange.catalogue import differing
 from passerelle.exchange.file_names import escaped
 from passerelle.exchange.images import by_article, matched, named, shop_files, told_names, told_texts, too_long
 from passerelle.exchange.shop_options.images import ImageOptions
+from passerelle.outcome import message
 
 SUFFIXES = (".jpg", ".png")
 URL = "https://shop.example/import"
@@ -72,11 +73,22 @@ def test_img_2_flat_names_are_the_reference_and_its_numbers():
     assert codes(matches) == [("article-file-without-article", "X_Z-3", "")]
 
 
-@pytest.mark.parametrize("folder", ["été 01", "ÉTÉ  01", "E\u0301TE\u0301 01", "ÉTÉ 01=20", "ÉＴÉ 01"])
+@pytest.mark.parametrize("folder", ["été 01", "ÉTÉ  01", "ÉTÉ 01=20", "ÉＴÉ 01"])
 def test_img_2_a_near_miss_is_refused_and_named_not_taken(folder):
     matches = found(["ÉTÉ 01", "A"], [f"{folder}/1.jpg", "A/1.jpg"])
     assert lists(matches) == {"A": ["A/1.jpg"]}
     assert codes(matches) == [("article-file-near-miss", "ÉTÉ 01", folder)]
+
+
+@pytest.mark.parametrize("by_folder", [True, False])
+def test_img_2_decomposed_accents_are_told_in_words_as_nobody_sees_them(by_folder):
+    name = "E\u0301TE\u0301 01"
+    paths = [f"{name}/1.jpg", "bis/1.jpg"] if by_folder else [f"{name}_2.jpg", "bis.jpg"]
+    matches = found(["ÉTÉ 01", "BIS"], paths, by_folder=by_folder)
+    assert lists(matches) == {}
+    key = name if by_folder else f"{name}_2"
+    assert codes(matches) == [("article-file-decomposed", "ÉTÉ 01", key), ("article-file-near-miss", "BIS", "bis")]
+    assert "macOS" in message(matches.near.iloc[0], "fr")
 
 
 def test_img_2_hostile_references_find_their_escaped_folder_and_nothing_else():

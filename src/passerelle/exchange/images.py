@@ -9,6 +9,7 @@ Source: spec IMG-1 to IMG-3, DOC-1; user-asks 21; facts/storage-apis §0.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -197,14 +198,30 @@ def _near_misses(bare: pd.Series, stray: pd.Series, *, by_folder: bool) -> pd.Da
     if not by_folder:
         likely = dict(zip(map(_loose, _without_number(meant)), stray, strict=True)) | likely
     near = {one: likely[_loose(one)] for one in bare if _loose(one) in likely}
-    return outcome.said(
-        "article-file-near-miss",
-        near,
-        record_type="article",
-        stage="select",
-        field=list(near),
-        value=list(near.values()),
-        expected=[escaped(one) for one in near],
+    # What looks the same on every screen is told in other words.
+    composed = {one: unicodedata.normalize("NFC", key) for one, key in near.items()}
+    decomposed = {one: near[one] for one, key in composed.items() if one in {key, re.sub(_NUMBERED, r"\1", key)}}
+    others = {one: key for one, key in near.items() if one not in decomposed}
+    return outcome.together(
+        [
+            outcome.said(
+                "article-file-decomposed",
+                decomposed,
+                record_type="article",
+                stage="select",
+                field=list(decomposed),
+                value=list(decomposed.values()),
+            ),
+            outcome.said(
+                "article-file-near-miss",
+                others,
+                record_type="article",
+                stage="select",
+                field=list(others),
+                value=list(others.values()),
+                expected=[escaped(one) for one in others],
+            ),
+        ]
     )
 
 
