@@ -144,6 +144,11 @@ def test_img_3_a_shop_is_told_of_articles_whose_files_have_changed():
     assert joined["alt_texts"] == "Bol  bleu,Bol  bleu"
     assert (joined["cover"], joined["further"]) == (f"{URL}/a-1.jpg", f"{URL}/a-2.jpg")
     assert joined["delete_existing"]
+    # PrestaShop drops an image with a text that it refuses.
+    [joined] = by_article(shop_files(changed, texts("Bol <20 cm> {=}" + "x" * 200), URL, known=True, delete=True), ",")[
+        "alt_texts"
+    ]
+    assert joined.split(",") == ["Bol  20 cm     " + "x" * 113] * 2
     # Where the import can only add, what it was told before is not listed again.
     [new] = by_article(shop_files(changed, texts("Bol"), URL, known=False, delete=False), ",").to_dict("records")
     assert (new["urls"], new["further"], new["delete_existing"]) == (f"{URL}/a-1.jpg", "", False)

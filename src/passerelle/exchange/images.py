@@ -30,6 +30,9 @@ LONGEST_NAME = 255
 _CLUTTER = r"(?i)^(?:\.|~\$|thumbs\.db$|desktop\.ini$)|\.(?:part|filepart|tmp|crdownload)$"
 """Names of files that systems and programs leave behind, or are still writing."""
 _NUMBERED = r"^(.*?)[-_]([0-9]{1,9})$"
+_LONGEST_LABEL = 128
+_NOT_IN_LABELS = "<>={}"
+"""PrestaShop drops an image, not its text, when that has one of these signs or is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,12 +299,13 @@ def shop_files(changed: pd.DataFrame, labels: pd.Series, base_url: str, *, known
 
 
 def by_article(rows: pd.DataFrame, separator: str) -> pd.DataFrame:
-    """Give a row per article, its files joined; a label that holds the separator has a blank in its place.
+    """Give a row per article, its files joined; in labels blanks stand for the separator and what shops refuse.
 
     Returns:
         ``model.images.SHOP_FILES``.
     """
-    labels = rows["label"].str.replace(separator.strip(), " ", regex=False)
+    refused = f"[{re.escape(separator.strip() + _NOT_IN_LABELS)}]"
+    labels = rows["label"].str.slice(stop=_LONGEST_LABEL).str.replace(refused, " ", regex=True)
     listed = texts.by_group(rows["url"], rows["article"], separator)
     first = rows.drop_duplicates("article").reset_index(drop=True)
     table = first.assign(
