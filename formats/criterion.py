@@ -73,7 +73,7 @@ class Criterion:
         try:
             tree = _parsed(text)
             for node in _nodes(tree):
-                if type(node) not in _ALLOWED and not isinstance(node, exp.Column):
+                if not _is_allowed(node):
                     raise CriterionError("criterion-not-allowed", text, part=_shown(node), allowed=_NAMES)
         except RecursionError:
             raise _too_long(text) from None
@@ -198,6 +198,14 @@ def _depth(text: str) -> int:
         depth += (sign == "(") - (sign == ")")
         deepest = max(deepest, depth)
     return deepest
+
+
+def _is_allowed(node: exp.Expr) -> bool:
+    if isinstance(node, exp.In):
+        return not node.args.get("field")  # IN without parentheses looks for a part of a text
+    if isinstance(node, exp.Is):
+        return isinstance(node.expression, exp.Null | exp.Boolean)
+    return type(node) in _ALLOWED or isinstance(node, exp.Column)
 
 
 def _nodes(tree: exp.Expr) -> Iterator[exp.Expr]:
