@@ -124,6 +124,16 @@ def test_img_1_files_named_in_the_extract_come_first_and_none_is_looked_for_else
     ]
 
 
+def test_img_1_a_named_file_that_is_there_in_other_letters_is_told_and_not_taken():
+    matches = found(["A"], ["Vues/bol.jpg", "A/1.jpg"], ["vues\\BOL.JPG;A/2.jpg"])
+    assert lists(matches) == {"A": ["A/1.jpg"]}
+    assert codes(matches) == [
+        ("article-file-named-not-there", "A/2.jpg", ""),
+        ("article-file-named-near-miss", "vues/BOL.JPG", "Vues/bol.jpg"),
+        ("article-file-without-article", "Vues", ""),
+    ]
+
+
 def test_img_3_a_shop_is_told_of_articles_whose_files_have_changed():
     files = found(["A", "B", "C"], ["A/1.jpg", "A/2.jpg", "B/1.jpg", "C/1.jpg"]).files
     contents = {"A/1.jpg": "1.jpg", "A/2.jpg": "2.jpg", "B/1.jpg": "3.jpg"}

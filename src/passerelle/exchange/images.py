@@ -181,6 +181,8 @@ def _named(references: pd.Series, found: _Found, cells: pd.Series, separator: st
     rows = pd.DataFrame({"article": each.index, "path": each.to_numpy()}).astype("str")
     there = texts.among(rows["path"], found.paths).to_numpy()
     other = texts.among(rows["path"], found.paths[found.is_other.to_numpy()]).to_numpy()
+    meant = _near_paths(rows.loc[~there, "path"], found.paths)
+    near = pd.Series([meant.get(path, "") for path in rows["path"]], rows.index, dtype="str")
     said = [
         outcome.said(
             code,
@@ -188,10 +190,21 @@ def _named(references: pd.Series, found: _Found, cells: pd.Series, separator: st
             record_type="file",
             stage="select",
             field=rows.loc[which, "article"].to_list(),
+            value=near[which].to_list(),
         )
-        for code, which in (("article-file-named-not-there", ~there), ("article-file-other-kind", other))
+        for code, which in (
+            ("article-file-named-not-there", ~there & (near == "").to_numpy()),
+            ("article-file-named-near-miss", (near != "").to_numpy()),
+            ("article-file-other-kind", other),
+        )
     ]
     return rows[there & ~other], outcome.together(said)
+
+
+def _near_paths(missing: pd.Series, paths: pd.Series) -> dict[str, str]:
+    """Give the file that is probably meant by each that is not there."""
+    likely = {_loose(path): path for path in paths} if len(missing) else {}
+    return {path: likely[_loose(path)] for path in missing if _loose(path) in likely}
 
 
 def _near_misses(bare: pd.Series, stray: pd.Series, *, by_folder: bool) -> pd.DataFrame:
