@@ -102,6 +102,20 @@ class Criterion:
         """Give the sources of the fields that it names, of a format made by ``extended``."""
         return {descriptor.labelled(name).source for name in self.columns()}
 
+    def check(self, descriptor: Descriptor) -> None:
+        """See that what it compares goes together, of columns as a format made by ``extended`` declares them.
+
+        Raises:
+            CriterionError: it does not, or nothing in it is true or false.
+        """
+        kinds = Kinds(self.text, lambda column: descriptor.labelled(_name(column)).type, _shown)
+        try:
+            kind = kinds.of(self.tree)
+        except RecursionError:
+            raise _too_long(self.text) from None
+        if kind != "truth":
+            raise CriterionError("criterion-no-condition", self.text)
+
     def holds(self, descriptor: Descriptor, table: pd.DataFrame, *, seconds: float = SECONDS) -> Mask:
         """Tell for which rows it is true; where it is unknown, as of nothing compared with something, it is not.
 
@@ -113,10 +127,8 @@ class Criterion:
         Raises:
             CriterionError: what it compares does not go together; it cannot be computed, or not in time.
         """
+        self.check(descriptor)
         try:
-            kinds = Kinds(self.text, lambda column: descriptor.labelled(_name(column)).type, _shown)
-            if kinds.of(self.tree) != "truth":
-                raise CriterionError("criterion-no-condition", self.text)
             return self._held(descriptor, table, seconds)
         except RecursionError:
             raise _too_long(self.text) from None
