@@ -73,7 +73,7 @@ class Criterion:
         try:
             tree = _parsed(text)
             for node in _nodes(tree):
-                if type(node) not in _ALLOWED and not isinstance(node, exp.Column):
+                if not _is_allowed(node):
                     raise CriterionError("criterion-not-allowed", text, part=_shown(node), allowed=_NAMES)
         except RecursionError:
             raise _too_long(text) from None
@@ -102,6 +102,20 @@ class Criterion:
         """Give the sources of the fields that it names, of a format made by ``extended``."""
         return {descriptor.labelled(name).source for name in self.columns()}
 
+    def check(self, descriptor: Descriptor) -> None:
+        """See that what it compares goes together, of columns as a format made by ``extended`` declares them.
+
+        Raises:
+            CriterionError: it does not, or nothing in it is true or false.
+        """
+        kinds = Kinds(self.text, lambda column: descriptor.labelled(_name(column)).type, _shown)
+        try:
+            kind = kinds.of(self.tree)
+        except RecursionError:
+            raise _too_long(self.text) from None
+        if kind != "truth":
+            raise CriterionError("criterion-no-condition", self.text)
+
     def holds(self, descriptor: Descriptor, table: pd.DataFrame, *, seconds: float = SECONDS) -> Mask:
         """Tell for which rows it is true; where it is unknown, as of nothing compared with something, it is not.
 
@@ -113,10 +127,8 @@ class Criterion:
         Raises:
             CriterionError: what it compares does not go together; it cannot be computed, or not in time.
         """
+        self.check(descriptor)
         try:
-            kinds = Kinds(self.text, lambda column: descriptor.labelled(_name(column)).type, _shown)
-            if kinds.of(self.tree) != "truth":
-                raise CriterionError("criterion-no-condition", self.text)
             return self._held(descriptor, table, seconds)
         except RecursionError:
             raise _too_long(self.text) from None
@@ -198,6 +210,14 @@ def _depth(text: str) -> int:
         depth += (sign == "(") - (sign == ")")
         deepest = max(deepest, depth)
     return deepest
+
+
+def _is_allowed(node: exp.Expr) -> bool:
+    if isinstance(node, exp.In):
+        return not node.args.get("field")  # IN without parentheses looks for a part of a text
+    if isinstance(node, exp.Is):
+        return isinstance(node.expression, exp.Null | exp.Boolean)
+    return type(node) in _ALLOWED or isinstance(node, exp.Column)
 
 
 def _nodes(tree: exp.Expr) -> Iterator[exp.Expr]:

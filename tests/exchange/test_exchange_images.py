@@ -11,6 +11,7 @@ from passerelle.exchange.catalogue import differing
 from passerelle.exchange.file_names import escaped
 from passerelle.exchange.images import by_article, matched, named, shop_files, told_names, told_texts, too_long
 from passerelle.exchange.shop_options.images import ImageOptions
+from passerelle.outcome import message
 
 SUFFIXES = (".jpg", ".png")
 URL = "https://shop.example/import"
@@ -72,11 +73,22 @@ def test_img_2_flat_names_are_the_reference_and_its_numbers():
     assert codes(matches) == [("article-file-without-article", "X_Z-3", "")]
 
 
-@pytest.mark.parametrize("folder", ["été 01", "ÉTÉ  01", "E\u0301TE\u0301 01", "ÉTÉ 01=20", "ÉＴÉ 01"])
+@pytest.mark.parametrize("folder", ["été 01", "ÉTÉ  01", "ÉTÉ 01=20", "ÉＴÉ 01"])
 def test_img_2_a_near_miss_is_refused_and_named_not_taken(folder):
     matches = found(["ÉTÉ 01", "A"], [f"{folder}/1.jpg", "A/1.jpg"])
     assert lists(matches) == {"A": ["A/1.jpg"]}
     assert codes(matches) == [("article-file-near-miss", "ÉTÉ 01", folder)]
+
+
+@pytest.mark.parametrize("by_folder", [True, False])
+def test_img_2_decomposed_accents_are_told_in_words_as_nobody_sees_them(by_folder):
+    name = "E\u0301TE\u0301 01"
+    paths = [f"{name}/1.jpg", "bis/1.jpg"] if by_folder else [f"{name}_2.jpg", "bis.jpg"]
+    matches = found(["ÉTÉ 01", "BIS"], paths, by_folder=by_folder)
+    assert lists(matches) == {}
+    key = name if by_folder else f"{name}_2"
+    assert codes(matches) == [("article-file-decomposed", "ÉTÉ 01", key), ("article-file-near-miss", "BIS", "bis")]
+    assert "macOS" in message(matches.near.iloc[0], "fr")
 
 
 def test_img_2_hostile_references_find_their_escaped_folder_and_nothing_else():
@@ -112,6 +124,16 @@ def test_img_1_files_named_in_the_extract_come_first_and_none_is_looked_for_else
     ]
 
 
+def test_img_1_a_named_file_that_is_there_in_other_letters_is_told_and_not_taken():
+    matches = found(["A"], ["Vues/bol.jpg", "A/1.jpg"], ["vues\\BOL.JPG;A/2.jpg"])
+    assert lists(matches) == {"A": ["A/1.jpg"]}
+    assert codes(matches) == [
+        ("article-file-named-not-there", "A/2.jpg", ""),
+        ("article-file-named-near-miss", "vues/BOL.JPG", "Vues/bol.jpg"),
+        ("article-file-without-article", "Vues", ""),
+    ]
+
+
 def test_img_3_a_shop_is_told_of_articles_whose_files_have_changed():
     files = found(["A", "B", "C"], ["A/1.jpg", "A/2.jpg", "B/1.jpg", "C/1.jpg"]).files
     contents = {"A/1.jpg": "1.jpg", "A/2.jpg": "2.jpg", "B/1.jpg": "3.jpg"}
@@ -132,6 +154,11 @@ def test_img_3_a_shop_is_told_of_articles_whose_files_have_changed():
     assert joined["alt_texts"] == "Bol  bleu,Bol  bleu"
     assert (joined["cover"], joined["further"]) == (f"{URL}/a-1.jpg", f"{URL}/a-2.jpg")
     assert joined["delete_existing"]
+    # PrestaShop drops an image with a text that it refuses.
+    [joined] = by_article(shop_files(changed, texts("Bol <20 cm> {=}" + "x" * 200), URL, known=True, delete=True), ",")[
+        "alt_texts"
+    ]
+    assert joined.split(",") == ["Bol  20 cm     " + "x" * 113] * 2
     # Where the import can only add, what it was told before is not listed again.
     [new] = by_article(shop_files(changed, texts("Bol"), URL, known=False, delete=False), ",").to_dict("records")
     assert (new["urls"], new["further"], new["delete_existing"]) == (f"{URL}/a-1.jpg", "", False)

@@ -79,6 +79,8 @@ def test_cat_2_columns_are_named_by_label_or_sql_name_and_numbers_are_numbers(te
         ("'a'", "criterion-no-condition"),
         ("1 + 1", "criterion-no-condition"),
         ("CASE WHEN PRICE > 1 THEN Id END", "criterion-no-condition"),
+        ("Id IN 'EM1,EM2'", "criterion-not-allowed"),
+        ("Id IS Libellé", "criterion-not-allowed"),
         ("PRICE * 99999999999999999999999999 * 99999999999999 > 1", "criterion-failed"),
     ],
 )

@@ -131,6 +131,15 @@ def test_img_3_a_shop_that_goes_by_its_own_ids_needs_its_listing(tmp_path, platf
     assert (error.value.code, error.value.is_usage) == ("run-listing-not-set", True)
 
 
+def test_img_3_a_platform_without_an_import_of_images_is_said_to_have_none(tmp_path):
+    at = shop(tmp_path, "A", platform="oasis")
+    put(at, A__1=photo(1))
+    with pytest.raises(RunError) as error:
+        run(at)
+    assert (error.value.code, error.value.is_usage) == ("run-no-format-of-platform", True)
+    assert "oasis/images" in error.value.text("fr")
+
+
 def test_img_3_an_image_that_two_articles_have_is_theirs_both(tmp_path):
     at = shop(tmp_path, "A", "B", options='column = "xx_couleur"')
     extract = home(at) / "articles.csv"

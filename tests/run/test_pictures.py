@@ -133,6 +133,22 @@ def test_img_4_what_is_no_good_image_is_refused(tmp_path, data, code):
     assert refused(tmp_path, data)[0] == code
 
 
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"8BPS\0\1", "PSD"),
+        (b"%PDF-1.7 no image", "PDF"),
+        (b"\r\n<!DOCTYPE HTML><title>404", "HTML"),
+        (b"PK\x03\x04\x14", "ZIP"),
+        (b"\0\0\0\x18ftypisom", "MP4"),
+        (b"hello", "68 65 6c 6c"),
+    ],
+)
+def test_img_4_what_people_take_for_an_image_is_called_by_its_name(tmp_path, head, name):
+    assert refused(tmp_path, head + bytes(50)) == ("image-unreadable", name)
+
+
 def test_img_4_a_decompression_bomb_takes_no_memory(tmp_path):
     """A PNG of a few bytes that says it has 60 000 × 60 000 pixels, and one just above the limit."""
 

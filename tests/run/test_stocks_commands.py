@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from passerelle.cli.main import app
 from passerelle.ledger.ledger import Ledger
+from passerelle.outcome import message
 from passerelle.profile.check import check
 from passerelle.profile.loader import ProfileError, load
 
@@ -78,6 +79,9 @@ def test_cat_2_pro_2_the_check_sees_a_condition_that_is_none_and_a_place_that_is
     found = said.set_index("code")["field"]
     assert found["check-criterion"] == "shops[1].stock.criterion"
     assert found["check-folder-missing"] == "shops[2].delivery.place"
+    profile.write_text(text.replace("COPY x TO 1", "Id = 5 AND xx_any = 'a'"))
+    [wrong] = check(load("test", profiles_folder=three.profiles)).query("code == 'check-criterion'").to_dict("records")
+    assert "« 5 » n'est pas un texte" in message(wrong, "fr")
 
 
 def test_pro_1_a_shop_that_is_told_something_needs_a_place(three):

@@ -9,6 +9,7 @@ Source: spec IMG-1 to IMG-3, DOC-1; user-asks 21; facts/storage-apis §0.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ LONGEST_NAME = 255
 _CLUTTER = r"(?i)^(?:\.|~\$|thumbs\.db$|desktop\.ini$)|\.(?:part|filepart|tmp|crdownload)$"
 """Names of files that systems and programs leave behind, or are still writing."""
 _NUMBERED = r"^(.*?)[-_]([0-9]{1,9})$"
+_LONGEST_LABEL = 128
+_NOT_IN_LABELS = "<>={}"
+"""PrestaShop drops an image, not its text, when that has one of these signs or is longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,8 @@ def _named(references: pd.Series, found: _Found, cells: pd.Series, separator: st
     rows = pd.DataFrame({"article": each.index, "path": each.to_numpy()}).astype("str")
     there = texts.among(rows["path"], found.paths).to_numpy()
     other = texts.among(rows["path"], found.paths[found.is_other.to_numpy()]).to_numpy()
+    meant = _near_paths(rows.loc[~there, "path"], found.paths)
+    near = pd.Series([meant.get(path, "") for path in rows["path"]], rows.index, dtype="str")
     said = [
         outcome.said(
             code,
@@ -184,10 +190,21 @@ def _named(references: pd.Series, found: _Found, cells: pd.Series, separator: st
             record_type="file",
             stage="select",
             field=rows.loc[which, "article"].to_list(),
+            value=near[which].to_list(),
         )
-        for code, which in (("article-file-named-not-there", ~there), ("article-file-other-kind", other))
+        for code, which in (
+            ("article-file-named-not-there", ~there & (near == "").to_numpy()),
+            ("article-file-named-near-miss", (near != "").to_numpy()),
+            ("article-file-other-kind", other),
+        )
     ]
     return rows[there & ~other], outcome.together(said)
+
+
+def _near_paths(missing: pd.Series, paths: pd.Series) -> dict[str, str]:
+    """Give the file that is probably meant by each that is not there."""
+    likely = {_loose(path): path for path in paths} if len(missing) else {}
+    return {path: likely[_loose(path)] for path in missing if _loose(path) in likely}
 
 
 def _near_misses(bare: pd.Series, stray: pd.Series, *, by_folder: bool) -> pd.DataFrame:
@@ -197,14 +214,30 @@ def _near_misses(bare: pd.Series, stray: pd.Series, *, by_folder: bool) -> pd.Da
     if not by_folder:
         likely = dict(zip(map(_loose, _without_number(meant)), stray, strict=True)) | likely
     near = {one: likely[_loose(one)] for one in bare if _loose(one) in likely}
-    return outcome.said(
-        "article-file-near-miss",
-        near,
-        record_type="article",
-        stage="select",
-        field=list(near),
-        value=list(near.values()),
-        expected=[escaped(one) for one in near],
+    # What looks the same on every screen is told in other words.
+    composed = {one: unicodedata.normalize("NFC", key) for one, key in near.items()}
+    decomposed = {one: near[one] for one, key in composed.items() if one in {key, re.sub(_NUMBERED, r"\1", key)}}
+    others = {one: key for one, key in near.items() if one not in decomposed}
+    return outcome.together(
+        [
+            outcome.said(
+                "article-file-decomposed",
+                decomposed,
+                record_type="article",
+                stage="select",
+                field=list(decomposed),
+                value=list(decomposed.values()),
+            ),
+            outcome.said(
+                "article-file-near-miss",
+                others,
+                record_type="article",
+                stage="select",
+                field=list(others),
+                value=list(others.values()),
+                expected=[escaped(one) for one in others],
+            ),
+        ]
     )
 
 
@@ -279,12 +312,13 @@ def shop_files(changed: pd.DataFrame, labels: pd.Series, base_url: str, *, known
 
 
 def by_article(rows: pd.DataFrame, separator: str) -> pd.DataFrame:
-    """Give a row per article, its files joined; a label that holds the separator has a blank in its place.
+    """Give a row per article, its files joined; in labels blanks stand for the separator and what shops refuse.
 
     Returns:
         ``model.images.SHOP_FILES``.
     """
-    labels = rows["label"].str.replace(separator.strip(), " ", regex=False)
+    refused = f"[{re.escape(separator.strip() + _NOT_IN_LABELS)}]"
+    labels = rows["label"].str.slice(stop=_LONGEST_LABEL).str.replace(refused, " ", regex=True)
     listed = texts.by_group(rows["url"], rows["article"], separator)
     first = rows.drop_duplicates("article").reset_index(drop=True)
     table = first.assign(

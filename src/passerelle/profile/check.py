@@ -84,7 +84,7 @@ def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.Data
             *_unknown_accounts(loaded, rows, customers),
             *_prospects(loaded),
             *_places(loaded, secrets_file),
-            *_criteria(loaded),
+            *_criteria(loaded, available),
             *_assumed(loaded, available),
         ]
     )
@@ -343,14 +343,20 @@ def _places_in(value: Any, key: Key) -> Iterator[tuple[Key, Place]]:
             yield from _places_in(one, (*key, number))
 
 
-def _criteria(loaded: LoadedProfile) -> Outcomes:
-    """Say which conditions are none; whether the extract has their columns, the run tells."""
+def _criteria(loaded: LoadedProfile, available: Formats | None) -> Outcomes:
+    """Say which conditions are none or compare what does not go together; which columns there are, the run tells."""
     for number, shop in enumerate(loaded.profile.shops):
         for key, condition in _conditions(shop).items():
             from passerelle.formats.criterion import Criterion  # noqa: PLC0415 - slow to load, and rarely there
 
             try:
-                Criterion.read(condition)
+                criterion = Criterion.read(condition)
+                if available and key[0] != "tables":
+                    name = "ebp/customers_extract" if key[0] == "accounts" else "ebp/catalogue"
+                    form = available.get(name, loaded.profile.erp.format_settings.get(name))
+                    criterion.check(criterion.extended(form))
+            except DescriptorError:
+                continue  # which is said with the formats
             except CriterionError as error:
                 yield _said(loaded, "check-criterion", ("shops", number, *key, "criterion"), condition, **_texts(error))
 

@@ -122,9 +122,11 @@ class Desk:
 
         Raises:
             UnknownFormatError, DescriptorError: it cannot be used.
-            RunError: nobody has said yet what the shop calls its columns.
+            RunError: the platform has no such format, or nobody has said yet what the shop calls its columns.
         """
         usual = kind if "/" in kind else f"{self.shop.platform}/{kind}"
+        if not name and usual not in self.formats.names():
+            raise RunError("run-no-format-of-platform", is_usage=True, platform=self.shop.platform, format=usual)
         found = self.formats.get(name or usual, settings)
         if found.assumed:
             raise RunError("run-format-assumed", is_usage=True, format=found.name)

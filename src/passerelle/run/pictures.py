@@ -33,6 +33,7 @@ SUFFIXES = (
     ".avif",
     ".svg",
     ".heic",
+    ".heif",
 )
 """Names that are taken for images; what some of them hold is refused, and said so."""
 _READ = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
@@ -41,6 +42,17 @@ _OWN_SUFFIX = {"jpeg": ".jpg", "png": ".png", "gif": ".gif", "webp": ".webp"}
 _ORIENTATION = 0x0112
 _PLAIN_MODES = frozenset(["1", "L", "LA", "P", "RGB", "RGBA"])
 _SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<!--|<!doctype svg|<svg)", re.IGNORECASE)
+_CALLED = {
+    "HEIC": re.compile(rb".{4}ftyp(?:he[iv]|mif1|msf1)", re.DOTALL),
+    "JPEG 2000": re.compile(rb".{4}jP  ", re.DOTALL),
+    "JPEG XL": re.compile(rb"\xff\x0a|.{4}JXL ", re.DOTALL),
+    "PSD": re.compile(rb"8BPS"),
+    "PDF": re.compile(rb"%PDF-"),
+    "HTML": re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype html|html)", re.IGNORECASE),
+    "ZIP": re.compile(rb"PK\x03\x04"),
+    "MP4": re.compile(rb".{4}ftyp", re.DOTALL),
+}
+"""What people take for images, or save as such."""
 _HEAD = 1024
 
 
@@ -74,7 +86,7 @@ def picture(source: Path, target: Path, options: ImageOptions) -> MadeFile:
             else:
                 made = _remade(image, options)
     except UnidentifiedImageError as error:
-        raise RefusedFile("image-unreadable", head[:4].hex(" ")) from error
+        raise RefusedFile("image-unreadable", _called(head)) from error
     except DecompressionBombError as error:
         raise RefusedFile("article-file-too-large", f"> {options.max_megapixels} Mpx") from error
     except RefusedFile:
@@ -84,6 +96,11 @@ def picture(source: Path, target: Path, options: ImageOptions) -> MadeFile:
     if made is None:
         return MadeFile(source.replace(target), _OWN_SUFFIX[own], remark)
     return _saved(made, own, target, options, remark)
+
+
+def _called(head: bytes) -> str:
+    """Name what a file is that is no image, or the bytes that it begins with."""
+    return next((name for name, begins in _CALLED.items() if begins.match(head)), head[:4].hex(" "))
 
 
 def _check_pixels(image: Image.Image, options: ImageOptions) -> None:
