@@ -122,9 +122,11 @@ class Desk:
 
         Raises:
             UnknownFormatError, DescriptorError: it cannot be used.
-            RunError: nobody has said yet what the shop calls its columns.
+            RunError: the platform has none, or nobody has said yet what the shop calls its columns.
         """
         usual = kind if "/" in kind else f"{self.shop.platform}/{kind}"
+        if not name and usual not in self.formats.names():
+            raise RunError("run-platform-without-format", is_usage=True, format=usual, platform=self.shop.platform)
         found = self.formats.get(name or usual, settings)
         if found.assumed:
             raise RunError("run-format-assumed", is_usage=True, format=found.name)
