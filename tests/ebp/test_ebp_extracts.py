@@ -72,7 +72,8 @@ def test_ebp_10_sales_documents_tell_what_orders_need_of_them():
 
 def test_ebp_10_extracts_are_found_by_their_names(tmp_path):
     for name in ("Articles.csv", "CLIENTS.TXT", "taux de tva.xlsx", "modes de reglement.csv", "Familles articles.csv",
-                 "Lisez-moi.pdf", "divers.csv"):  # fmt: skip
+                 "Stocks.txt", "articles lies.csv", "Gammes.txt", "Nomenclatures.txt", "Tarifs.csv", "Commerciaux.txt",
+                 "Articles fournisseurs.txt", "Contacts.txt", "Lisez-moi.pdf", "divers.csv"):  # fmt: skip
         (tmp_path / name).write_bytes(b"")
     found, said = extract_files(tmp_path, formats())
     assert {name: path.name for name, path in found.items()} == {

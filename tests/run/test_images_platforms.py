@@ -150,3 +150,18 @@ def test_img_3_an_image_that_two_articles_have_is_theirs_both(tmp_path):
     told = list(csv.DictReader(io.StringIO("\n".join(row["Image URLs (x,y,z...)"] for row in rows(at))), ["url"]))
     assert len({row["url"] for row in told}) == 2
     assert len(sent(at)) == 2
+
+
+def test_oas_1_img_3_a_platform_without_a_file_of_images_is_given_one_that_the_integrator_declares(tmp_path):
+    at = shop(tmp_path, "A", platform="oasis")
+    put(at, A__1=photo(1))
+    with pytest.raises(RunError) as error:
+        run(at)
+    assert (error.value.code, error.value.is_usage) == ("run-no-format-of-platform", True)
+    (home(at) / "formats" / "oasis").mkdir(parents=True)
+    own = "name: oasis/images\npasserelle: {extends: prestashop/images}\n"
+    (home(at) / "formats" / "oasis" / "images.yaml").write_text(own, "utf-8")
+    profile = home(at) / "profile.toml"
+    profile.write_text(profile.read_text() + '\n[erp]\nformats_folder = "formats"\n')
+    assert run(at).written == 1
+    assert [row["Reference #"] for row in rows(at)] == ["A"]

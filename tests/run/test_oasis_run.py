@@ -186,6 +186,20 @@ def test_oas_1_cli_1_cli_2_customers_and_their_contacts_go_with_their_addresses(
     assert account_shops.run(at, CUSTOMERS).state == "nothing-to-do"
 
 
+@pytest.mark.parametrize(("update", "told"), [('["email", "names"]', ["b@example.com"]), ('["names"]', [])])
+def test_oas_1_cli_5_an_e_mail_is_changed_where_it_may_be_as_the_file_names_accounts_by_their_code(
+    tmp_path, update, told
+):
+    at = account_shops.shop(tmp_path, "oasis", f"[shops.accounts]\nupdate = {update}\n")
+    compare(at, "accounts", "account_addresses")
+    for email in ("a@example.com", "b@example.com"):
+        buyer = account_shops.customer("CL1", "Bol & Cie", email, last="Lefèvre", first="Zoé")
+        leave(at, "clients.csv", account_shops.customers(buyer))
+        account_shops.run(at, CUSTOMERS)
+    assert [row["email"] for row in account_shops.told(at, "contacts-changed")] == told
+    assert account_shops.run(at, CUSTOMERS).state == "nothing-to-do"
+
+
 def test_oas_1_cat_17_cat_18_variants_name_their_product_and_packs_what_they_hold(tmp_path):
     own = 'master_column = "xx_maitre"\npacks = true\nattributes = [{ name = "Taille", value_column = "xx_taille" }]'
     at = article_shops.shops(

@@ -303,9 +303,13 @@ def test_cat_5_sec_4_odd_references_are_only_data_and_doubled_ones_refused(tmp_p
     at = shops(tmp_path, ("a", "woocommerce", ""))
     rows = [f'"{name}";Bol;1;0;;' for name in (*odd, "x" * 300, "A\r\n1", "A\x011", "TWICE", "TWICE")]
     leave(at, "articles.csv", articles(*rows))
-    leave(at, "stock.csv", levels(*(f'"{name}";Nice;{number}' for number, name in enumerate([*odd, "x" * 300], 1))))
+    leave(
+        at,
+        "stock.csv",
+        levels(*(f'"{name}";Nice;{number}' for number, name in enumerate([*odd, "x" * 300, "A\r\n1"], 1))),
+    )
     summary = run(at)
-    expected = {"article-twice": 1, "cell-too-long": 2, "cell-with-controls": 2, "stock-row-unreadable": 1}
+    expected = {"article-twice": 1, "cell-too-long": 2, "cell-with-controls": 3, "stock-row-unreadable": 2}
     assert codes(summary) == expected
     assert (summary.read, summary.written, summary.failed) == (12, 7, 5)
     assert quantities(at) == {name.replace('""', '"'): str(number) for number, name in enumerate(odd, 1)}

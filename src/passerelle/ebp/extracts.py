@@ -44,7 +44,20 @@ LISTS: Mapping[str, Listed] = {
     "documents": Listed("ebp/sales_documents", "document_number", ("sales documents", "ventes")),
 }
 """The lists whose codes the files name. Their extracts may be called by these names, or as their format's file."""
-_UNNEEDED = ("ebp/article_families", "ebp/depots", "ebp/quotes_extract", "ebp/contacts")
+_UNNEEDED = (
+    "ebp/article_families",
+    "ebp/components",
+    "ebp/contacts",
+    "ebp/depots",
+    "ebp/linked_articles",
+    "ebp/prices",
+    "ebp/quotes_extract",
+    "ebp/ranges",
+    "ebp/staff",
+    "ebp/stock",
+    "ebp/supplier_articles",
+)
+"""Extracts for the shops, which may lie beside those that the check reads."""
 _SUFFIXES = {".csv", ".txt", ".xlsx", ".xlsm"}
 
 

@@ -171,7 +171,8 @@ class _Target:
             not told.
         needs_listing: the import knows accounts by an id that only the shop knows, and gives those that it changes
             another password.
-        by_id: ids of the shop's accounts are known, so that an e-mail can be changed.
+        by_id: accounts are named by their code in the ERP, or by ids of the shop's that are known, so that an e-mail
+            can be changed.
     """
 
     accounts: Descriptor
@@ -203,7 +204,7 @@ class _Target:
         own = options.addresses_format or f"{platform}/account_addresses"
         is_apart = options.addresses and options.format != _NEUTRAL and "billing_line_1" not in sources
         addresses = desk.shop_format(own) if is_apart and own in desk.formats.names() else None
-        by_id = "shop_id" in sources and options.listing is not None
+        by_id = options.listing is not None if "shop_id" in sources else "account" in sources
         return cls(descriptor, addresses, needs_listing, by_id, options, _ALIASES[desk.profile.language])
 
     @property

@@ -330,16 +330,18 @@ class ErpCatalogue:
     def _doubtful(self, extract: Extract, descriptor: Descriptor, path: Path, code: str) -> pd.DataFrame:
         """Refuse the articles of which a row could not be read; what the others say would be wrong.
 
-        A row whose reference is too long tells its article: one that the ERP cannot have.
+        A row whose reference is too long, or no reference, tells its article: one that the ERP cannot have.
         """
         lost = extract.read.rows - len(extract.table)
         if not lost:
             return outcome.none()
-        alone = replace(descriptor, fields=(replace(descriptor.field("article"), max_length=None),))
-        named = read(alone, path.read_bytes(), name=path.name)
-        wrong = named.table[~named.table["line"].isin(extract.read.table["line"])]
+        article = replace(descriptor.field("article"), max_length=None, required=False)
+        named = read(replace(descriptor, fields=(article,)), path.read_bytes(), name=path.name).table
+        wrong = named[~named["line"].isin(extract.read.table["line"]) & (named["article"] != "")]
         if len(wrong) < lost:
-            first = outcome.message(named.outcomes.iloc[0].to_dict(), self.desk.profile.language)
+            said = extract.read.outcomes
+            nameless = said[~said["record"].isin([f"{path.name}:{line}" for line in wrong["line"]])]
+            first = outcome.message(nameless.iloc[0].to_dict(), self.desk.profile.language)
             raise RunError("run-extract-damaged", file=path, rows=lost - len(wrong), reason=first)
         refused = outcome.said(code, wrong["article"].unique(), record_type="article", stage="read", value=path.name)
         return outcome.together([extract.read.outcomes, refused])
