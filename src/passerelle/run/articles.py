@@ -533,7 +533,8 @@ def _listed(desk: Desk, options: ShopArticles, target: _Target) -> Listed | None
     if not options.listing:
         return None
     fields = tuple(replace(one, required=False) for one in target.descriptor.fields)
-    listed = read_listing(desk, options.listing, replace(target.descriptor, fields=fields), "")
+    needed = {"article", target.notation.key}
+    listed = read_listing(desk, options.listing, replace(target.descriptor, fields=fields), needed=needed)
     return replace(listed, rows=listed.rows[listed.rows["article"] != ""].reset_index(drop=True))
 
 
