@@ -344,6 +344,14 @@ def test_cat_17_ranges_come_of_their_extract_and_each_discriminating_value_is_a_
     assert error.value.code == "run-extract-unreadable-rows"
 
 
+def test_cat_17_a_discriminating_attribute_that_no_article_has_is_said(tmp_path):
+    at = shops(tmp_path, ("a", "woocommerce", options(variants='discriminating = ["Coulour"]')))
+    extract(at, *SHIRTS)
+    found = run(at)
+    assert (found.written, codes(found)) == (4, {"attribute-not-met": 1})
+    assert codes(run(at)) == {"attribute-not-met": 1, "article-unchanged": 4}
+
+
 def test_cat_18_packs_go_once_all_their_components_are_there(tmp_path):
     at = shops(
         tmp_path,

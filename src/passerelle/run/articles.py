@@ -62,7 +62,7 @@ TABLE = "articles"
 BLOCK = 25_000
 """Articles whose products are made at a time: the texts of all would take much memory."""
 _IGNORED = "ignored-by-mapping"
-_EVERY_NIGHT = ("linked-article-missing", "combinations-missing-sent")
+_EVERY_NIGHT = ("linked-article-missing", "combinations-missing-sent", "attribute-not-met")
 """Remarks that are said whether or not their article goes."""
 
 
