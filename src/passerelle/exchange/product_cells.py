@@ -213,8 +213,12 @@ def _features(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.Dat
 def _feature_columns(rows: pd.DataFrame, keys: pd.Series, notation: Notation) -> dict[str, pd.Series]:
     """Give the features in columns of their own, each in that of its place; empty where no product has it."""
     columns = {}
+    nothing = pd.Series("", keys.index, dtype="str")
     for position in range(1, FEATURES + 1):
         own = rows[rows["position"] == position].set_index("article")
+        if own.empty:  # of a million products even looking for nothing takes long
+            columns |= dict.fromkeys((f"feature_{position}_name", f"feature_{position}_value"), nothing)
+            continue
         columns[f"feature_{position}_name"] = _of(own["feature"], keys)
         columns[f"feature_{position}_value"] = _of(_escaped(own["value"], notation), keys)
     return columns
