@@ -212,7 +212,7 @@ def _features(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.Dat
 
 def _feature_columns(rows: pd.DataFrame, keys: pd.Series, notation: Notation) -> dict[str, pd.Series]:
     """Give the features in columns of their own, each in that of its place; empty where no product has it."""
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     nothing = pd.Series("", keys.index, dtype="str")
     for position in range(1, FEATURES + 1):
         own = rows[rows["position"] == position].set_index("article")
