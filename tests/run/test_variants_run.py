@@ -411,7 +411,7 @@ def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
     files = told(at)
     columns = ("Reference #", "Manufacturer", "Categories (x,y,z...)", "Weight")
     assert [tuple(row[name] for name in columns) for row in files["products_new"]] == [
-        ("PULL", "Acme", "Homme/Hauts", "0.4"),
+        ("PULL", "Acme", "Homme/Hauts,Black Friday", "0.4"),  # one of its variants is promoted
         ("S", "Acme", "Divers", "0.2"),
     ]
     assert [row["Value (Value:Position)*"] for row in files["products_new_variants"]] == ["jaune, M", "multicolore, M"]
