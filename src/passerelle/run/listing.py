@@ -27,6 +27,8 @@ from passerelle.storage.places import open_place
 OWN = "shop_"
 """Begins the columns that only the shop knows."""
 _KEPT = ("article", "location")
+_FORMULA = r"^'([=+@-])"
+"""What WooCommerce's export writes before texts that a spreadsheet would take for a formula."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def read_listing(
         if lacking:
             raise RunError("run-listing-lacks-column", is_usage=True, file=path, columns=", ".join(lacking))
     rows = pd.concat([one.table for one in tables], ignore_index=True)
+    if desk.shop.platform == "woocommerce":
+        rows["article"] = texts.replaced(rows["article"], _FORMULA, r"\1")
     if location and "location" in {one.source for one in kept}:
         rows = rows[rows["location"] == location]
         if rows.empty:
