@@ -244,6 +244,22 @@ def test_cat_16_a_sign_that_would_split_a_category_is_escaped_or_replaced_and_re
     assert (codes["woocommerce"], codes["wix"]) == (["categories"], [])
 
 
+def test_cat_16_prestashop_takes_no_number_for_the_name_of_a_category():
+    """Its import would put the article in the category of that id."""
+    table = articles("A", "B", G=["2026", "2026"], F=["Robes", ""], S=["12", ""])
+    found = made(table, categories={"levels": ["G", "F"], "parents": True, "supplementary": "S"})
+    rows, said = shop_rows(found, NOTATIONS["prestashop"])
+    assert rows["categories"].tolist() == ["2026/Robes", ""]
+    assert said[["record", "code", "value"]].to_numpy().tolist() == [
+        ["A", "category-not-told", "2026"],
+        ["A", "category-not-told", "12"],
+        ["B", "category-not-told", "2026"],
+    ]
+    by_id = made(table, categories={"supplementary": "S", "supplementary_by": "id", "default": "3"})
+    rows, said = shop_rows(by_id, NOTATIONS["prestashop"])
+    assert (rows["categories"].tolist(), said.empty) == (["3,12", "3"], True)
+
+
 def test_shp_1_signs_that_prestashop_refuses_are_replaced_before_it_refuses_the_product():
     table = articles("A", "B", Nom=["Bol #3 = {rouge}", "Bol"], En=["a<b", "c"], Mots=["été 100 %", "a, b"])
     found = made(table, fields={"name": "Nom", "tags": "Mots"}, languages={"en": {"name": "En"}})

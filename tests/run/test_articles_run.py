@@ -287,6 +287,39 @@ def test_cat_5_new_articles_that_only_case_or_blanks_tell_apart_do_not_become_on
     }
 
 
+@pytest.mark.parametrize(
+    ("header", "created"),
+    [("ID,Type,UGS,Nom", ["A2"]), ("ID,Type,Artikelnummer,Name", None)],
+    ids=["French", "unknown"],
+)
+def test_cat_5_an_export_in_the_shops_own_language_is_known_or_refused_never_taken_for_an_empty_shop(
+    tmp_path, header, created
+):
+    listing = 'listing = { place = "exports", files = ["listing.csv"] }'
+    at = shops(tmp_path, ("a", "woocommerce", options(listing, tables=UPDATE)))
+    leave(at, "articles.csv", extract(A1, A2))
+    (home(at) / "exports" / "listing.csv").write_text(f"{header}\n7,simple,A1,Bol\n", encoding="utf-8")
+    if created is None:
+        with pytest.raises(RunError) as error:
+            run(at)
+        assert (error.value.code, error.value.parameters["columns"]) == ("run-listing-lacks-column", "SKU")
+    else:
+        run(at)
+        assert [row["SKU"] for row in told(at)["products_new"]] == created
+
+
+def test_cat_5_woocommerces_apostrophe_before_a_reference_is_not_the_shops(tmp_path):
+    listing = 'listing = { place = "exports", files = ["listing.csv"] }'
+    at = shops(tmp_path, ("a", "woocommerce", options(listing, tables=UPDATE)))
+    leave(at, "articles.csv", extract(A1.replace("A1", "-A1"), A2))
+    (home(at) / "exports" / "listing.csv").write_text("ID,Type,SKU,Name\n7,simple,'-A1,Bol\n", encoding="utf-8")
+    run(at)
+    assert {name: [row["SKU"] for row in rows] for name, rows in told(at).items()} == {
+        "products_changed": ["-A1"],
+        "products_new": ["A2"],
+    }
+
+
 def test_pre_1_a_plan_says_what_would_be_created_and_what_changed_from_what(tmp_path):
     at = prestashop(tmp_path)
     night(at, NIGHTS[0])

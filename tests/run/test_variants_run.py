@@ -344,6 +344,14 @@ def test_cat_17_ranges_come_of_their_extract_and_each_discriminating_value_is_a_
     assert error.value.code == "run-extract-unreadable-rows"
 
 
+def test_cat_17_a_discriminating_attribute_that_no_article_has_is_said(tmp_path):
+    at = shops(tmp_path, ("a", "woocommerce", options(variants='discriminating = ["Coulour"]')))
+    extract(at, *SHIRTS)
+    found = run(at)
+    assert (found.written, codes(found)) == (4, {"attribute-not-met": 1})
+    assert codes(run(at)) == {"attribute-not-met": 1, "article-unchanged": 4}
+
+
 def test_cat_18_packs_go_once_all_their_components_are_there(tmp_path):
     at = shops(
         tmp_path,
@@ -403,7 +411,7 @@ def test_cat_19_lcvs_brands_categories_weights_colours_and_promotions(tmp_path):
     files = told(at)
     columns = ("Reference #", "Manufacturer", "Categories (x,y,z...)", "Weight")
     assert [tuple(row[name] for name in columns) for row in files["products_new"]] == [
-        ("PULL", "Acme", "Homme/Hauts", "0.4"),
+        ("PULL", "Acme", "Homme/Hauts,Black Friday", "0.4"),  # one of its variants is promoted
         ("S", "Acme", "Divers", "0.2"),
     ]
     assert [row["Value (Value:Position)*"] for row in files["products_new_variants"]] == ["jaune, M", "multicolore, M"]

@@ -10,6 +10,8 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from passerelle import outcome
 from passerelle.exchange import texts
@@ -153,7 +155,8 @@ def alike(references: pd.Series, known: pd.Series) -> pd.DataFrame:
 
 
 def _loose(references: pd.Series) -> pd.Index:
-    return pd.Index(texts.replaced(references, r"^[\s\pZ]+|[\s\pZ]+$", "").str.casefold())
+    bare = pc.utf8_lower(pc.utf8_trim_whitespace(pa.array(references, pa.large_string())))
+    return pd.Index(bare.to_pandas())
 
 
 def in_order_of(references: pd.Series | pd.Index, acknowledged: pd.DataFrame) -> pd.DataFrame:

@@ -27,6 +27,7 @@ class Mapped:
     Attributes:
         brands: of each article, in their order; as given where brands are not mapped.
         categories: ``article``, ``category``: names of the shop's categories as the sheets have them, each once.
+        promotions: the same, of the promotion that an article is in.
         default_weights: of each article, the heaviest of its categories (``Int64``); missing: none has one.
         outcomes: of articles that a mapping does not answer, or leaves out.
         new_values: by mapping, what it has no row for.
@@ -34,6 +35,7 @@ class Mapped:
 
     brands: pd.Series
     categories: pd.DataFrame
+    promotions: pd.DataFrame
     default_weights: pd.Series
     outcomes: pd.DataFrame
     new_values: dict[str, pd.DataFrame]
@@ -66,12 +68,14 @@ def mapped(
     found = [asking.ask(CATEGORIES, column).answers for column in cells]
     names = [answers["shop_categories"] for answers in found]
     weights = pd.DataFrame({number: _weights(answers["default_weight"]) for number, answers in enumerate(found)})
+    promoted = []
     if options.promotion_column:
-        names.append(
+        promoted = [
             asking.ask(PROMOTIONS, articles[options.promotion_column], must_answer=False).answers["shop_categories"]
-        )
+        ]
     heaviest = weights.max(axis=1).astype("Int64") if found else pd.Series(pd.NA, articles.index, dtype="Int64")
-    return Mapped(brands, _one_by_one(articles["article"], names), heaviest, outcome.together(asking.said), asking.new)
+    categories, promotions = (_one_by_one(articles["article"], each) for each in (names, promoted))
+    return Mapped(brands, categories, promotions, heaviest, outcome.together(asking.said), asking.new)
 
 
 def columns_filled(options: VariantOptions) -> set[str]:

@@ -44,7 +44,7 @@ class Notation:
         escape: stands before a mark that is part of a name; empty: there is none.
         by_id: whether categories are known by id too, or only.
         refused: signs that the import does not take in some columns; a blank stands for them.
-        numbers_are_ids: a reference of digits alone would be taken for the shop's id of another product.
+        numbers_are_ids: references and categories that are numbers would be taken for the shop's ids of others.
         languages: texts in further languages can be told.
         key: column by which the shop knows a product, and which only the shop's own export has; empty: its reference.
     """
@@ -176,6 +176,15 @@ def _of(cells: pd.Series, keys: pd.Series) -> pd.Series:
 
 def _categories(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.Series, pd.DataFrame]:
     """Give by article the cell of its categories, and the name of its default one."""
+    is_number = rows["category"].str.fullmatch(_IS_NUMBER) & ~rows["by_id"] & notation.numbers_are_ids
+    numbers = outcome.said(
+        "category-not-told",
+        rows.loc[is_number, "article"],
+        record_type="article",
+        stage="write",
+        value=rows.loc[is_number, "category"],
+    )
+    rows = rows[~is_number]
     own = rows["category"]
     names = texts.replaced(own, f"^.*{BETWEEN}", "")
     told = own if notation.below else names
@@ -185,7 +194,7 @@ def _categories(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.S
     if notation.root:
         path = (notation.root + notation.below + path).where(~rows["by_id"], path)
     defaults = names[rows["is_default"].to_numpy()].set_axis(rows.loc[rows["is_default"], "article"])
-    return texts.by_group(path, rows["article"], notation.between), defaults, said
+    return texts.by_group(path, rows["article"], notation.between), defaults, outcome.together([numbers, said])
 
 
 def _features(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.DataFrame]:
@@ -203,9 +212,13 @@ def _features(rows: pd.DataFrame, notation: Notation) -> tuple[pd.Series, pd.Dat
 
 def _feature_columns(rows: pd.DataFrame, keys: pd.Series, notation: Notation) -> dict[str, pd.Series]:
     """Give the features in columns of their own, each in that of its place; empty where no product has it."""
-    columns = {}
+    columns: dict[str, pd.Series] = {}
+    nothing = pd.Series("", keys.index, dtype="str")
     for position in range(1, FEATURES + 1):
         own = rows[rows["position"] == position].set_index("article")
+        if own.empty:  # of a million products even looking for nothing takes long
+            columns |= dict.fromkeys((f"feature_{position}_name", f"feature_{position}_value"), nothing)
+            continue
         columns[f"feature_{position}_name"] = _of(own["feature"], keys)
         columns[f"feature_{position}_value"] = _of(_escaped(own["value"], notation), keys)
     return columns

@@ -8,7 +8,7 @@ Source: spec CAT-17, CAT-19; seeds 001 (grouping by master reference), 002 (disc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice, product
 
@@ -111,6 +111,7 @@ def grouped(
     known = known.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
     own_label = articles["label"].iloc[np.sort(order)].reset_index(drop=True)
     long = _spelled(_long(known))
+    unmet = _unmet(long, (*options.discriminating, *options.generic_colours))
     known, long, undecided = _split(known, long, options)
     long, new_names = _named(long, tables["attributes"], shop)
     alone = ~known["product"].duplicated(keep=False) & ~known.index.isin(long["row"])
@@ -126,7 +127,7 @@ def grouped(
     rows = _wide(known, long).assign(label=_labels(known, own_label[known.index]))
     return Grouped(
         VARIANTS.conform(rows).reset_index(drop=True),
-        outcome.together([doubled, wrong, refused, lacking, colours.outcomes]),
+        outcome.together([unmet, doubled, wrong, refused, lacking, colours.outcomes]),
         {name: rows for name, rows in {"attributes": new_names, **colours.new_values}.items() if len(rows)},
     )
 
@@ -141,6 +142,13 @@ def attribute_types(tables: Mapping[str, pd.DataFrame], *, shop: str) -> dict[st
 
 def _said(code: str, records: pd.Series | list[str], **told: object) -> pd.DataFrame:
     return outcome.said(code, records, record_type="article", stage="exchange", **told)  # type: ignore[arg-type]
+
+
+def _unmet(long: pd.DataFrame, names: Collection[str]) -> pd.DataFrame:
+    """Remark attributes that an option names and no article has: else a slip of the pen would do nothing."""
+    keys = {*long["key"]}
+    wrong = [name for name in dict.fromkeys(names) if keys and name.strip().casefold() not in keys]
+    return outcome.said("attribute-not-met", wrong, record_type="setting", stage="map", value=wrong)
 
 
 def _long(known: pd.DataFrame) -> pd.DataFrame:

@@ -62,7 +62,7 @@ TABLE = "articles"
 BLOCK = 25_000
 """Articles whose products are made at a time: the texts of all would take much memory."""
 _IGNORED = "ignored-by-mapping"
-_EVERY_NIGHT = ("linked-article-missing", "combinations-missing-sent")
+_EVERY_NIGHT = ("linked-article-missing", "combinations-missing-sent", "attribute-not-met")
 """Remarks that are said whether or not their article goes."""
 
 
@@ -534,7 +534,8 @@ def _listed(desk: Desk, options: ShopArticles, target: _Target) -> Listed | None
     if not options.listing:
         return None
     fields = tuple(replace(one, required=False) for one in target.descriptor.fields)
-    listed = read_listing(desk, options.listing, replace(target.descriptor, fields=fields), "")
+    needed = {"article", target.notation.key}
+    listed = read_listing(desk, options.listing, replace(target.descriptor, fields=fields), needed=needed)
     return replace(listed, rows=listed.rows[listed.rows["article"] != ""].reset_index(drop=True))
 
 

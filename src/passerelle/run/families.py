@@ -135,8 +135,9 @@ class Families:
         weightless = weights.isna() | (weights == 0)
         products = content.products.assign(brand=mapped.brands, weight=weights.mask(weightless, mapped.default_weights))
         categories = content.categories
-        if len(mapped.categories):
-            categories = named(categories, mapped.categories)
+        further = pd.concat([mapped.categories, self._of_last(mapped.promotions, products["article"])])
+        if len(further):
+            categories = named(categories, further.drop_duplicates(ignore_index=True))
         packs = nomenclatures.packs(self.components, products["article"], known)
         made = replace(content, products=products, categories=categories)
         made = with_packs(with_variants(made, self.variants), packs.components)
@@ -146,6 +147,12 @@ class Families:
             outcomes=outcome.together([mapped.outcomes, packs.outcomes]),
             new_values=new | mapped.new_values,
         )
+
+    def _of_last(self, rows: pd.DataFrame, articles: pd.Series) -> pd.DataFrame:
+        """Give what is told of any variant to the last one of its product, whose categories the product has."""
+        own = self.variants[texts.among(self.variants["article"], articles)]
+        last = own.groupby("parent", sort=False)["article"].transform("last").set_axis(own["article"])
+        return rows.assign(article=rows["article"].map(last).fillna(rows["article"]).astype("str"))
 
 
 def leave_combinations(desk: Desk, fates: Fates) -> None:

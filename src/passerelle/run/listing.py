@@ -29,6 +29,8 @@ OWN = "shop_"
 _KEPT = ("article", "location")
 _ROW, _SOLD = "shop_row", ("product", "variant")
 """Where rows of an export tell what they are of, and those that count."""
+_FORMULA = r"^'([=+@-])"
+"""What WooCommerce's export writes before texts that a spreadsheet would take for a formula."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,12 @@ class Listed:
 
 
 def read_listing(
-    desk: Desk, listing: Listing, descriptor: Descriptor, location: str = "", also: Collection[str] = ()
+    desk: Desk,
+    listing: Listing,
+    descriptor: Descriptor,
+    location: str = "",
+    also: Collection[str] = (),
+    needed: Collection[str] = (),
 ) -> Listed:
     """Read the export of a shop's own articles.
 
@@ -65,9 +72,10 @@ def read_listing(
         descriptor: the format of what is written: the export has the same columns.
         location: the only place of the shop whose rows count; empty: all.
         also: further columns of the file that are read: what the shop has there.
+        needed: columns that a file has to have, whose cells may be empty.
 
     Raises:
-        RunError: there is none, or nothing of this location in it.
+        RunError: there is none, or nothing of this location in it, or it lacks a column.
         StorageError: it cannot be fetched.
         FormatError: a file is not of the format.
     """
@@ -83,7 +91,13 @@ def read_listing(
     tables = [read(form, data, name=path) for path, data in contents.items()]
     if not tables:
         raise RunError("run-listing-missing", place=where)
+    for path, one in zip(contents, tables, strict=True):
+        lacking = [descriptor.field(source).title for source in one.absent if source in needed]
+        if lacking:
+            raise RunError("run-listing-lacks-column", is_usage=True, file=path, columns=", ".join(lacking))
     rows = pd.concat([one.table for one in tables], ignore_index=True)
+    if desk.shop.platform == "woocommerce":
+        rows["article"] = texts.replaced(rows["article"], _FORMULA, r"\1")
     if descriptor.field("article").required:
         rows = rows[rows["article"] != ""]
     if _ROW in rows:
