@@ -111,6 +111,22 @@ class TestOrd61APartialRefundIsACreditNote:
         assert self.MADE.reconciliation.balanced
 
 
+class TestOrd61ShippingAloneIsGivenBack:
+    ORDER = order("187", *TWO_RATES, refund("9", incl="6.00"), of_shipping("9", "6.00"), carrier="Colissimo")
+
+    def test_it_is_a_line_as_a_document_without_lines_is_not_written(self) -> None:
+        made = exchanged(self.ORDER, settlements={"create": True})
+        assert written(made, "boutique/187/refund-9") == [("shipping", "PORT", "1", "20", "6")]
+        note = credit_notes(made).iloc[0]
+        assert (note["shipping_excl"], money.decimal(note["total_incl"])) == (0, Decimal("6.00"))
+        assert money.decimal(made.documents.iloc[0]["shipping_excl"]) == Decimal("5.00")
+
+    def test_ord_28_it_needs_the_shipping_article(self) -> None:
+        made = exchanged(self.ORDER, special_articles={"shipping": ""})
+        assert row(made, "missing-special-article")["record"] == "boutique/187/refund-9"
+        assert len(credit_notes(made)) == 0
+
+
 class TestOrd61AnAmountWithoutLine:
     def test_it_is_spread_over_the_rates_of_the_order(self) -> None:
         made = exchanged(order("187", *TWO_RATES, refund("9", incl="17.88"), given_back("9", incl="17.88")))

@@ -851,13 +851,14 @@ class _Computed:
 def _priced(sales: SalesOrders, coded: vat.Coded, context: Context) -> _Priced:
     """Give the document lines of articles, charges and discounts, and the footer's shipping (ORD-22 to ORD-26)."""
     options = context.orders
-    charges, no_article = lines.charge_lines(coded.charges, options)
+    in_footer = lines.in_footer(coded.charges, coded.lines["order_key"], options)
+    charges, no_article = lines.charge_lines(coded.charges[~in_footer], options)
     spread = discounts.spread(sales.allowances, coded.lines, coded.charges)
     reductions, no_discount_article = discounts.discount_lines(spread, context.mappings["discount_articles"], options)
     unpriced = pd.concat([lines.article_lines(coded.lines, options), charges, reductions], ignore_index=True)
     return _Priced(
         lines=lines.priced(unpriced, options),
-        shipping=lines.footer_shipping(coded.charges, options),
+        shipping=lines.footer_shipping(coded.charges[in_footer], options),
         discounts=spread,
         outcomes=[no_article, no_discount_article],
     )
