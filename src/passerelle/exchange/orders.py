@@ -357,7 +357,7 @@ def _entering(sales: SalesOrders, selected: _Selected, context: Context) -> _Ent
     orders = currencies.charged(both.orders, options)
     by_record = pd.concat([status.answers, credit.answers])
     answers = by_record.loc[parted.of_orders(orders["order_key"])].set_axis(orders["order_key"])
-    countries = territory.of_sale(orders, both.addresses, context.mappings["vat_zones"])
+    countries = territory.of_sale(orders, both.addresses, context.mappings["vat_zones"], options.vat.country)
     return _Entering(of_run, together, credit, parted, both, orders, answers, by_record, countries, [*said, *problems])
 
 
@@ -801,7 +801,8 @@ def _credit_notes(
         sound, context.exchanged, fresh, said, context.days, context.scope, context.orders
     )
     parents = sound.only(set(chosen["order_key"]))
-    places = territory.of_sale(parents.orders, parents.addresses, context.mappings["vat_zones"])
+    home = context.orders.vat.country
+    places = territory.of_sale(parents.orders, parents.addresses, context.mappings["vat_zones"], home)
     coded, _ = _coded(parents, places, context)
     credit = refunds.credit_notes(chosen, parents, coded)
     rateless = coded.outcomes[coded.outcomes["code"] == "unknown-tax-rate"]
