@@ -21,6 +21,7 @@ from exchange_given import (
     exchanged_before,
     line,
     order,
+    payment,
     refund,
     row,
     said,
@@ -125,6 +126,15 @@ class TestOrd61ShippingAloneIsGivenBack:
         made = exchanged(self.ORDER, special_articles={"shipping": ""})
         assert row(made, "missing-special-article")["record"] == "boutique/187/refund-9"
         assert len(credit_notes(made)) == 0
+
+
+def test_ord_50_what_was_not_given_back_in_money_is_no_settlement():
+    owed = Part("refunds", {"refund_id": "9", "amount_incl": amount("60.00"), "paid_total": 0})
+    sold = order("187", line("A", 2, incl="120.00"), owed, given_back("9", "1", incl="60.00"), payment("120.00"))
+    made = exchanged(sold, settlements={"create": True, "amount": "payments"})
+    assert said(made) == []
+    assert money.decimal(credit_notes(made).iloc[0]["total_incl"]) == Decimal("60.00")
+    assert made.settlements["document_key"].tolist() == ["boutique/187"]
 
 
 class TestOrd61AnAmountWithoutLine:
