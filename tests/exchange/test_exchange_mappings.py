@@ -161,6 +161,13 @@ class TestOrd40Territories:
             "7": "EXPORT",  # the state counts only when the profile says so; no territory without tax: the one with
         }
 
+    def test_without_any_country_it_is_sold_at_the_seller_s(self):
+        """A till's sales have no address; a row for all other countries would make exports of them."""
+        rows = {"taxes": [("*", "20", "FR", "V20")]}
+        made = exchanged(self.sold("1", address(country="")), mappings={"territories": self.ROWS, **rows})
+        assert (said(made), made.documents["territory"].tolist()) == ([], ["FRANCE"])
+        assert made.lines["vat_code"].tolist() == ["V20"]
+
     def test_the_state_counts_where_the_profile_says_so(self):
         found = self.territories(
             self.sold("1", address(country="CA", state="QC")),
@@ -181,7 +188,7 @@ class TestOrd41Taxes:
     def codes(self, *parts, rows=None, articles=None, **options):
         """Give what the rule alone says of an order's parts, and the VAT codes of its lines and charges."""
         given, wanted = sales(order("1", *parts)), OrderOptions.model_validate(options)
-        places = territory.of_sale(given.orders, given.addresses, mapping("vat_zones"))
+        places = territory.of_sale(given.orders, given.addresses, mapping("vat_zones"), wanted.vat.country)
         sold, _ = lines.with_articles(given.lines.assign(decimals=2), articles, wanted)
         table = mapping("taxes", *(rows or ROWS["taxes"]))
         nowhere = pd.Series(data=False, index=places.index)

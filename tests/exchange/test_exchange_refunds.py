@@ -21,6 +21,7 @@ from exchange_given import (
     exchanged_before,
     line,
     order,
+    payment,
     refund,
     row,
     said,
@@ -109,6 +110,31 @@ class TestOrd61APartialRefundIsACreditNote:
         assert told(rates, "tax_rate", "file_base", "file_tax") == [("20", "50", "10"), ("5.5", "50", "2.75")]
         assert (rates["difference"] == 0).all()
         assert self.MADE.reconciliation.balanced
+
+
+class TestOrd61ShippingAloneIsGivenBack:
+    ORDER = order("187", *TWO_RATES, refund("9", incl="6.00"), of_shipping("9", "6.00"), carrier="Colissimo")
+
+    def test_it_is_a_line_as_a_document_without_lines_is_not_written(self) -> None:
+        made = exchanged(self.ORDER, settlements={"create": True})
+        assert written(made, "boutique/187/refund-9") == [("shipping", "PORT", "1", "20", "6")]
+        note = credit_notes(made).iloc[0]
+        assert (note["shipping_excl"], money.decimal(note["total_incl"])) == (0, Decimal("6.00"))
+        assert money.decimal(made.documents.iloc[0]["shipping_excl"]) == Decimal("5.00")
+
+    def test_ord_28_it_needs_the_shipping_article(self) -> None:
+        made = exchanged(self.ORDER, special_articles={"shipping": ""})
+        assert row(made, "missing-special-article")["record"] == "boutique/187/refund-9"
+        assert len(credit_notes(made)) == 0
+
+
+def test_ord_50_what_was_not_given_back_in_money_is_no_settlement():
+    owed = Part("refunds", {"refund_id": "9", "amount_incl": amount("60.00"), "paid_total": 0})
+    sold = order("187", line("A", 2, incl="120.00"), owed, given_back("9", "1", incl="60.00"), payment("120.00"))
+    made = exchanged(sold, settlements={"create": True, "amount": "payments"})
+    assert said(made) == []
+    assert money.decimal(credit_notes(made).iloc[0]["total_incl"]) == Decimal("60.00")
+    assert made.settlements["document_key"].tolist() == ["boutique/187"]
 
 
 class TestOrd61AnAmountWithoutLine:

@@ -107,6 +107,8 @@ def test_ord_50_a_payment_whose_mode_is_not_mapped_refuses_the_order_only_where_
     assert made.documents.empty
     assert made.settlements.empty
     assert made.new_values["payment_modes"].to_numpy().tolist() == [["Scalapay", "EUR"]]
+    one_mode = order("1", SOLD, payment("12.00", "Scalapay"), payment_mode="Scalapay")
+    assert said(settled(one_mode, amount="payments")) == ["unmapped-payment-mode"]
     booked_whole = settled(sold)
     assert said(booked_whole) == []
     assert booked_whole.new_values == {}

@@ -377,6 +377,20 @@ class TestRefunds:
     def test_without_transactions_the_lines_tell_the_amount(self):
         assert shown(self.refunded(transactions=[]).refunds["amount_incl"]) == ["41"]
 
+    @pytest.mark.parametrize(
+        ("transactions", "paid"),
+        [
+            ([{"kind": "refund", "status": "success", "amount": "41.00"}], "41"),
+            ([{"kind": "refund", "status": "pending", "amount": "41.00"}], "0"),
+            ([], "0"),
+            ([{"kind": "refund", "status": "success", "amount": "45.10", "currency": "USD"}], None),
+            (None, None),
+        ],
+    )
+    def test_ord_50_a_line_taken_out_of_an_order_gives_no_money_back_yet(self, transactions, paid):
+        refunds = self.refunded(transactions=transactions).refunds
+        assert shown(refunds["amount_incl"]) + shown(refunds["paid_total"]) == ["41", paid]
+
     def test_a_line_without_amount_gives_back_its_share(self):
         lines = [{"id": 1, "line_item_id": 11, "quantity": 1}, {"id": 2, "line_item": {"id": 12}, "quantity": 1}]
         sales = self.refunded(refund_line_items=lines, order_adjustments=[], transactions=[])

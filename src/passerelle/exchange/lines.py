@@ -149,19 +149,19 @@ def article_lines(lines: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
 def charge_lines(charges: pd.DataFrame, options: OrderOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give the charges that are written as lines, each with its special article (ORD-24, ORD-25).
 
-    Shipping is one of them when the option says so, and when an order's shipping has several VAT rates: the footer
-    holds one only.
+    Args:
+        charges: the charges that do not stand in the footer.
+        options: the special articles, the documents' tax mode.
 
     Returns:
         Priced lines; the outcomes of orders whose special article is not set.
     """
     side = "incl" if options.includes_tax else "excl"
-    written = charges[~in_footer(charges, options)]
     special = options.special_articles
     references = {name: getattr(special, article) for name, article in _SPECIAL.items()}
-    amount = money.rounded_half_up(written[f"amount_{side}"].fillna(0), written["decimals"])
-    priced = written.assign(
-        article=written["kind"].map(references).astype("str"),
+    amount = money.rounded_half_up(charges[f"amount_{side}"].fillna(0), charges["decimals"])
+    priced = charges.assign(
+        article=charges["kind"].map(references).astype("str"),
         quantity=money.ONE,
         net=amount,
         gross=amount,
@@ -173,19 +173,30 @@ def charge_lines(charges: pd.DataFrame, options: OrderOptions) -> tuple[pd.DataF
     return priced, outcome.together(said)
 
 
-def in_footer(charges: pd.DataFrame, options: OrderOptions) -> pd.Series:
-    """Tell which charges stand in the document's footer: shipping, unless it has several VAT rates (ORD-24)."""
-    shipping = (charges["kind"] == "shipping") & (charges["amount_excl"].fillna(0) != 0)
+def in_footer(charges: pd.DataFrame, with_lines: pd.Series, options: OrderOptions) -> pd.Series:
+    """Tell which charges stand in the document's footer: shipping, unless the profile wants lines (ORD-24).
+
+    The footer holds one VAT rate only, and a document without any line would not be written: shipping of several rates,
+    and shipping that is all there is (given back alone), are lines all the same.
+
+    Args:
+        charges: charges of documents.
+        with_lines: keys of the documents that have lines of articles.
+        options: where shipping is written.
+    """
     if options.shipping == "line":
         return pd.Series(data=False, index=charges.index)
+    shipping = (charges["kind"] == "shipping") & (charges["amount_excl"].fillna(0) != 0)
+    others = pd.concat([with_lines, charges.loc[~shipping, "order_key"]])
+    shipping &= texts.among(charges["order_key"], others)
     if not charges.loc[shipping, "order_key"].duplicated().any():
         return shipping
     rates = charges[shipping].groupby("order_key")[["tax_rate", "vat_code"]].nunique().max(axis=1)
     return shipping & (charges["order_key"].map(rates).fillna(0) <= 1)
 
 
-def footer_shipping(charges: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
-    """Give the footer's shipping by order (ORD-24).
+def footer_shipping(footer: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
+    """Give the footer's shipping by order, of the charges that stand there (ORD-24).
 
     The footer holds an amount excluding tax; with prices including tax it keeps as many decimals as prices do, so that
     the ERP comes back to the amount the shop charged.
@@ -193,7 +204,6 @@ def footer_shipping(charges: pd.DataFrame, options: OrderOptions) -> pd.DataFram
     Returns:
         ``shipping_excl``, ``shipping_incl``, ``tax_rate``, ``vat_code``, ``decimals`` by order key.
     """
-    footer = charges[in_footer(charges, options)]
     by_order = footer.groupby("order_key").agg(
         amount_excl=("amount_excl", "sum"),
         amount_incl=("amount_incl", "sum"),

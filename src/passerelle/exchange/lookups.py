@@ -77,7 +77,7 @@ def look_up(
                 mappings.refusals(mappings.CARRIERS, carrier, asked_carrier, keys),
                 mappings.refusals(mappings.CURRENCIES, erp_currency, foreign[["currency"]], foreign["order_key"]),
             ]
-        ),
+        ).drop_duplicates(ignore_index=True),  # a payment of the order's own mode says the same
         unknown={
             "territories": new_territories,
             "payment_modes": pd.concat([payment.unknown, of_payment.unknown]).drop_duplicates(ignore_index=True),

@@ -357,7 +357,7 @@ def _entering(sales: SalesOrders, selected: _Selected, context: Context) -> _Ent
     orders = currencies.charged(both.orders, options)
     by_record = pd.concat([status.answers, credit.answers])
     answers = by_record.loc[parted.of_orders(orders["order_key"])].set_axis(orders["order_key"])
-    countries = territory.of_sale(orders, both.addresses, context.mappings["vat_zones"])
+    countries = territory.of_sale(orders, both.addresses, context.mappings["vat_zones"], options.vat.country)
     return _Entering(of_run, together, credit, parted, both, orders, answers, by_record, countries, [*said, *problems])
 
 
@@ -801,7 +801,8 @@ def _credit_notes(
         sound, context.exchanged, fresh, said, context.days, context.scope, context.orders
     )
     parents = sound.only(set(chosen["order_key"]))
-    places = territory.of_sale(parents.orders, parents.addresses, context.mappings["vat_zones"])
+    home = context.orders.vat.country
+    places = territory.of_sale(parents.orders, parents.addresses, context.mappings["vat_zones"], home)
     coded, _ = _coded(parents, places, context)
     credit = refunds.credit_notes(chosen, parents, coded)
     rateless = coded.outcomes[coded.outcomes["code"] == "unknown-tax-rate"]
@@ -851,13 +852,14 @@ class _Computed:
 def _priced(sales: SalesOrders, coded: vat.Coded, context: Context) -> _Priced:
     """Give the document lines of articles, charges and discounts, and the footer's shipping (ORD-22 to ORD-26)."""
     options = context.orders
-    charges, no_article = lines.charge_lines(coded.charges, options)
+    in_footer = lines.in_footer(coded.charges, coded.lines["order_key"], options)
+    charges, no_article = lines.charge_lines(coded.charges[~in_footer], options)
     spread = discounts.spread(sales.allowances, coded.lines, coded.charges)
     reductions, no_discount_article = discounts.discount_lines(spread, context.mappings["discount_articles"], options)
     unpriced = pd.concat([lines.article_lines(coded.lines, options), charges, reductions], ignore_index=True)
     return _Priced(
         lines=lines.priced(unpriced, options),
-        shipping=lines.footer_shipping(coded.charges, options),
+        shipping=lines.footer_shipping(coded.charges[in_footer], options),
         discounts=spread,
         outcomes=[no_article, no_discount_article],
     )

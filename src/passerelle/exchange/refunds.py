@@ -233,7 +233,8 @@ def headers(refunds: pd.DataFrame, sales: SalesOrders) -> dict[str, pd.DataFrame
         "carrier": "",
         "note": refunds["reason"],
     }
-    paid = {"order_key": refunds["refund_key"], "position": 1, "amount": refunds["amount"], "paid_at": day}
+    given_back = refunds["paid_total"].fillna(refunds["amount"])
+    paid = {"order_key": refunds["refund_key"], "position": 1, "amount": given_back, "paid_at": day}
     places = refunds[["refund_key", "order_key"]].merge(sales.addresses, on="order_key")
     return {
         "orders": ORDERS.conform(orders.assign(**own)),

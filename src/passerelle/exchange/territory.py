@@ -52,22 +52,23 @@ def _with_packaged(own: pd.DataFrame) -> pd.DataFrame:
     return both.drop_duplicates(["country", "postcode"], ignore_index=True)
 
 
-def of_sale(orders: pd.DataFrame, addresses: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
-    """Tell where each order is sold to: its delivery address, else its billing address.
+def of_sale(orders: pd.DataFrame, addresses: pd.DataFrame, own: pd.DataFrame, home: str) -> pd.DataFrame:
+    """Tell where each order is sold to: its delivery address, else its billing address, else at the seller's.
 
     Args:
         orders: the orders.
         addresses: their addresses.
         own: rows of the profile's mapping of zones.
+        home: the seller's country: that of an order whose addresses name none, such as a till's.
 
     Returns:
-        ``country``, ``state``, ``zone`` and ``vat_country`` (empty outside the EU) by order key; all empty where the
-        order has neither address.
+        ``country``, ``state``, ``zone`` and ``vat_country`` (empty outside the EU) by order key.
     """
     places = addresses[["order_key", "country", "state", "postcode"]]
     ranked = places.assign(rank=(addresses["kind"] != "delivery").astype("int64") + 2 * (places["country"] == ""))
     first = ranked.sort_values("rank", kind="stable").drop_duplicates("order_key").set_index("order_key")
     known = first[["country", "state", "postcode"]].reindex(orders["order_key"]).fillna("").astype("str")
+    known["country"] = known["country"].mask(known["country"] == "", home)
     return pd.concat([known[["country", "state"]], zones(known, rules(own))], axis=1)
 
 

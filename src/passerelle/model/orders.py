@@ -156,6 +156,7 @@ REFUNDS = Table(
         Column("refunded_at", "date", "when it was made"),
         Column("amount_excl", "amount", "amount given back excluding VAT, positive", optional=True),
         Column("amount_incl", "amount", "amount given back including VAT, positive", optional=True),
+        Column("paid_total", "amount", "money given back so far, positive; missing: all of the amount", optional=True),
         Column("reason", "text", "why"),
     ),
 )

@@ -42,7 +42,10 @@ _OPTIONS = {
 }
 """Why an option needs its special article."""
 _ORDERS = {
-    "shipping": ("des frais de port à plusieurs taux de TVA", "shipping at several VAT rates"),
+    "shipping": (
+        "des frais de port à plusieurs taux de TVA, ou remboursés seuls",
+        "shipping at several VAT rates, or given back alone",
+    ),
     "discount": ("une remise", "a discount"),
     "wrapping": ("un emballage cadeau", "gift wrapping"),
     "fee": ("des frais", "a fee"),

@@ -486,21 +486,25 @@ def _refunds(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give refunds and their lines.
 
-    The amount is what the refund's transactions gave back; of one without transactions, what its lines come to.
+    The amount is what the refund's transactions gave back; of one that gave no money back (a line taken out of an
+    order, a transaction that is pending), what its lines come to.
     """
     refunds = _refund_records(orders, given, options)
     transactions = refunds.each("transactions")
     gave = transactions.text("kind").str.lower().eq("refund") & transactions.text("status").str.lower().eq("success")
     currency = transactions.text("currency")
-    gave &= (currency == "") | (currency == _of_orders(orders, "currency", transactions.keys))
-    given_back = transactions.only(gave)
+    own = (currency == "") | (currency == _of_orders(orders, "currency", transactions.keys))
+    given_back = transactions.only(gave & own)
     amounts = given_back.number("amount", required=True).groupby(given_back.parent).sum()
+    paid = amounts.reindex(range(len(refunds))).astype("Int64")
+    told = refunds.has("transactions") & ~paid.index.isin(transactions.only(gave & ~own).parent)
     table = pd.DataFrame(
         {
             "order_key": refunds.keys,
             "refund_id": refunds.text("id", required=True),
             "refunded_at": refunds.time("created_at", options.time_zone),
-            "amount_incl": amounts.reindex(range(len(refunds))).astype("Int64"),
+            "amount_incl": paid,
+            "paid_total": paid.fillna(0).where(told),
             "reason": refunds.text("note"),
         }
     )
