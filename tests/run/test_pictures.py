@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 from contextlib import suppress
 
@@ -147,6 +149,34 @@ def test_img_4_what_is_no_good_image_is_refused(tmp_path, data, code):
 )
 def test_img_4_what_people_take_for_an_image_is_called_by_its_name(tmp_path, head, name):
     assert refused(tmp_path, head + bytes(50)) == ("image-unreadable", name)
+
+
+MEASURED = """
+import sys
+from pathlib import Path
+from passerelle.exchange.shop_options.images import ImageOptions
+from passerelle.run.pictures import picture
+
+def most():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+before = most()
+picture(Path(sys.argv[1]), Path(sys.argv[2]), ImageOptions(base_url="https://x.example"))
+print(most() - before)
+"""
+
+
+def test_img_4_a_large_image_is_reduced_before_anything_takes_a_copy_of_it(tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    source, target = tmp_path / "source", tmp_path / "made"
+    Image.new("RGB", (6000, 5000), RED).save(source, "PNG", exif=turned.tobytes(), compress_level=1)
+    pixels = 6000 * 5000 * 4  # as Pillow keeps them
+    taken = int(subprocess.check_output([sys.executable, "-c", MEASURED, source, target]))
+    assert taken < 1.8 * pixels
+    with Image.open(target) as image:
+        assert image.size == (2133, 2560)
 
 
 def test_img_4_a_decompression_bomb_takes_no_memory(tmp_path):

@@ -41,6 +41,8 @@ _READ = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF")
 _OWN_SUFFIX = {"jpeg": ".jpg", "png": ".png", "gif": ".gif", "webp": ".webp"}
 _ORIENTATION = 0x0112
 _PLAIN_MODES = frozenset(["1", "L", "LA", "P", "RGB", "RGBA"])
+_SMOOTH = frozenset(["L", "LA", "RGB", "RGBA", "CMYK"])
+"""Modes whose pixels can be mixed: an image is reduced in them."""
 _SVG = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<!--|<!doctype svg|<svg)", re.IGNORECASE)
 _CALLED = {
     "HEIC": re.compile(rb".{4}ftyp(?:he[iv]|mif1|msf1)", re.DOTALL),
@@ -125,10 +127,11 @@ def _is_good(image: Image.Image, source: Path, options: ImageOptions) -> bool:
 def _remade(image: Image.Image, options: ImageOptions) -> Image.Image:
     side = (options.max_side, options.max_side)
     image.draft(None, side)  # of a large JPEG only as much is decoded as is needed
-    made = _in_srgb(ImageOps.exif_transpose(image))
-    if max(made.size) > options.max_side:
-        made.thumbnail(side, Resampling.LANCZOS)
-    return made
+    if image.mode not in _SMOOTH:
+        image = _in_srgb(image)
+    if max(image.size) > options.max_side:
+        image.thumbnail(side, Resampling.LANCZOS)  # before anything takes a copy of it
+    return _in_srgb(ImageOps.exif_transpose(image))
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:
