@@ -53,7 +53,11 @@ def numbers(*texts):
 
 def test_cat_10_each_text_takes_its_column_rtf_becomes_html_and_plain_text_is_escaped():
     table = articles(
-        "A", "B", DesCom=[RTF, "Deux\nlignes < trois"], Titre=[RTF, " Titre\n de page "], Url=["Été à l'œuvre", ""]
+        "A",
+        "B",
+        DesCom=[RTF, "Deux\nlignes < trois"],
+        Titre=[f"\n{RTF}", " Titre\n de page "],
+        Url=["Été à l'œuvre", ""],
     )
     found = made(table, fields={"description": "DesCom", "meta_title": "Titre", "permalink": "Url"})
     products = found.products
@@ -289,6 +293,12 @@ def test_cat_14_columns_become_features_in_the_profiles_order():
     assert rows["features"].tolist() == ["Couleur=Rouge,Matière=Fonte", "Couleur=Vert"]
     rows, _ = shop_rows(found, NOTATIONS["woocommerce"])
     assert rows[["feature_2_name", "feature_2_value"]].to_numpy().tolist() == [["Matière", "Fonte"], ["", ""]]
+
+
+def test_cat_14_cat_10_a_feature_has_no_rich_text():
+    found = made(articles("A", "B", "C", Conseil=[RTF, r"{\rtf1\par}", "À la main"]), features={"Entretien": "Conseil"})
+    rows = found.features[["article", "value"]].to_numpy().tolist()
+    assert rows == [["A", "Un bol."], ["C", "À la main"]]
 
 
 def test_cat_15_both_articles_must_be_there_and_what_is_missing_is_said():

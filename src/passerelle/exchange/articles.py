@@ -277,10 +277,13 @@ def _texts(
                     *(one if wanted is None else one.where(wanted, "") for one in both)
                 )
                 continue
-            if text.str.startswith(_RTF).any():
-                text = rich_text.to_text(text)
-            found[name] = slug(text) if name == "permalink" else tidy(text)
+            found[name] = slug(_plain(text)) if name == "permalink" else tidy(_plain(text))
     return found
+
+
+def _plain(text: pd.Series) -> pd.Series:
+    """Give texts without styles, where the ERP keeps them with some."""
+    return rich_text.to_text(text) if text.str.contains(_RTF, regex=False).any() else text
 
 
 def _languages(articles: pd.DataFrame, options: ArticleOptions, made: Mapping[str, Mask | None]) -> pd.DataFrame:
@@ -298,7 +301,7 @@ def _features(articles: pd.DataFrame, options: ArticleOptions) -> pd.DataFrame:
     """Give the features of the products, in the order of the products; those without a value are not told."""
     parts = [PRODUCT_FEATURES.empty()]
     for position, (feature, label) in enumerate(options.features.items(), 1):
-        value = tidy(text_of(articles[label]))
+        value = tidy(_plain(text_of(articles[label])))
         rows = pd.DataFrame({"article": articles["article"], "feature": feature, "value": value, "position": position})
         parts.append(PRODUCT_FEATURES.conform(rows[value != ""]))
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
