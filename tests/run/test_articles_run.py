@@ -228,8 +228,10 @@ def test_cat_15_ebp_10_a_link_that_cannot_be_read_is_told_and_its_article_keeps_
     assert summary.read == summary.written + summary.failed + summary.ignored
     assert "A1" not in {row["Reference #"] for rows in told(at).values() for row in rows}
     leave(at, "linked.csv", b"ItemId;LinkedItemId\r\nA1;A2\r\n;A2\r\n")
-    with pytest.raises(RunError, match=r"do not tell which article.*Code article » n'est pas rempli"):
+    with pytest.raises(RunError) as error:
         run(at)
+    for language, said in (("fr", "« Code article » n'est pas rempli."), ("en", '"Code article" is empty.')):
+        assert error.value.text(language).endswith(f"{said} (linked.csv:3)")
 
 
 def test_cat_14_a_feature_that_no_article_has_yet_is_told_when_one_has_it_and_when_it_has_no_more(tmp_path):

@@ -325,7 +325,7 @@ def _known(desk: Desk, options: ShopAccounts) -> Known:
         raise RunError("run-accounts-listing-missing", place=where)
     unread = found.outcomes[found.outcomes["state"] == "failed"]
     if len(unread):
-        first = outcome.message(unread.iloc[0].to_dict(), desk.profile.language)
+        first = unread.iloc[0].to_dict()
         raise RunError("run-accounts-listing-damaged", place=where, count=unread["record"].nunique(), reason=first)
     own = found.customers[~found.customers["is_guest"] & (found.customers["email"] != "")]
     ids = own.set_index(own["email"].str.strip().str.casefold())["customer_id"]

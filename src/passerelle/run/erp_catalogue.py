@@ -243,7 +243,7 @@ class ErpCatalogue:
             return model.empty()
         extract = self.extract(kind, path, self.format(name), model, ())
         if len(extract.table) < extract.read.rows:
-            first = outcome.message(extract.read.outcomes.iloc[0].to_dict(), self.desk.profile.language)
+            first = extract.read.outcomes.iloc[0].to_dict()
             lost = extract.read.rows - len(extract.table)
             raise RunError("run-extract-unreadable-rows", file=path, rows=lost, reason=first)
         return extract.table
@@ -341,7 +341,7 @@ class ErpCatalogue:
         if len(wrong) < lost:
             said = extract.read.outcomes
             nameless = said[~said["record"].isin([f"{path.name}:{line}" for line in wrong["line"]])]
-            first = outcome.message(nameless.iloc[0].to_dict(), self.desk.profile.language)
+            first = nameless.iloc[0].to_dict()
             raise RunError("run-extract-damaged", file=path, rows=lost - len(wrong), reason=first)
         refused = outcome.said(code, wrong["article"].unique(), record_type="article", stage="read", value=path.name)
         return outcome.together([extract.read.outcomes, refused])

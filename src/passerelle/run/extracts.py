@@ -27,7 +27,7 @@ def read_extract(
     be unknown, and become Divers and new accounts. Only of customers and documents there may be none yet.
 
     Raises:
-        RunError: the file is not there, or has no row.
+        RunError: the file is not there, or has no row that can be read.
         FormatError: it is not of this format.
     """
     if path is None:
@@ -39,6 +39,10 @@ def read_extract(
     note("log-read", file=path.name, bytes=len(data))
     debug.keep("extract", path.name, data)
     extract = read(available.get(name, erp.format_settings.get(name)), data, name=path.name)
-    if extract.table.empty and (name == "ebp/articles" or (extract.outcomes["state"] == "failed").any()):
+    unread = extract.outcomes[extract.outcomes["state"] == "failed"]
+    if extract.table.empty and extract.rows:
+        first = unread.iloc[0].to_dict()
+        raise RunError("run-extract-unreadable-rows", file=path, rows=extract.rows, reason=first)
+    if extract.table.empty and (name == "ebp/articles" or len(unread)):
         raise RunError("run-extract-empty", file=path)
     return extract.table, extract.outcomes
