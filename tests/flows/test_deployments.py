@@ -72,6 +72,12 @@ def test_pro_3_a_task_is_offered_when_a_shop_has_its_table(tmp_path):
     assert {task.name for task in TASKS} >= {*TABLES} | offered
 
 
+def test_pro_3_a_profile_of_a_catalogue_alone_offers_nothing_of_orders(tmp_path):
+    at = shops(tmp_path, ("a", "woocommerce", ""), more="\n[orders]\nenabled = false\n")
+    offered = {each.flow_name for each in deployments([load("test", profiles_folder=at.profiles)], today)}
+    assert offered == {"stocks", "purge"}
+
+
 def test_run_3_what_runs_several_times_a_day_is_left_out_while_it_works_what_runs_nightly_waits(tmp_path):
     _, found = deployed(tmp_path, 'quotes = { every_days = 1, at = "08:00", repeat = "5m", during = "12h" }')
     strategies = {each.flow_name: each.concurrency_options.collision_strategy.value for each in found}

@@ -44,6 +44,16 @@ def test_ord_28_a_complete_profile_has_nothing_to_say(complete):
     assert said(complete) == []
 
 
+def test_pro_3_a_profile_without_orders_is_asked_for_nothing_that_only_they_need(demo):
+    demo.rows = {}
+    demo.replace('rounding_vat_code = "zero"\n[orders.special_articles]\nrounding = "ECART"', "")
+    demo.replace('[customers.account]\nprefix = "WEB"\nguest_prefix = "INV"', "")
+    demo.replace('customers = "extracts/clients.csv"', "")
+    assert "check-mapping-empty" in codes(demo)
+    demo.replace("[orders]\n", "[orders]\nenabled = false\n")
+    assert said(demo) == []
+
+
 def test_ord_28_remarks_do_not_fail(demo):
     outcomes = check(demo.load())
     assert outcomes["code"].tolist() == ALWAYS

@@ -20,7 +20,7 @@ from passerelle.ledger.ledger import Ledger
 from passerelle.run.errors import RunError
 from passerelle.run.installation import Installation
 from passerelle.run.job import run_task
-from passerelle.run.orders import CREDIT_NOTES, ORDERS, SETTLEMENTS, run_orders
+from passerelle.run.orders import CREDIT_NOTES, ORDERS, QUOTES, SETTLEMENTS, run_orders
 from passerelle.run.request import Request
 
 PAID = 'vat = { unknown_rate = "accept", untaxed_without_number = "accept" }\n'
@@ -161,6 +161,16 @@ def test_run_5_settlements_that_the_profile_does_not_make_are_wrong_usage(tmp_pa
     with pytest.raises(RunError) as error:
         run_task(SETTLEMENTS, Request("test"), at)
     assert (error.value.code, error.value.is_usage) == ("run-no-settlements", True)
+
+
+@pytest.mark.parametrize("task", [ORDERS, QUOTES, CREDIT_NOTES, SETTLEMENTS])
+def test_pro_3_tasks_of_orders_that_are_switched_off_are_wrong_usage(tmp_path, samples, task):
+    shop = ("s", "woocommerce", samples / "woocommerce-10.0-live", "*.json")
+    at = installed(tmp_path, shop, orders="enabled = false")
+    with pytest.raises(RunError) as error:
+        run_task(task, Request("test"), at)
+    assert (error.value.code, error.value.is_usage) == ("run-orders-off", True)
+    assert not delivered(at)
 
 
 @pytest.mark.parametrize("step", ["passerelle.ledger.ledger:Ledger.prepare", "passerelle.run.job:publish"])

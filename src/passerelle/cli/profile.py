@@ -255,7 +255,7 @@ def schedule(
             offered = offers(profile, task)
             moments = next_moments(chosen, profile.time_zone, installation().clock(), count)
             if moments:
-                typer.echo(f"\n{task}{_meeting(skips=is_frequent(chosen)) if offered else _off()}")
+                typer.echo(f"\n{task}{_meeting(skips=is_frequent(chosen)) if offered else _off(task)}")
             for moment in moments if offered else ():
                 typer.echo(f"  {DAYS[language()][moment.weekday()]} {moment:%Y-%m-%d %H:%M %z}")
 
@@ -267,7 +267,11 @@ def _meeting(*, skips: bool) -> str:
     return ": left out while the one before works" if skips else ": waits until the one before has ended"
 
 
-def _off() -> str:
+def _off(task: str) -> str:
+    from passerelle.profile.features import OF_ORDERS  # noqa: PLC0415
+
+    if task in OF_ORDERS:
+        return " : orders.enabled est false" if _french() else ": orders.enabled is false"
     return " : aucune boutique n'a la table de cette tâche" if _french() else ": no shop has the table of this task"
 
 

@@ -187,6 +187,11 @@ class VatOptions(Options):
 class OrderOptions(Options):
     """How orders become sales documents (ORD-…)."""
 
+    enabled: bool = Field(
+        default=True,
+        description="Orders, quotes, credit notes and settlements go to the ERP. `false`: the profile only tells shops "
+        "what the ERP knows; those tasks are not offered, and the check asks for nothing that only they need (PRO-3).",
+    )
     period: Period = Field("last-15-days", description="Which orders are read (ORD-1).")
     date: Literal["created", "updated", "invoiced"] = Field("created", description="The date that selects (ORD-4).")
     stores: tuple[str, ...] = Field(

@@ -23,6 +23,7 @@ from passerelle.formats.notation import DescriptorError
 from passerelle.formats.reader import read
 from passerelle.formats.registry import Formats, UnknownFormatError, formats
 from passerelle.messages import system
+from passerelle.profile.features import offers
 from passerelle.profile.loader import LoadedProfile, dotted, hint
 from passerelle.profile.positions import Key
 from passerelle.profile.shop_settings import Shop
@@ -79,18 +80,30 @@ def check(loaded: LoadedProfile, *, secrets_file: Path | None = None) -> pd.Data
             *([] if len(wrong_mappings) else _mappings(loaded, rows)),
             wrong_formats,
             wrong_extracts,
-            *_special_articles(loaded, rows),
-            *_unknown_articles(loaded, rows, articles),
-            *_period(loaded),
-            *_numbers(loaded),
-            *_accounts(loaded),
-            *_unknown_accounts(loaded, rows, customers),
+            *(_orders(loaded, rows, articles) if loaded.profile.orders.enabled else ()),
+            *(_buyers(loaded, rows, customers) if _makes_customers(loaded) else ()),
             *_prospects(loaded),
             *_places(loaded, secrets_file),
             *_criteria(loaded, available),
             *_assumed(loaded, available),
         ]
     )
+
+
+def _makes_customers(loaded: LoadedProfile) -> bool:
+    return loaded.profile.orders.enabled or offers(loaded.profile, "prospects")
+
+
+def _orders(loaded: LoadedProfile, rows: Mappings, articles: pd.DataFrame | None) -> Outcomes:
+    yield from _special_articles(loaded, rows)
+    yield from _unknown_articles(loaded, rows, articles)
+    yield from _period(loaded)
+    yield from _numbers(loaded)
+
+
+def _buyers(loaded: LoadedProfile, rows: Mappings, customers: pd.DataFrame | None) -> Outcomes:
+    yield from _accounts(loaded)
+    yield from _unknown_accounts(loaded, rows, customers)
 
 
 def _paused(loaded: LoadedProfile) -> Outcomes:
@@ -111,6 +124,8 @@ def _mappings(loaded: LoadedProfile, rows: Mappings) -> Outcomes:
         if waiting:
             shown = ", ".join(waiting[:_SHOWN_VALUES]) + (" …" if len(waiting) > _SHOWN_VALUES else "")
             yield _said(loaded, "check-values-waiting", (), shown, mapping=mapping.fr, count=len(waiting))
+        if not loaded.profile.orders.enabled:
+            continue
         answering = filled.any() or any(defaults.get(name, {}).values())
         key = ("orders", "defaults", name)
         if not answering and name in _NEEDED_MAPPINGS:
@@ -159,7 +174,8 @@ def _extracts(
     articles, wrong_articles = _extract(loaded, available, "articles", "ebp/articles", extracts.articles)
     key = ("erp", "extracts", "customers")
     if extracts.customers is None:
-        return articles, None, outcome.together([wrong_articles, _said(loaded, "check-no-customers-extract", key)])
+        remark = _said(loaded, "check-no-customers-extract", key) if _makes_customers(loaded) else outcome.none()
+        return articles, None, outcome.together([wrong_articles, remark])
     name = "ebp/customers_extract"
     customers, wrong_customers = _extract(loaded, available, "customers", name, extracts.customers)
     return articles, customers, outcome.together([wrong_articles, wrong_customers])

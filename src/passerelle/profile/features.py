@@ -1,4 +1,4 @@
-"""Which tasks a profile offers: those whose table one of its shops has.
+"""Which tasks a profile offers: those of orders unless they are switched off, others where a shop has their table.
 
 Source: spec PRO-3.
 """
@@ -24,10 +24,14 @@ TABLES: Mapping[str, str] = {
     "tables": "tables",
     "quotes-to-shop": "quotes",
 }
-"""By task, the table of a shop that switches it on; the others every profile offers."""
+"""By task, the table of a shop that switches it on."""
+OF_ORDERS = ("orders", "quotes", "credit-notes", "settlements")
+"""What ``orders.enabled`` switches; what is in neither every profile offers."""
 
 
 def offers(profile: Profile, task: str) -> bool:
     """Tell whether a profile offers a task."""
+    if task in OF_ORDERS:
+        return profile.orders.enabled
     table = TABLES.get(task)
     return table is None or any(getattr(shop, table) for shop in profile.shops)

@@ -68,10 +68,12 @@ class OrdersTask:
 
         Raises:
             StorageError: an export could not be picked up.
-            RunError: an extract is missing, a record was lost on the way, or the profile makes no settlements.
+            RunError: an extract is missing, a record was lost on the way, or the profile makes no such documents.
             ProfileError: the mappings cannot be used.
         """
         profile, ledger = desk.profile, desk.ledger
+        if not profile.orders.enabled:
+            raise RunError("run-orders-off", is_usage=True, profile=profile.name)
         if self.scope.kinds == {SETTLEMENT} and not profile.orders.settlements.create:
             raise RunError("run-no-settlements", is_usage=True, profile=profile.name)
         scope = self._asked(desk)
