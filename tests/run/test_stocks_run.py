@@ -398,6 +398,8 @@ def test_shp_1_stk_6_variants_of_bigcommerce_stand_under_their_product_and_one_t
     assert run(at).written == 2
     assert rows() == [("Product", "2", "0", "FALSE"), ("Product", "3", "", "FALSE"), ("Variant", "34", "0", "")]
     assert codes(run_task(ACTIVATE, Request("test", shop="a"), at)) == {"activation-unchanged": 4}
+    extracts(at, {"B1": 5, "B2": 5, "B3": 5, "B4": 5})
+    assert codes(run(at)) == {"article-not-in-shop": 4}
 
 
 @pytest.mark.parametrize(

@@ -92,9 +92,8 @@ def under_products(listed: pd.DataFrame, told: pd.DataFrame, changed: Collection
     listed, product = products_of(listed)
     is_changed = texts.among(listed["article"], changed)
     record = listed["article"].where(is_changed).groupby(product).transform("first")
-    places = texts.places(listed["article"], told["article"])
-    known = pd.Series(places >= 0, listed.index)
-    ours = told.drop(columns="article").convert_dtypes().take(places).reset_index(drop=True)
+    known = texts.among(listed["article"], told["article"])
+    ours = told.set_index("article").convert_dtypes().reindex(listed["article"]).set_axis(listed.index)
     cells = {name: ours[name].where(known, listed.get(name)) for name in ours}
     if "is_active" in cells:
         # A product is for sale as long as one of its articles is; of those that the ERP does not tell the shop knows.
