@@ -62,5 +62,6 @@ def test_cat_5_shp_1_a_products_rows_begin_with_its_own_where_it_has_no_handle_a
     assert rows_of(listed, {"B1": True, "P1": True}, ["B1"]) == [
         ("B1", "", True), ("B1", "B1", True), ("B1", "N1", True)
     ]  # fmt: skip
+    assert rows_of(listed, {}, []) == []
     images = {"shop_handle": ["bol", "bol"], "article": ["B1", ""], "shop_name": ["Bol", ""]}
     assert rows_of(images, {"B1": False}, ["B1"]) == [("B1", "B1", False)]

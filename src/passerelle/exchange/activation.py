@@ -64,9 +64,8 @@ def product_rows(
         The rows with ``record``, the product's article that stands first among the changed ones, and ``is_active``.
     """
     listed, product = products_of(listed)
-    places = texts.places(listed["article"], references)
-    known = places >= 0
-    active = pd.Series(known & is_active.to_numpy()[places], listed.index)
+    known = texts.among(listed["article"], references).to_numpy()
+    active = texts.among(listed["article"], references[is_active.to_numpy()])
     whole = active.groupby(product).transform("any")
     own = pd.Series(np.where(known, active, whole), listed.index)
     is_changed = texts.among(listed["article"], changed)
