@@ -46,6 +46,15 @@ def test_ebp_10_an_extract_is_read_by_labels_and_by_sql_names_as_text_and_as_wor
         assert table[listed.column].tolist() == ["007"], header
 
 
+@pytest.mark.parametrize(
+    ("yes", "no"), [("1", "0"), ("Vrai", "Faux"), ("VRAI", "FAUX"), ("TRUE", "FALSE"), ("oui", "non")]
+)
+def test_ebp_10_flags_are_read_as_ebp_and_as_excel_write_them(yes, no):
+    data = f"Code article;Publié sur le web\r\nA1;{yes}\r\nA2;{no}\r\n".encode("cp1252")
+    found = read(formats().get("ebp/catalogue"), data, name="articles.csv")
+    assert (found.table["is_on_web"].tolist(), len(found.outcomes)) == ([True, False], 0)
+
+
 def test_ebp_10_vat_codes_tell_their_rates(tmp_path):
     (tmp_path / "tva.csv").write_text("Code TVA;Taux\nTVA20;20\nTVA55;5,5\nVIDE;\n", encoding="cp1252")
     found = read_extracts({"vat_codes": tmp_path / "tva.csv"}, formats(), {})
