@@ -5,6 +5,7 @@ Source: spec FMT-3.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
@@ -72,7 +73,7 @@ class Repertoire:
         """Write a text with the characters the encoding has.
 
         Accents are joined with their letter, or left out with it kept; letters and signs are simplified (Ł is L, ″ is
-        "); emoji are left out; for anything else stands ``?``.
+        "); emoji are left out with the blanks around them; for anything else stands ``?``.
         """
         parts, replaced, dropped = [], [], []
         for character in unicodedata.normalize("NFC", text):
@@ -87,7 +88,10 @@ class Repertoire:
                 if not simpler:
                     replaced.append(character)
                 parts.append(simpler or "?")
-        return Fitted("".join(parts), "".join(dict.fromkeys(replaced)), "".join(dict.fromkeys(dropped)))
+        fitted = "".join(parts)
+        if dropped:  # and the blanks around them: of a name of emoji nothing is left
+            fitted = re.sub(" {2,}", " ", fitted).strip(" ")
+        return Fitted(fitted, "".join(dict.fromkeys(replaced)), "".join(dict.fromkeys(dropped)))
 
     def _simpler(self, character: str) -> str:
         apart = unicodedata.normalize("NFKD", _SIMPLER.get(character, character))

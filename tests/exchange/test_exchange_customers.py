@@ -373,6 +373,19 @@ class TestOrd7Guests:
         assert codes(made) == {"1": "INVITES", "2": "INVITES", "3": "PREST0652"}
         assert made.customers["customer_code"].tolist() == ["PREST0652"]
 
+    def test_who_has_no_name_at_all_is_refused_where_a_customer_would_be_made(self):
+        """A till's sale has neither buyer nor address."""
+        nobody = guest("41", first_name="", last_name="", email="")
+        bare, sent = address(first_name="", last_name=""), address("delivery", last_name="BYRON")
+        told = order("41", SOLD, bare, buyer=nobody), order("42", SOLD, sent, buyer={**nobody, "customer_id": "42"})
+        assert said(exchanged(told[0])) == ["customer-without-name"]
+        assert said(exchanged(told[1])) == []
+        account = {
+            "customers": {"guest_account": "INVITES"},
+            "erp_customers": erp_customers({"customer_code": "INVITES"}),
+        }
+        assert codes(exchanged(*told, **account)) == {"41": "INVITES", "42": "INVITES"}
+
     def test_else_become_customers_from_their_address(self):
         sold = order(
             "41",

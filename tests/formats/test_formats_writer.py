@@ -77,7 +77,8 @@ def test_fmt_3_header_bare_data_quoted_crlf_to_the_last_line(ebp_like):
         ("a\u200bb\ufeffc", "abc", None),
         ("日本 thé", "?? thé", "cell-characters-replaced"),
         ("Жук", "???", "cell-characters-replaced"),
-        ("Ok 🎁👍🏽", "Ok ", "cell-emoji-dropped"),
+        ("Ok 🎁👍🏽", "Ok", "cell-emoji-dropped"),
+        ("🎁 le 👍🏽 thé", "le thé", "cell-emoji-dropped"),
         ("a\r\nb\nc\rd", "a b c d", None),
         ("a\x0bb\x1cc\x85", "a b c ", None),
         ("a\u2028b\u2029c", "a b c", None),
@@ -92,6 +93,14 @@ def test_fmt_3_texts_are_fitted_to_the_file(ebp_like, label, expected, code):
     assert labels_of(written) == [expected, "plain"]
     assert (code is None and written.outcomes.empty) or code in set(written.outcomes["code"])
     assert set(written.outcomes["state"]) <= {"succeeded"}
+
+
+def test_fmt_3_a_text_of_emoji_alone_is_an_empty_one(declared):
+    """A customer's name needs more than a blank."""
+    required = declared(EBP_LIKE.replace("{maxLength: 10}", "{required: true, maxLength: 10}"))
+    written = write(required, table(["🎁 👍🏽", "plain"]))
+    assert set(written.outcomes["code"]) >= {"cell-missing"}
+    assert labels_of(written) == ["plain"]
 
 
 def test_fmt_3_a_transliteration_is_told_with_its_characters(ebp_like):

@@ -124,6 +124,31 @@ def test_jou_5_the_reconciliation_agrees_document_by_document(at):
     assert all(row["shop_total"] == row["file_total"] for row in rows)
 
 
+def test_jou_5_ord_44_amounts_have_the_decimals_of_their_currency(tmp_path, request):
+    [order, *_] = json.loads((request.config.rootpath / DEMO_SHOPS / "web" / "orders.json").read_text())
+    line = {
+        **order["line_items"][0],
+        "quantity": 1,
+        "total": "12.345",
+        "subtotal": "12.345",
+        "total_tax": "0",
+        "taxes": [],
+    }
+    changed = {"currency": "TND", "total": "12.345", "line_items": [line], "tax_lines": [], "shipping_lines": []}
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "orders.json").write_text(json.dumps([{**order, **changed}]))
+    mapped = {**ALL_MAPPED, "currencies": [("TND", "TND")]}
+    summary = run_orders(Request("test"), installed(tmp_path, ("s", "woocommerce", shop, "*.json"), mapped=mapped))
+    assert [(row["shop_total"], row["difference"]) for row in table(summary.files["reconciliation.csv"])] == [
+        ("12,345", "0,000")
+    ]
+    [rate] = table(summary.files["reconciliation_rates.csv"])
+    assert (rate["tax_rate"], rate["file_base"]) == ("0,00", "12,345")
+    assert (summary.balances[0].amount_written, summary.balances[0].amount_failed) == ("12.345", "0.000")
+    assert (summary.rates[0].file_base, summary.largest_rounding) == ("12.345", "0.000")
+
+
 def test_ord_9_ord_81_a_reset_order_is_sent_again_alone(at):
     run_orders(Request("test"), at)
     assert run_orders(Request("test"), at).written == 0

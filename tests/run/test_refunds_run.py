@@ -75,6 +75,25 @@ def test_ord_61_every_real_refund_is_a_credit_note_of_its_amount_and_none_goes_t
     assert delivered(at) == before
 
 
+def test_ord_61_shipping_given_back_alone_stands_in_the_file(tmp_path, samples):
+    order = next(one for one in real_orders(samples) if one["shipping_lines"] and one["status"] == "completed")
+    shipping = order["shipping_lines"][0]
+    excl, tax = Decimal(shipping["total"]), Decimal(shipping["total_tax"])
+    back = {"id": 9, "total": str(-excl), "total_tax": str(-tax), "taxes": [{"id": order["tax_lines"][0]["rate_id"]}]}
+    back["taxes"][0]["total"] = str(-tax)
+    amount = (excl + tax).quantize(Decimal("0.01"))
+    refund = {"id": 9, "date_created_gmt": order["date_modified_gmt"], "amount": str(amount), "refunded_by": 1}
+    source = tmp_path / "shop"
+    source.mkdir()
+    (source / "orders.json").write_text(json.dumps([order]))
+    refunds = {str(order["id"]): [{**refund, "line_items": [], "shipping_lines": [back]}]}
+    (source / "refunds.json").write_text(json.dumps(refunds))
+    at = installed(tmp_path, ("s", "woocommerce", source, "*.json"), orders=ANY_RATE)
+    assert run_orders(Request("test"), at).documents == {"invoice": 1, "credit_note": 1}
+    [note] = by_number(newest_files(at, {})[NOTES]).values()
+    assert ([row["Ligne - Code article"] for row in note], total(note, includes_tax=False)) == (["PORT"], amount)
+
+
 def shop_with(tmp_path: Path, samples: Path, *numbers: int, **changed: Any) -> tuple[Installation, Path, int]:
     """Exchange orders of a real shop, with changes reversed from then on; give the first one's number too."""
     numbers = numbers or (0,)

@@ -35,6 +35,11 @@ def decimals(currencies: pd.Series, options: OrderOptions) -> pd.Series:
     return pd.Series(counts[codes], currencies.index, dtype="int64")
 
 
+def shown(currencies: pd.Series, options: OrderOptions) -> pd.Series:
+    """Give the decimals with which reports show amounts: those of the currency, two at least; same index."""
+    return decimals(currencies, options).clip(lower=USUAL)
+
+
 def charged(orders: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     """Give the orders with their ``decimals``, and what was charged and paid rounded to these as the shop rounds.
 

@@ -320,9 +320,9 @@ def _documents(
     # Of an order that is refused anyway the totals say nothing.
     computed = _rounded(entering.orders, priced, outcome.refused(outcome.together(said)), context.orders)
     said += [computed.outcomes, lines.ignored(computed.lines)]
-    said = _of_all(said, entering)
 
     sides = documents.addresses_by_order(entering.orders, entering.sales.addresses, found.account.buyers)
+    said = _of_all([*said, _nameless(people, sides, found.account, context)], entering)
     header = _headers(
         people, entering, found, sides, _amounts(priced.shipping, computed.breakdown, people.index), context
     )
@@ -395,6 +395,7 @@ def _people(entering: _Entering, found: _Found, changed: changes.Changes, contex
     refund_ids = entering.credit.refunds.set_index("refund_key")["refund_id"]
     return people.assign(
         notes=documents.notes(orders, entering.sales.messages, context.orders).to_numpy(),
+        customer_name=documents.display_name(people),
         part=("-" + parted.number.astype("str")).reindex(people.index).fillna("") + version,
         refund_id=refund_ids.reindex(people.index).fillna(""),
         record_key=record.to_numpy(),
@@ -829,6 +830,22 @@ def _unpaid(orders: pd.DataFrame, options: OrderOptions) -> pd.DataFrame:
     )
 
 
+def _nameless(people: pd.DataFrame, sides: pd.DataFrame, account: customers.Accounts, context: Context) -> pd.DataFrame:
+    """Say which orders need a customer whom neither buyer nor address name (ORD-7)."""
+    by_order = texts.rows_of(account.by_order, people.index)
+    needed = by_order["own"].astype("bool") & ~_in_extract(by_order["customer_code"], context)
+    named = people["customer_name"].where(people["customer_name"] != "", sides["billing_name"])
+    nameless = people.index[needed.to_numpy() & ((named == "") & (people["customer_key"] != "")).to_numpy()]
+    return outcome.said("customer-without-name", nameless, record_type="order", stage="exchange", field="last_name")
+
+
+def _in_extract(codes: pd.Series, context: Context) -> pd.Series:
+    """Tell which customer accounts the ERP's extract has; without an extract, none."""
+    if context.erp_customers is None:
+        return pd.Series(data=False, index=codes.index)
+    return texts.among(codes, context.erp_customers["customer_code"])
+
+
 @dataclass(frozen=True, slots=True)
 class _Priced:
     """Document lines with prices, the footer's shipping, and the discounts they come from."""
@@ -896,7 +913,7 @@ def _header(people: pd.DataFrame, account: customers.Accounts, context: Context)
             "number_series": options.number_series,
             "depot": options.depot,
             "customer_code": own["customer_code"],
-            "customer_name": documents.display_name(people),
+            "customer_name": people["customer_name"],
             "vat_number": buyer["vat_number"],
             "includes_tax": options.includes_tax,
             "currency": people["currency"],
@@ -948,9 +965,7 @@ def _customers(
     written, if the profile updates them (CUS-4).
     """
     own = header["own_account"].astype("bool")
-    known = pd.Series(data=False, index=header.index)
-    if context.erp_customers is not None:
-        known |= texts.among(header["customer_code"], context.erp_customers["customer_code"])
+    known = _in_extract(header["customer_code"], context)
     written = own & (~known | documents.updates_addresses(context.customers))
     # Sorted while it is small: the addresses are the largest part of all documents.
     met = header.loc[written, _OF_CUSTOMER].assign(is_known=known[written]).sort_values("customer_code", kind="stable")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from passerelle import money, outcome
+from passerelle.exchange import currencies
 from passerelle.exchange.mappings import MAPPINGS
+from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.selection import Window
 from passerelle.messages import Language, code
 from passerelle.model.customers import PROSPECT
@@ -51,7 +53,9 @@ def summarised(
     final = outcome.final_states(of_orders, keys)
     of_refunds = outcomes[outcomes["record_type"] == "refund"]
     back = outcome.final_states(of_refunds, list(dict.fromkeys([*refunds["refund_key"], *of_refunds["record"]])))
-    roundings = exchange.reconciliation.documents["rounding"]
+    compared = exchange.reconciliation.documents
+    roundings = compared["rounding"].abs()
+    largest = compared.loc[roundings.nlargest(1).index]
     return Summary(
         run_id=run_id,
         profile=profile.name,
@@ -65,23 +69,25 @@ def summarised(
         documents=exchange.documents["document_kind"].value_counts().to_dict(),
         customers=len(exchange.customers),
         roundings=int((roundings != 0).sum()),
-        largest_rounding=amount_text(roundings.abs().max() if len(roundings) else 0),
-        balances=balances(orders.set_index("order_key"), "charged_total", final),
+        largest_rounding=amount_text(
+            int(roundings.max()) if len(largest) else 0, "".join(largest["currency"]), profile.orders
+        ),
+        balances=balances(orders.set_index("order_key"), "charged_total", final, profile.orders),
         refunds_failed=int((back == "failed").sum()),
-        refund_balances=balances(refunds.set_index("refund_key"), "amount_incl", back),
-        settlements=_settled(exchange),
+        refund_balances=balances(refunds.set_index("refund_key"), "amount_incl", back, profile.orders),
+        settlements=_settled(exchange, profile.orders),
         settlements_failed=_refused_settlements(outcomes),
-        rates=_rates(exchange),
+        rates=_rates(exchange, profile.orders),
         reasons=reasons(outcomes, profile.language),
         new_values={MAPPINGS[name].fr: len(rows) for name, rows in exchange.new_values.items()},
         period=f"{days.first or '…'} → {days.last or '…'}",
     )
 
 
-def _settled(exchange: Exchange) -> dict[str, str]:
+def _settled(exchange: Exchange, options: OrderOptions) -> dict[str, str]:
     """Sum the settlements by currency, deposits too."""
     summed = exchange.settlements.groupby("currency")["amount"].sum()
-    return {str(currency): amount_text(amount) for currency, amount in summed.items()}
+    return {str(currency): amount_text(amount, str(currency), options) for currency, amount in summed.items()}
 
 
 def _refused_settlements(outcomes: pd.DataFrame) -> int:
@@ -96,12 +102,14 @@ def unread(outcomes: pd.DataFrame) -> int:
     return int(refused.drop_duplicates(["record_type", "record"]).shape[0])
 
 
-def balances(records: pd.DataFrame, total: str, final: pd.Series) -> tuple[Balance, ...]:
+def balances(records: pd.DataFrame, total: str, final: pd.Series, options: OrderOptions) -> tuple[Balance, ...]:
     """Sum orders or refunds, by their key, by currency and final state."""
     rows = []
     for currency, group in records.assign(state=final.reindex(records.index)).groupby("currency"):
         count = group["state"].value_counts()
-        amount = group.groupby("state")[total].sum()
+        amount = {"read": group[total].sum(), **group.groupby("state")[total].sum()}
+        written = {state: amount_text(sum_, str(currency), options) for state, sum_ in amount.items()}
+        nothing = amount_text(0, str(currency), options)
         rows.append(
             Balance(
                 currency=str(currency),
@@ -109,22 +117,22 @@ def balances(records: pd.DataFrame, total: str, final: pd.Series) -> tuple[Balan
                 written=int(count.get("succeeded", 0)),
                 failed=int(count.get("failed", 0)),
                 ignored=int(count.get("ignored", 0)),
-                amount_read=amount_text(group[total].sum()),
-                amount_written=amount_text(amount.get("succeeded", 0)),
-                amount_failed=amount_text(amount.get("failed", 0)),
-                amount_ignored=amount_text(amount.get("ignored", 0)),
+                amount_read=written["read"],
+                amount_written=written.get("succeeded", nothing),
+                amount_failed=written.get("failed", nothing),
+                amount_ignored=written.get("ignored", nothing),
             )
         )
     return tuple(rows)
 
 
-def _rates(exchange: Exchange) -> tuple[Rate, ...]:
+def _rates(exchange: Exchange, options: OrderOptions) -> tuple[Rate, ...]:
     return tuple(
         Rate(
             currency=row["currency"],
             tax_rate=money.shortest(row["tax_rate"]),
             **{
-                name: amount_text(row[name])
+                name: amount_text(row[name], row["currency"], options)
                 for name in ("shop_base", "shop_tax", "file_base", "file_tax", "difference")
             },
         )
@@ -164,6 +172,7 @@ def _reason(first: dict[str, str], count: int, language: Language) -> Reason:
     )
 
 
-def amount_text(value: int) -> str:
-    """Write an amount of a table with two decimals."""
-    return f"{money.decimal(value):.2f}"
+def amount_text(value: int, currency: str, options: OrderOptions) -> str:
+    """Write an amount of a table with the decimals of its currency, two at least."""
+    decimals = max(currencies.of(currency, options), currencies.USUAL)
+    return f"{money.decimal(int(money.rounded_half_up(value, decimals))):.{decimals}f}"

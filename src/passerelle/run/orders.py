@@ -15,12 +15,13 @@ from typing import Self
 import pandas as pd
 
 from passerelle import money, outcome
-from passerelle.exchange import texts
+from passerelle.exchange import currencies, texts
 from passerelle.exchange.changes import Sent, to_keep
 from passerelle.exchange.customers import ACCOUNT_COLUMNS
 from passerelle.exchange.effects import CLEAR_ERROR, MARK_ERROR
 from passerelle.exchange.effects import of_accounts as effects_of_accounts
 from passerelle.exchange.effects import of_refused as effects_of_refused
+from passerelle.exchange.options import OrderOptions
 from passerelle.exchange.orders import Context, Exchange, exchange_orders, in_order
 from passerelle.exchange.plan import Before, of_orders
 from passerelle.exchange.reconciliation import Reconciliation
@@ -198,7 +199,7 @@ class _Made:
 
     @property
     def reports(self) -> dict[str, pd.DataFrame]:
-        return _reports(self.exchange.reconciliation)
+        return _reports(self.exchange.reconciliation, self.desk.profile.orders)
 
     @property
     def marks(self) -> dict[str, str]:
@@ -301,29 +302,32 @@ def _address_fields(desk: Desk) -> list[str]:
     return [name for name in dict.fromkeys(sources) if name not in {"customer_code", "family"}]
 
 
-def _reports(compared: Reconciliation) -> dict[str, pd.DataFrame]:
-    """Give the reconciliation as tables of text (JOU-5)."""
+def _reports(compared: Reconciliation, options: OrderOptions) -> dict[str, pd.DataFrame]:
+    """Give the reconciliation as tables of text, amounts with the decimals of their currency (JOU-5, ORD-44)."""
     if compared.documents.empty:
         return {}
-    tables = {
-        "reconciliation.csv": (compared.documents, ["shop_total", "file_total", "rounding", "difference"]),
-        "reconciliation_rates.csv": (
-            compared.rates,
-            ["tax_rate", "shop_base", "shop_tax", "file_base", "file_tax", "difference"],
-        ),
-    }
+    rate = money.to_text(compared.rates["tax_rate"], 2, ",")
+    of_documents = ["shop_total", "file_total", "rounding", "difference"]
+    of_rates = ["shop_base", "shop_tax", "file_base", "file_tax", "difference"]
     return {
-        name: table.assign(**{column: money.to_text(table[column], 2, ",") for column in amounts})
-        for name, (table, amounts) in tables.items()
+        "reconciliation.csv": _with_amounts(compared.documents, of_documents, options),
+        "reconciliation_rates.csv": _with_amounts(compared.rates, of_rates, options).assign(tax_rate=rate),
     }
+
+
+def _with_amounts(table: pd.DataFrame, columns: list[str], options: OrderOptions) -> pd.DataFrame:
+    decimals = currencies.shown(table["currency"], options)
+    return table.assign(**{column: money.to_text(table[column], decimals, ",") for column in columns})
 
 
 def _check_nothing_is_lost(made: _Made) -> None:
     """See that every order and refund read became a document or has an outcome (INV-2, JOU-5).
 
     Raises:
-        RunError: one has neither, or a document's total is not the shop's. That is our fault, and nothing is sent.
+        RunError: one has neither, or a document's total is not the shop's, or a document has no line and would not be
+            written. That is our fault, and nothing is sent.
     """
+    options = made.desk.profile.orders
     sources = made.exchange.sources["record_key"]
     records = (
         ("order", made.orders, "order_key", "charged_total"),
@@ -337,13 +341,14 @@ def _check_nothing_is_lost(made: _Made) -> None:
                 "run-records-lost",
                 read=len(read_),
                 told=len(read_) - len(lost),
-                amount_read=amount_text(read_[total].sum()),
-                amount_told=amount_text(read_[total].sum() - lost[total].sum()),
+                amount_read=amount_text(read_[total].sum(), options.currency, options),
+                amount_told=amount_text(read_[total].sum() - lost[total].sum(), options.currency, options),
                 currency="/".join(sorted(set(read_["currency"]))),
             )
-    compared = made.exchange.reconciliation
-    if not compared.balanced:
-        wrong = compared.documents.loc[compared.documents["difference"] != 0, "order_key"]
+    compared = made.exchange.reconciliation.documents
+    written = texts.among(compared["order_key"], made.exchange.lines["document_key"])
+    wrong = compared.loc[(compared["difference"] != 0) | ~written, "order_key"]
+    if len(wrong):
         raise RunError("run-not-balanced", records=", ".join(wrong[:10]))
 
 

@@ -146,7 +146,7 @@ class _Made:
             ignored=int(count.get("ignored", 0)),
             unread_files=int(wrong["record"].nunique()),
             documents={QUOTE: len(self.quotes.contents)} if len(self.quotes.contents) else {},
-            balances=balances(self.quotes.read, "total_incl", final),
+            balances=balances(self.quotes.read, "total_incl", final, profile.orders),
             reasons=reasons(self.outcomes, profile.language),
             shop=self.desk.shop.name,
         )

@@ -6,6 +6,7 @@ Source: spec ORD-8; contract of ``passerelle.shops.export``.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,14 @@ from passerelle.shops.export import ExportFile, ReadOptions
 from passerelle.shops.tables import given_again
 
 
-def rows_of(file: ExportFile, descriptor: Descriptor, key: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def rows_of(file: ExportFile, descriptor: Descriptor, key: str, *others: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give all rows of a file, those marked ``unreadable`` that are wrong or that a lost row follows.
 
     Args:
         file: a text file or workbook.
         descriptor: its format.
         key: the field that tells which order a row belongs to.
+        others: fields that are read of unreadable rows too, such as the order's id where that is not its key.
 
     Returns:
         The rows, with ``file``, ``line``; and what was said of them.
@@ -33,10 +35,14 @@ def rows_of(file: ExportFile, descriptor: Descriptor, key: str) -> tuple[pd.Data
         if typed.outcomes.empty:
             return typed.table.assign(file=file.name, unreadable=False), typed.outcomes
         # The table lacks a row that has a wrong cell; which order it belongs to, its key tells.
-        names = read(replace(descriptor, fields=(descriptor.field(key),)), file.data, name=file.name)
+        names, *more = (
+            read(replace(descriptor, fields=tuple(map(descriptor.field, wanted))), file.data, name=file.name)
+            for wanted in ((key,), *((key, other) for other in others))
+        )
     except FormatError as error:
         return pd.DataFrame(), error.outcomes()
-    rows = names.table.merge(typed.table.drop(columns=key), how="left", on="line", indicator="found")
+    told = reduce(lambda rows, one: rows.merge(one.table, how="left", on=["line", key]), more, names.table)
+    rows = told.merge(typed.table.drop(columns=[key, *others]), how="left", on="line", indicator="found")
     if rows.empty:
         return rows, typed.outcomes
     unreadable = (rows.pop("found") == "left_only").to_numpy(copy=True)

@@ -51,7 +51,7 @@ _CENTS = 2
 def read(files: Sequence[ExportFile], options: ReadOptions) -> SalesOrders:
     """Read CSV files or workbooks, not packed. See ``passerelle.shops.export.OrderReader``."""
     descriptor = _descriptor()
-    parts = [rows_of(file, descriptor, "name") for file in files]
+    parts = [rows_of(file, descriptor, "name", "id") for file in files]
     outcomes = [outcomes for _, outcomes in parts]
     filled = [rows for rows, _ in parts if len(rows)]
     if not filled:
