@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -103,6 +106,23 @@ def test_pro_2_a_task_without_profile_takes_the_default_one_and_says_so_but_noth
     assert "to-erp" in passerelle(at, "stats")
     for command in (["purge"], ["ledger", "reset", "s/201"], ["people", "erase", "s/31"]):
         assert "--profile" in passerelle(at, *command, code=2)
+
+
+def _in_shell(at: Installation, words: str, encoding: str = "utf-8") -> tuple[int, str, str]:
+    """Run a command as a shell does; ``words`` may redirect its output."""
+    command = f"{sys.executable} -m passerelle --profiles {at.profiles} --state {at.state} {words}"
+    told = {"PASSERELLE_LANG": "fr", "PYTHONIOENCODING": encoding}
+    done = subprocess.run(["bash", "-c", command], env={**os.environ, **told}, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding)
+
+
+def test_run_5_no_output_changes_how_a_command_ends(at):
+    code, said, _ = _in_shell(at, "profile check test", "cp1252")  # a pipe on Windows
+    assert (code, said.splitlines()[-1]) == (0, "Profil test : 0 manque(s), 3 remarque(s).")
+    assert _in_shell(at, "run orders -p test >&- 2>&-") == (3, "", "")
+    assert _in_shell(at, "run orders -p nobody 2>&-") == (2, "", "")
+    gone = _in_shell(at, "profile check test | true; exit ${PIPESTATUS[0]}")
+    assert gone == (1, "", "")  # said by nobody: there is no fault
 
 
 def test_jou_2_rejects_say_in_both_languages_what_to_do(at):
