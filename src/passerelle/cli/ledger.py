@@ -12,6 +12,8 @@ import typer
 from passerelle.cli.session import FAILED, actor, confirm, failing, installation, language, say
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from passerelle.ledger.entries import Pickup
     from passerelle.ledger.ledger import Ledger
     from passerelle.messages import Language
@@ -268,20 +270,36 @@ def audit_trail(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it as a CSV file.")] = None,
     url: Url = None,
 ) -> None:
-    """Show what was sent, forgotten and closed: when, by whom or by which run. Piste d'audit."""
+    """Show what was sent, forgotten and closed: when, by whom or by which run. Piste d'audit.
+
+    Days and times are in the profile's time zone; of all profiles in this machine's.
+    """
     with failing():
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
         from passerelle.run.audit import table as as_table  # noqa: PLC0415
         from passerelle.run.folder import csv_bytes  # noqa: PLC0415
 
-        first = day.astimezone() if day else None
-        last = (day + timedelta(days=1)).astimezone() if day else None
+        zone = _zone(profile)
+        days = [(day + timedelta(days=number)).replace(tzinfo=zone) for number in (0, 1)] if day else []
+        first, last = (one.astimezone(zone) for one in days) if day else (None, None)
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            table = as_table(ledger.actions(profile, first, last))
+            table = as_table(ledger.actions(profile, first, last), zone)
         if output:
             output.write_bytes(csv_bytes(table))
         else:
             typer.echo("\n".join("  ".join(row).rstrip() for row in table.itertuples(index=False)))
+
+
+def _zone(profile: str | None) -> ZoneInfo | None:
+    """Give the time zone of a profile's days; of all of them, and of one that is gone, it is this machine's."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    from passerelle.profile.loader import ProfileError, load  # noqa: PLC0415
+
+    try:
+        return ZoneInfo(load(profile, profiles_folder=installation().profiles).profile.time_zone) if profile else None
+    except ProfileError:
+        return None
 
 
 def _record_type(prospects: bool) -> str:
