@@ -10,6 +10,7 @@ import time
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import typer
@@ -181,6 +182,9 @@ def test_con_1_a_run_says_in_both_languages_what_was_refused_and_what_to_do(serv
     assert "Complétez cette taxe dans la feuille Taxes" in french
     assert "Aucun code TVA" not in english
     assert "Fill in this tax in the Taxes sheet of the mappings" in english
+    kib = round(Path(ran.files["erpFiles.zip"]).stat().st_size / 1024, 1)
+    assert f"{kib} Kio</small>" in french
+    assert f"{kib} KiB</small>" in english
     assert '<html lang="fr">' in french
     assert '<html lang="en">' in english
 
@@ -365,6 +369,8 @@ class TestSec2Trigger:
         assert [answer.status_code for answer in asked] == [401] * 4
         assert outside.get(f"/run/test/nonsense?token={token}").status_code == 404
         assert outside.get(f"/run/test/stocks?token={token}&nonsense=1").status_code == 400
+        with_nul = outside.get(f"/run/test/stocks?token={token}&shop=%00").json()["run"]
+        assert "[shops.stock]" in over(own.member(), f"/started/{with_nul}")
         for _ in range(20):
             outside.get("/run/test/orders?token=guess")
         assert outside.get(f"/run/test/orders?token={token}").status_code == 429

@@ -13,6 +13,7 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 
+from passerelle.console.forms import spelled
 from passerelle.console.site import AnyVisitor, Form, Member, NotThereError, go
 from passerelle.console.starting import Start
 from passerelle.exchange.options import Period
@@ -99,7 +100,7 @@ def trigger(
     authorization: Annotated[str, Header()] = "",
 ) -> JSONResponse:
     """Start a task for a program that shows a token; never a second one beside one that works."""
-    site, given = visitor.site, dict(request.query_params)
+    site, given = visitor.site, {name: spelled(value) for name, value in request.query_params.items()}
     token = authorization.removeprefix("Bearer ").strip() or given.get("token", "")
     given.pop("token", "")
     if wait := site.callers.wait(visitor.address):
