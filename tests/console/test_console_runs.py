@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import os
@@ -22,6 +23,7 @@ from passerelle.cli.console import commands, tasks
 from passerelle.console.app import opened
 from passerelle.console.pages.dashboard import charts
 from passerelle.console.starting import Prefect, Starter
+from passerelle.console.words import words
 from passerelle.ledger.entries import Prepared
 from passerelle.ledger.journal import ORDERS, Wanted
 from passerelle.ledger.ledger import Ledger
@@ -321,6 +323,17 @@ def test_con_2_flags_may_be_said_no_to():
     assert task.asked({"full": "false", "shop": ""}) == {}
 
 
+@pytest.mark.parametrize("asked", [{}, {"plan": "1"}])
+def test_pro_4_a_start_of_a_paused_profile_says_that_it_did_nothing(own, asked):
+    member = own.member()
+    member.page("/commands")
+    member.submit("/commands/profile-pause", name="test")
+    page = over(member, member.submit("/start/test/orders", **asked).headers["location"])
+    assert words()["profile.is-paused"]["fr"] in html.unescape(page)
+    assert "tout va bien" not in page
+    assert own.ledger().runs() == []
+
+
 def test_run_5_what_a_start_says_of_wrong_usage_is_shown(own):
     member = own.member()
     member.page("/start/test/orders")
@@ -328,6 +341,9 @@ def test_run_5_what_a_start_says_of_wrong_usage_is_shown(own):
     page = over(member, started)
     assert "Demande ou réglage incorrect" in page
     assert "Le premier jour (2026-02-01) est après le dernier (2026-01-01)." in page
+    unknown = over(member, member.submit("/start/test/orders", only_rejects="nothing").headers["location"])
+    assert "« nothing »" in unknown
+    assert "<strong>Exécution </strong>" in unknown
     assert member.submit("/start/test/orders", nonsense="1").status_code == 400
     assert member.submit("/start/test/nonsense").status_code == 404
     assert member.get("/started/..%2Fruns").status_code == 404
