@@ -179,6 +179,18 @@ def test_ord_1_since_the_last_import_and_its_forgetting(at):
     assert told(again)["already-exchanged"] == 5
 
 
+def test_ord_1_the_mark_of_the_last_import_is_set_by_hand_and_no_other_by_mistake(at):
+    remap(at, {**ALL_MAPPED, "taxes": [("*", "*", "*", "TVA")]})
+    set_mark = ("ledger", "set-mark", "-p", "test", "--mark")
+    assert run_orders(Request("test", period="since-last-import"), at).written == 5
+    said = passerelle(at, *set_mark, "orders.last-import", "2026-11-13T23:30:00Z")  # the 14th in Paris
+    assert said == "orders.last-import = 2026-11-14\n"
+    later = run_orders(Request("test", period="since-last-import"), at)
+    assert (later.state, told(later)["outside-period"]) == ("nothing-to-do", 3)
+    for wrong in ("stock.last-transfer.s", "stocks.last-transfer.other", "orders.failures"):
+        assert "orders.last-import" in passerelle(at, *set_mark, wrong, "2026-11-14", code=2)
+
+
 def test_ord_1_days_asked_for_by_hand_leave_the_mark_of_the_last_import_where_it_is(at):
     remap(at, {**ALL_MAPPED, "taxes": [("*", "*", "*", "TVA")]})
     run_orders(Request("test", since=date(2026, 11, 14), until=date(2026, 11, 14)), at)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from passerelle.ledger.entries import Pickup
     from passerelle.ledger.ledger import Ledger
     from passerelle.messages import Language
+    from passerelle.profile.settings import Profile
 
 app = typer.Typer(no_args_is_help=True, help="What was exchanged. Registre des échanges.")
 
@@ -173,16 +174,36 @@ def set_mark(
         from datetime import datetime  # noqa: PLC0415
 
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+        from passerelle.profile.loader import load  # noqa: PLC0415
+        from passerelle.run.orders import LAST_IMPORT  # noqa: PLC0415
 
         try:
-            moment = datetime.fromisoformat(value).replace(tzinfo=None)
+            moment = datetime.fromisoformat(value)
         except ValueError:
             raise typer.BadParameter(value) from None
-        is_day = len(value) == len("2026-11-20")
+        _check_mark(load(profile, profiles_folder=installation().profiles).profile, mark)
+        if moment.tzinfo:
+            moment = moment.astimezone(_zone(profile)).replace(tzinfo=None)
+        is_day = mark == LAST_IMPORT or len(value) == len("2026-11-20")
         written = moment.date().isoformat() if is_day else moment.isoformat(timespec="seconds")
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
             ledger.set_mark(profile, mark, written, by=actor())
         typer.echo(f"{mark} = {written}")
+
+
+def _check_mark(profile: Profile, mark: str) -> None:
+    """See that a mark says since when something is taken; others are the program's own, and hold no time.
+
+    Raises:
+        RunError: it is none of the profile's.
+    """
+    from passerelle.profile.features import TABLES  # noqa: PLC0415
+    from passerelle.run.errors import RunError  # noqa: PLC0415
+    from passerelle.run.orders import LAST_IMPORT  # noqa: PLC0415
+
+    task, _, shop = mark.partition(".last-transfer.")
+    if mark != LAST_IMPORT and not (task in TABLES and shop in [one.name for one in profile.shops]):
+        raise RunError("mark-not-of-profile", is_usage=True, value=mark, known=LAST_IMPORT, profile=profile.name)
 
 
 @app.command()
