@@ -103,6 +103,8 @@ def test_sec_4_and_con_2_nothing_that_is_typed_is_an_option(own, ran):
     assert "Never exchanged by profile test: ALL, --yes" in result(page)
     page = member.submit("/commands/ledger-abandon", delivery="--help").text
     assert "Abandon delivery --help?" in result(page)
+    page = member.submit("/commands/people-find", who="s/\0", profile="test").text
+    assert "keeps nothing of s/\N{REPLACEMENT CHARACTER}" in result(page)
     assert member.submit("/commands/profile-new", name="../outside").status_code == 200
     assert not (own.installation.profiles.parent / "outside").exists()
     assert member.submit("/commands/profile-duplicate", name="test", new_name="../../outside").status_code == 200

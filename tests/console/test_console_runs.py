@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import time
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import typer
@@ -21,6 +23,7 @@ from passerelle.cli.console import commands, tasks
 from passerelle.console.app import opened
 from passerelle.console.pages.dashboard import charts
 from passerelle.console.starting import Prefect, Starter
+from passerelle.console.words import words
 from passerelle.ledger.entries import Prepared
 from passerelle.ledger.journal import ORDERS, Wanted
 from passerelle.ledger.ledger import Ledger
@@ -181,6 +184,9 @@ def test_con_1_a_run_says_in_both_languages_what_was_refused_and_what_to_do(serv
     assert "Complétez cette taxe dans la feuille Taxes" in french
     assert "Aucun code TVA" not in english
     assert "Fill in this tax in the Taxes sheet of the mappings" in english
+    kib = round(Path(ran.files["erpFiles.zip"]).stat().st_size / 1024, 1)
+    assert f"{kib} Kio</small>" in french
+    assert f"{kib} KiB</small>" in english
     assert '<html lang="fr">' in french
     assert '<html lang="en">' in english
 
@@ -317,6 +323,17 @@ def test_con_2_flags_may_be_said_no_to():
     assert task.asked({"full": "false", "shop": ""}) == {}
 
 
+@pytest.mark.parametrize("asked", [{}, {"plan": "1"}])
+def test_pro_4_a_start_of_a_paused_profile_says_that_it_did_nothing(own, asked):
+    member = own.member()
+    member.page("/commands")
+    member.submit("/commands/profile-pause", name="test")
+    page = over(member, member.submit("/start/test/orders", **asked).headers["location"])
+    assert words()["profile.is-paused"]["fr"] in html.unescape(page)
+    assert "tout va bien" not in page
+    assert own.ledger().runs() == []
+
+
 def test_run_5_what_a_start_says_of_wrong_usage_is_shown(own):
     member = own.member()
     member.page("/start/test/orders")
@@ -324,6 +341,9 @@ def test_run_5_what_a_start_says_of_wrong_usage_is_shown(own):
     page = over(member, started)
     assert "Demande ou réglage incorrect" in page
     assert "Le premier jour (2026-02-01) est après le dernier (2026-01-01)." in page
+    unknown = over(member, member.submit("/start/test/orders", only_rejects="nothing").headers["location"])
+    assert "« nothing »" in unknown
+    assert "<strong>Exécution </strong>" in unknown
     assert member.submit("/start/test/orders", nonsense="1").status_code == 400
     assert member.submit("/start/test/nonsense").status_code == 404
     assert member.get("/started/..%2Fruns").status_code == 404
@@ -365,6 +385,8 @@ class TestSec2Trigger:
         assert [answer.status_code for answer in asked] == [401] * 4
         assert outside.get(f"/run/test/nonsense?token={token}").status_code == 404
         assert outside.get(f"/run/test/stocks?token={token}&nonsense=1").status_code == 400
+        with_nul = outside.get(f"/run/test/stocks?token={token}&shop=%00").json()["run"]
+        assert "[shops.stock]" in over(own.member(), f"/started/{with_nul}")
         for _ in range(20):
             outside.get("/run/test/orders?token=guess")
         assert outside.get(f"/run/test/orders?token={token}").status_code == 429

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -79,6 +80,20 @@ def test_jou_4_a_file_is_never_changed_and_kept_longer_than_the_rest(at):
     run_orders(Request("test"), later(at, days=105))
     assert "2026-11-23" not in days(at)
     assert len(days(at)) == 100
+
+
+def test_jou_4_a_lost_file_is_made_again_on_a_machine_of_another_time_zone(at, tmp_path, monkeypatch):
+    run_orders(Request("test"), at)
+    run_orders(Request("test"), later(at, days=2))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Pacific/Auckland")
+        time.tzset()
+        again = str(tmp_path / "again.csv")
+        passerelle(at, "ledger", "audit", "-p", "test", "--day", "2026-11-21", "-o", again)
+        gone = passerelle(at, "ledger", "audit", "-p", "gone", "--day", "2026-11-21")
+    time.tzset()
+    assert (tmp_path / "again.csv").read_bytes() == (at.audit("test") / "2026-11-21.csv").read_bytes()
+    assert gone == "\n"
 
 
 def test_jou_4_a_run_goes_on_when_the_file_cannot_be_written(at, caplog):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -105,6 +108,23 @@ def test_pro_2_a_task_without_profile_takes_the_default_one_and_says_so_but_noth
         assert "--profile" in passerelle(at, *command, code=2)
 
 
+def _in_shell(at: Installation, words: str, encoding: str = "utf-8") -> tuple[int, str, str]:
+    """Run a command as a shell does; ``words`` may redirect its output."""
+    command = f"{sys.executable} -m passerelle --profiles {at.profiles} --state {at.state} {words}"
+    told = {"PASSERELLE_LANG": "fr", "PYTHONIOENCODING": encoding}
+    done = subprocess.run(["bash", "-c", command], env={**os.environ, **told}, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(encoding), done.stderr.decode(encoding)
+
+
+def test_run_5_no_output_changes_how_a_command_ends(at):
+    code, said, _ = _in_shell(at, "profile check test", "cp1252")  # a pipe on Windows
+    assert (code, said.splitlines()[-1]) == (0, "Profil test : 0 manque(s), 3 remarque(s).")
+    assert _in_shell(at, "run orders -p test >&- 2>&-") == (3, "", "")
+    assert _in_shell(at, "run orders -p nobody 2>&-") == (2, "", "")
+    gone = _in_shell(at, "profile check test | true; exit ${PIPESTATUS[0]}")
+    assert gone == (1, "", "")  # said by nobody: there is no fault
+
+
 def test_jou_2_rejects_say_in_both_languages_what_to_do(at):
     summary = run_orders(Request("test"), at)
     rows = table(summary.files["rejects.csv"])
@@ -182,6 +202,18 @@ def test_ord_1_since_the_last_import_and_its_forgetting(at):
     assert "oublié" in passerelle(at, "ledger", "forget-mark", "-p", "test")
     again = run_orders(Request("test", period="since-last-import"), at)
     assert told(again)["already-exchanged"] == 5
+
+
+def test_ord_1_the_mark_of_the_last_import_is_set_by_hand_and_no_other_by_mistake(at):
+    remap(at, {**ALL_MAPPED, "taxes": [("*", "*", "*", "TVA")]})
+    set_mark = ("ledger", "set-mark", "-p", "test", "--mark")
+    assert run_orders(Request("test", period="since-last-import"), at).written == 5
+    said = passerelle(at, *set_mark, "orders.last-import", "2026-11-13T23:30:00Z")  # the 14th in Paris
+    assert said == "orders.last-import = 2026-11-14\n"
+    later = run_orders(Request("test", period="since-last-import"), at)
+    assert (later.state, told(later)["outside-period"]) == ("nothing-to-do", 3)
+    for wrong in ("stock.last-transfer.s", "stocks.last-transfer.other", "orders.failures"):
+        assert "orders.last-import" in passerelle(at, *set_mark, wrong, "2026-11-14", code=2)
 
 
 def test_ord_1_days_asked_for_by_hand_leave_the_mark_of_the_last_import_where_it_is(at):

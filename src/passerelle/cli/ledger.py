@@ -12,9 +12,12 @@ import typer
 from passerelle.cli.session import FAILED, actor, confirm, failing, installation, language, say
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from passerelle.ledger.entries import Pickup
     from passerelle.ledger.ledger import Ledger
     from passerelle.messages import Language
+    from passerelle.profile.settings import Profile
 
 app = typer.Typer(no_args_is_help=True, help="What was exchanged. Registre des échanges.")
 
@@ -171,16 +174,36 @@ def set_mark(
         from datetime import datetime  # noqa: PLC0415
 
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
+        from passerelle.profile.loader import load  # noqa: PLC0415
+        from passerelle.run.orders import LAST_IMPORT  # noqa: PLC0415
 
         try:
-            moment = datetime.fromisoformat(value).replace(tzinfo=None)
+            moment = datetime.fromisoformat(value)
         except ValueError:
             raise typer.BadParameter(value) from None
-        is_day = len(value) == len("2026-11-20")
+        _check_mark(load(profile, profiles_folder=installation().profiles).profile, mark)
+        if moment.tzinfo:
+            moment = moment.astimezone(_zone(profile)).replace(tzinfo=None)
+        is_day = mark == LAST_IMPORT or len(value) == len("2026-11-20")
         written = moment.date().isoformat() if is_day else moment.isoformat(timespec="seconds")
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
             ledger.set_mark(profile, mark, written, by=actor())
         typer.echo(f"{mark} = {written}")
+
+
+def _check_mark(profile: Profile, mark: str) -> None:
+    """See that a mark says since when something is taken; others are the program's own, and hold no time.
+
+    Raises:
+        RunError: it is none of the profile's.
+    """
+    from passerelle.profile.features import TABLES  # noqa: PLC0415
+    from passerelle.run.errors import RunError  # noqa: PLC0415
+    from passerelle.run.orders import LAST_IMPORT  # noqa: PLC0415
+
+    task, _, shop = mark.partition(".last-transfer.")
+    if mark != LAST_IMPORT and not (task in TABLES and shop in [one.name for one in profile.shops]):
+        raise RunError("mark-not-of-profile", is_usage=True, value=mark, known=LAST_IMPORT, profile=profile.name)
 
 
 @app.command()
@@ -268,20 +291,36 @@ def audit_trail(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write it as a CSV file.")] = None,
     url: Url = None,
 ) -> None:
-    """Show what was sent, forgotten and closed: when, by whom or by which run. Piste d'audit."""
+    """Show what was sent, forgotten and closed: when, by whom or by which run. Piste d'audit.
+
+    Days and times are in the profile's time zone; of all profiles in this machine's.
+    """
     with failing():
         from passerelle.ledger.ledger import Ledger  # noqa: PLC0415
         from passerelle.run.audit import table as as_table  # noqa: PLC0415
         from passerelle.run.folder import csv_bytes  # noqa: PLC0415
 
-        first = day.astimezone() if day else None
-        last = (day + timedelta(days=1)).astimezone() if day else None
+        zone = _zone(profile)
+        days = [(day + timedelta(days=number)).replace(tzinfo=zone) for number in (0, 1)] if day else []
+        first, last = (one.astimezone(zone) for one in days) if day else (None, None)
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
-            table = as_table(ledger.actions(profile, first, last))
+            table = as_table(ledger.actions(profile, first, last), zone)
         if output:
             output.write_bytes(csv_bytes(table))
         else:
             typer.echo("\n".join("  ".join(row).rstrip() for row in table.itertuples(index=False)))
+
+
+def _zone(profile: str | None) -> ZoneInfo | None:
+    """Give the time zone of a profile's days; of all of them, and of one that is gone, it is this machine's."""
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    from passerelle.profile.loader import ProfileError, load  # noqa: PLC0415
+
+    try:
+        return ZoneInfo(load(profile, profiles_folder=installation().profiles).profile.time_zone) if profile else None
+    except ProfileError:
+        return None
 
 
 def _record_type(prospects: bool) -> str:

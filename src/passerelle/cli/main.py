@@ -13,7 +13,7 @@ import typer
 from passerelle import __version__
 from passerelle.cli import console, demo, deploy, ebp, ledger, people, profile, purge, run, stats, storage, up
 from passerelle.cli.format import app as format_app
-from passerelle.cli.session import remember
+from passerelle.cli.session import print_anyhow, remember
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,7 +40,8 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Keep the folders for the sub-command."""
+    """Keep the folders for the sub-command, and let it print whatever the output is."""
+    print_anyhow()
     remember(profiles, state)
 
 

@@ -6,6 +6,7 @@ Source: spec RUN-5 (exit codes), SEC-3 (no secret in an error).
 from __future__ import annotations
 
 import getpass
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,19 @@ ProfileArgument = Annotated[
 ]
 
 
+def print_anyhow() -> None:
+    """Let the output stop no command, nor change its exit code (RUN-5).
+
+    What its encoding lacks is a question mark, as in a pipe on Windows; a closed output (``>&-``) takes everything.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the command ends
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def say(markdown: str) -> None:
     """Print Markdown: laid out on a terminal, as it is into a file or pipe."""
     if sys.stdout.isatty():
@@ -120,10 +134,12 @@ def failing() -> Iterator[None]:
     """Turn a failure into a message with what to do, in the user's language, and its exit code (RUN-5).
 
     Exit code 2 is for usage and configuration, 1 for everything else. An error that is nobody's but ours keeps its
-    traceback: it must be reported.
+    traceback: it must be reported. A reader who has gone (``passerelle runs | head``) is no failure to tell.
     """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except Exception as error:
         told = _told(error)
         if told is None:

@@ -58,8 +58,13 @@ def read(body: bytes, content_type: str) -> Posted:
     return posted
 
 
+def spelled(value: str) -> str:
+    """Give a text that a command can be given: NUL, which none can, is replaced as bytes without meaning are."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def _add(fields: dict[str, str], name: str, value: str) -> None:
-    fields[name] = f"{fields[name]},{value}" if name in fields else value
+    fields[name] = spelled(f"{fields[name]},{value}" if name in fields else value)
 
 
 def _own_name(given: str) -> str:

@@ -40,6 +40,12 @@ class Words:
         found = words().get(f"{prefix}.{name}")
         return found[self.language] if found else otherwise or name
 
+    def size(self, octets: int) -> str:
+        """Give the size of a file with its unit, to a tenth."""
+        power = min(max(octets.bit_length() - 1, 0) // 10, 3)
+        number = f"{octets / 1024**power:.1f}" if power else str(octets)
+        return f"{number} {self('run.sizes').split()[power]}"
+
     def option(self, command: str, parameter: Parameter) -> str:
         """Give the word of a command's parameter; one that means something else elsewhere has a word of its own."""
         name = parameter.name

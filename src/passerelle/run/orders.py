@@ -8,7 +8,7 @@ Source: spec ORD-1, ORD-50, ORD-60, ORD-61, ORD-81; design.md decision 5.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Self
 
@@ -282,7 +282,7 @@ def _not_read_again(
 
 def _last_import(desk: Desk) -> date | None:
     mark = desk.ledger.mark(desk.profile.name, LAST_IMPORT)
-    return date.fromisoformat(mark) if mark else None
+    return datetime.fromisoformat(mark).date() if mark else None
 
 
 def _sent(desk: Desk, exchanged: pd.DataFrame, order_keys: pd.Series) -> Sent | None:

@@ -13,6 +13,7 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 
+from passerelle.console.forms import spelled
 from passerelle.console.site import AnyVisitor, Form, Member, NotThereError, go
 from passerelle.console.starting import Start
 from passerelle.exchange.options import Period
@@ -76,6 +77,7 @@ def started_page(visitor: Member, start_id: str) -> HTMLResponse:
         runs=site.ledger.journal.of_start(start_id),
         is_over=site.starter.is_over(started),
         plans=_plans(started),
+        is_paused=any(one.state == "paused" for one in _summaries(started)),
     )
 
 
@@ -99,7 +101,7 @@ def trigger(
     authorization: Annotated[str, Header()] = "",
 ) -> JSONResponse:
     """Start a task for a program that shows a token; never a second one beside one that works."""
-    site, given = visitor.site, dict(request.query_params)
+    site, given = visitor.site, {name: spelled(value) for name, value in request.query_params.items()}
     token = authorization.removeprefix("Bearer ").strip() or given.get("token", "")
     given.pop("token", "")
     if wait := site.callers.wait(visitor.address):
@@ -122,7 +124,12 @@ def trigger(
 
 def _plans(start: Start) -> list[Summary]:
     """Give the plans that a start has made, one per shop where it goes to shops, once it is over."""
-    if not start.is_plan or start.exit_code is None:
+    return [one for one in _summaries(start) if one.state == "planned"] if start.is_plan else []
+
+
+def _summaries(start: Start) -> list[Summary]:
+    """Give what a start said of its runs, once it is over; of one that Prefect works off that is in its runs."""
+    if start.exit_code is None:
         return []
     found, rest = [], start.output.strip()
     with suppress(ValueError, TypeError, KeyError):
