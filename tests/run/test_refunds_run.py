@@ -12,7 +12,9 @@ import pytest
 from builders import delivered, installed
 from erp import Rows, rows, total, unzipped
 from exports import archiving, leave, orders, real_orders
+from typer.testing import CliRunner
 
+from passerelle.cli.main import app
 from passerelle.run.installation import Installation
 from passerelle.run.orders import run_orders
 from passerelle.run.request import Request
@@ -75,7 +77,7 @@ def test_ord_61_every_real_refund_is_a_credit_note_of_its_amount_and_none_goes_t
     assert delivered(at) == before
 
 
-def test_ord_61_shipping_given_back_alone_stands_in_the_file(tmp_path, samples):
+def test_ord_9_ord_61_shipping_given_back_alone_stands_in_the_file_and_again_once_it_is_reset(tmp_path, samples):
     order = next(one for one in real_orders(samples) if one["shipping_lines"] and one["status"] == "completed")
     shipping = order["shipping_lines"][0]
     excl, tax = Decimal(shipping["total"]), Decimal(shipping["total_tax"])
@@ -92,6 +94,9 @@ def test_ord_61_shipping_given_back_alone_stands_in_the_file(tmp_path, samples):
     assert run_orders(Request("test"), at).documents == {"invoice": 1, "credit_note": 1}
     [note] = by_number(newest_files(at, {})[NOTES]).values()
     assert ([row["Ligne - Code article"] for row in note], total(note, includes_tax=False)) == (["PORT"], amount)
+    reset = ["ledger", "reset", f"s/{order['id']}/refund-9", "-p", "test", "--yes"]
+    assert CliRunner().invoke(app, ["--profiles", str(at.profiles), "--state", str(at.state), *reset]).exit_code == 0
+    assert run_orders(Request("test"), at).documents == {"credit_note": 1}
 
 
 def shop_with(tmp_path: Path, samples: Path, *numbers: int, **changed: Any) -> tuple[Installation, Path, int]:

@@ -210,7 +210,7 @@ def _check_mark(profile: Profile, mark: str) -> None:
 def reset(
     orders: Annotated[
         list[str],
-        typer.Argument(help="Orders as shop/id, comma between; or ALL; or settlements, as a run names them."),
+        typer.Argument(help="Orders as shop/id, comma between; or ALL; or refunds, settlements, as a run names them."),
     ],
     profile: Annotated[str, typer.Option("--profile", "-p", help="The profile.")],
     prospects: ProspectsOption = False,
@@ -226,9 +226,10 @@ def reset(
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
             record_type = _record_type(prospects)
             sent = ledger.exchanged(profile, record_type)["record_key"]
-            booked = ledger.exchanged(profile, "settlement")["record_key"]
-            booked = booked.iloc[:0] if prospects else booked
-            known = {*sent, *booked}
+            back, booked = (ledger.exchanged(profile, one)["record_key"] for one in ("refund", "settlement"))
+            if prospects:
+                back, booked = back.iloc[:0], booked.iloc[:0]
+            known = {*sent, *back, *booked}
             is_all = [key.upper() for key in asked] == ["ALL"]
             never = [] if is_all else [key for key in asked if key not in known]
             if never:
@@ -242,6 +243,7 @@ def reset(
                 confirm(_text(f"reset-{record_type}?", count=count, orders=shown, profile=profile))
             paid = booked[is_all | booked.isin(asked) | whose(booked).isin(asked)]
             ledger.forget(profile, record_type, None if is_all else asked, by=actor())
+            ledger.forget(profile, "refund", back[is_all | back.isin(asked)], by=actor())
             ledger.forget(profile, "settlement", paid, by=actor())
         typer.echo(_text(f"reset-{record_type}", count=count, profile=profile))
 
