@@ -11,7 +11,9 @@ import time
 
 import httpx
 from consoles import NAME, PASSWORD, Browser, shop_installation, variables
+from typer.testing import CliRunner
 
+from passerelle.cli.main import app
 from passerelle.ledger.ledger import Ledger
 
 
@@ -23,6 +25,7 @@ def free_port() -> int:
 
 def test_run_2_and_con_1_up_starts_the_console_which_starts_tasks_by_prefect(tmp_path, request):
     made = shop_installation(tmp_path, request.config.rootpath)
+    (made.profiles / "broken.toml").write_text("name = 1\n", encoding="utf-8")
     prefect, console = free_port(), free_port()
     command = [sys.executable, "-m", "passerelle", "up", f"--port={prefect}", f"--console-port={console}"]
     with (tmp_path / "up.log").open("wb") as log:
@@ -33,6 +36,7 @@ def test_run_2_and_con_1_up_starts_the_console_which_starts_tasks_by_prefect(tmp
             assert time.monotonic() < deadline, (tmp_path / "up.log").read_text(encoding="utf-8")
             assert up.poll() is None, (tmp_path / "up.log").read_text(encoding="utf-8")
             time.sleep(0.5)
+        assert b"broken.toml, line 1: " in (tmp_path / "up.log").read_bytes()  # and keeps no other profile out
         browser = Browser(f"http://127.0.0.1:{console}")
         assert browser.log_in(NAME, PASSWORD).status_code == 303
         api = f"http://127.0.0.1:{prefect}/api"
@@ -63,3 +67,14 @@ def test_run_2_and_con_1_up_starts_the_console_which_starts_tasks_by_prefect(tmp
 def _run(made, run_id):
     with Ledger.open(made.ledger_url) as ledger:
         return next((run for run in ledger.runs() if run.run_id == run_id), None)
+
+
+def test_run_2_up_without_a_profile_says_so_at_once(tmp_path):
+    told = {"PASSERELLE_PROFILES": str(tmp_path), "PASSERELLE_STATE": str(tmp_path / "var"), "PASSERELLE_LANG": "fr"}
+    for command in ("up", "deploy"):
+        refused = CliRunner().invoke(app, [command], env=told)
+        assert (refused.exit_code, refused.stderr.splitlines()[0]) == (2, f"Il n'y a pas de profil dans {tmp_path}.")
+    (tmp_path / "broken.toml").write_text("name = 1\n", encoding="utf-8")
+    refused = CliRunner().invoke(app, ["up"], env=told)
+    assert (refused.exit_code, "name doit être un texte" in refused.stderr) == (2, True)
+    assert not (tmp_path / "var").exists()

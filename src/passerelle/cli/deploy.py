@@ -20,12 +20,11 @@ def deploy(
     """
     with failing():
         from passerelle.flows import deployments  # noqa: PLC0415
+        from passerelle.profile.default import taken  # noqa: PLC0415
         from passerelle.profile.loader import load, names  # noqa: PLC0415
 
         chosen = installation()
-        found = [load(name, profiles_folder=chosen.profiles) for name in names(chosen.profiles)]
-        if not found:
-            typer.echo(f"no profile in {chosen.profiles}", err=True)
-            raise typer.Exit(2)
+        known = names(chosen.profiles) or [taken(chosen.profiles)]
+        found = [load(name, profiles_folder=chosen.profiles) for name in known]
         for name in deployments.deploy(found, chosen.today, pool):
             typer.echo(name)

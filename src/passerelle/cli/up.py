@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from passerelle.cli.session import failing, installation
+from passerelle.cli.session import WRONG_USAGE, failing, installation, language
+
+if TYPE_CHECKING:
+    from passerelle.profile.loader import LoadedProfile
+    from passerelle.run.installation import Installation
 
 
 def up(
@@ -25,6 +29,7 @@ def up(
         from passerelle.flows.server import DATABASE, console, database, environment, server  # noqa: PLC0415
 
         chosen = installation()
+        found = _usable(chosen)
         kept_in = database()
         os.environ.pop(DATABASE, None)  # the server's alone: runs need no password of it
         variables = environment(chosen, port, console_port)
@@ -34,15 +39,31 @@ def up(
             from prefect import serve  # noqa: PLC0415
 
             from passerelle.flows.deployments import deployments, install_automations  # noqa: PLC0415
-            from passerelle.profile.loader import load, names  # noqa: PLC0415
 
-            found = [load(name, profiles_folder=chosen.profiles) for name in names(chosen.profiles)]
-            if not found:
-                typer.echo(f"no profile in {chosen.profiles}", err=True)
-                raise typer.Exit(2)
             install_automations()
             typer.echo(f"Console: {pages}")
             typer.echo(f"Prefect: {address}  —  {', '.join(each.profile.name for each in found)}")
             if kept_in is not None:
                 typer.echo(f"Prefect's database: {kept_in.render_as_string(hide_password=True)}")
             serve(*deployments(found, chosen.today), limit=limit, pause_on_shutdown=False, print_starting_message=False)
+
+
+def _usable(chosen: Installation) -> list[LoadedProfile]:
+    """Read the profiles; one with mistakes is told, and keeps no other from its night.
+
+    Raises:
+        ProfileError: there is none.
+        typer.Exit: there is none that can be used.
+    """
+    from passerelle.profile.default import taken  # noqa: PLC0415
+    from passerelle.profile.loader import ProfileError, load, names  # noqa: PLC0415
+
+    found: list[LoadedProfile] = []
+    for name in names(chosen.profiles) or [taken(chosen.profiles)]:
+        try:
+            found.append(load(name, profiles_folder=chosen.profiles))
+        except ProfileError as error:
+            typer.echo(f"{error.text(language())}\n{error.todo(language())}", err=True)
+    if not found:
+        raise typer.Exit(WRONG_USAGE)
+    return found
