@@ -247,6 +247,8 @@ def test_sto_6_the_commands_show_and_forget_what_was_picked_up(command, ledger, 
     ]
     assert json.loads(command("pickups", "--json", "-p", "other").output) == []
     assert "1 file(s) forgotten" in command("forget-pickup", "orders.csv", "-p", "demo", language="en").output
+    again = command("forget-pickup", "orders.csv", "-p", "demo", language="en")
+    assert (again.exit_code, again.stderr.partition(":")[0]) == (1, "No file was picked up there")
     [entry] = ledger.audit("demo")
     assert (entry.action, entry.record_type, entry.record) == ("forget", "file", "orders.csv")
     assert "archive/orders.csv" in entry.detail

@@ -95,6 +95,9 @@ def forget_pickup(
 
         with Ledger.open(url or installation().ledger_url, create=False) as ledger:
             count = ledger.forget_pickup(profile, path, by=actor())
+        if not count:
+            typer.echo(_text("no-pickup", profile=profile, path=path), err=True)
+            raise typer.Exit(FAILED)
         done = {
             "fr": f"{count} fichier(s) oublié(s) : remis à sa place, {path} sera relu.",
             "en": f"{count} file(s) forgotten: put back in its place, {path} is read again.",
@@ -252,6 +255,10 @@ _SAID: dict[str, dict[Language, str]] = {
     "never": {
         "fr": "Jamais transmises par le profil {profile} : {orders}.",
         "en": "Never exchanged by profile {profile}: {orders}.",
+    },
+    "no-pickup": {
+        "fr": "Aucun fichier relevé ne se trouvait là : {path}. passerelle ledger pickups -p {profile} les nomme.",
+        "en": "No file was picked up there: {path}. passerelle ledger pickups -p {profile} names them.",
     },
     "nothing-to-reset": {
         "fr": "Rien à réinitialiser. Une commande s'écrit boutique/numéro, comme dans « passerelle run-show ».",
