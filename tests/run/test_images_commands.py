@@ -31,5 +31,5 @@ def test_cat_1_run_5_the_commands_say_how_it_ended(tmp_path, monkeypatch):
     assert ended.exit_code == 3
     run = json.loads(ended.stdout)["run_id"]
     assert command(at, "download", run, "unused-files.csv").exit_code == 0
-    assert "“B/1.jpg” (article B) is no image: 6e 6f 20 69" in command(at, "rejects", run).stdout
+    assert "“B/1.jpg” (article B) is no image that can be read: 6e 6f 20 69" in command(at, "rejects", run).stdout
     assert command(at, "run", "documents", "-p", "test").exit_code == 2  # the shop has no such table
