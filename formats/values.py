@@ -29,6 +29,7 @@ _AS_SPREADSHEETS_SPOIL = r"^[0-9][.,]?[0-9]*[eE]\+[0-9]{1,3}$"
 _FRACTION = r"(:[0-9]{2})[.,][0-9]{1,9}((?:Z|[+-][0-9:]{2,6})?)$"
 """Of a second, as databases write it; nobody here counts so finely."""
 _CONTROLS = r"[\x00-\x1f\x7f]"
+_PRINTED, _DELETE = 0x20, 0x7F
 _PLAIN_NUMBERS = (
     (r"^([+-]?)\.([0-9])", r"\10.\2"),
     (r"^([+-]?)0+([0-9])", r"\1\2"),
@@ -140,9 +141,16 @@ def _parse_string(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]
     problems = []
     if one.overflow == "refuse":
         problems.append(Problem("cell-spoilt", mask(pc.match_substring_regex(cells, _AS_SPREADSHEETS_SPOIL))))
-    if one.overflow == "refuse" and one.required:  # what identifies a record is written as it was read, or not at all
+    if one.overflow == "refuse" and one.required and _has_controls(cells):
+        # What identifies a record is written as it was read, or not at all.
         problems.append(Problem("cell-with-controls", mask(pc.match_substring_regex(cells, _CONTROLS))))
     return pd.Series(pd.array(cells, dtype="str")), problems
+
+
+def _has_controls(cells: pa.Array) -> bool:
+    """Tell whether any cell, or one beside those of a slice, may have a control character: no search where none has."""
+    data = np.frombuffer(cells.buffers()[2] or b"", np.uint8)
+    return bool((data < _PRINTED).any() or (data == _DELETE).any())
 
 
 def _parse_integer(one: Field, cells: pa.Array) -> tuple[pd.Series, list[Problem]]:
