@@ -480,6 +480,8 @@ class TestCon1Prefect:
                 self.tell(201, {"id": "0192f0c1-2222-7333-8444-555566667777"})
 
             def tell(self, status, answer):
+                if len(seen) % 2:  # busy at first, each time
+                    status, answer = 503, {}
                 data = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(data)))
@@ -500,10 +502,11 @@ class TestCon1Prefect:
         starter = Starter(own.installation, ledger, tasks(), Prefect(api))
         started = starter.start("orders", "test", {"since": "2026-11-01"}, by="anne")
         assert started.is_prefect
-        assert seen[-1] == (
-            "/api/deployments/d1/create_flow_run",
-            {"parameters": {"profile": "test", "since": "2026-11-01"}, "state": {"type": "SCHEDULED"}},
-        )
+        assert seen[-1] == seen[-2]  # asked again, with the same key: it is one run
+        path, body = seen[-1]
+        assert path == "/api/deployments/d1/create_flow_run"
+        assert body.pop("idempotency_key")
+        assert body == {"parameters": {"profile": "test", "since": "2026-11-01"}, "state": {"type": "SCHEDULED"}}
         with pytest.raises(RunError) as caught:
             starter.start("orders", "test", {}, by="anne")
         assert caught.value.parameters["run"] == started.id

@@ -44,7 +44,9 @@ def test_run_2_and_con_1_up_starts_the_console_which_starts_tasks_by_prefect(tmp
             assert time.monotonic() < deadline
             time.sleep(0.5)
         browser.page("/start/test/orders")
-        run_id = browser.submit("/start/test/orders", period="all").headers["location"].rpartition("/")[2]
+        answer = browser.submit("/start/test/orders", period="all")
+        assert answer.status_code == 303, answer.text
+        run_id = answer.headers["location"].rpartition("/")[2]
         while (run := _run(made, run_id)) is None or run.state in {"running", "prepared"}:
             assert time.monotonic() < deadline, (tmp_path / "up.log").read_text(encoding="utf-8")
             time.sleep(1)

@@ -26,9 +26,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
+from tenacity import retry, retry_if_result, stop_after_delay, wait_exponential
 
 from passerelle.console.tasks import Tasks
 from passerelle.ledger.entries import Run
@@ -41,6 +42,7 @@ from passerelle.run.installation import Installation
 
 _log = logging.getLogger(__name__)
 _STOP_SECONDS = 10.0
+_BUSY_SECONDS = 15.0
 _ID = re.compile(r"[A-Za-z0-9-]{1,80}")
 _LIVING = {"SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"}
 """Prefect's types of states of runs that are not over."""
@@ -99,7 +101,7 @@ class Prefect:
         if not self.api:
             return None
         try:
-            answer = httpx.get(f"{self.api}/deployments/name/{task}/{profile}", timeout=5, auth=self._login)
+            answer = self._ask("GET", f"deployments/name/{task}/{profile}")
         except httpx.HTTPError:
             return None
         return str(answer.json()["id"]) if answer.is_success else None
@@ -110,7 +112,7 @@ class Prefect:
         Raises:
             RunError: it cannot.
         """
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "idempotency_key": str(uuid4())}
         return str(self._post(f"deployments/{deployment}/create_flow_run", body)["id"])
 
     def cancel(self, run_id: str) -> None:
@@ -124,19 +126,32 @@ class Prefect:
     def is_living(self, run_id: str) -> bool:
         """Tell whether a run is not over."""
         try:
-            answer = httpx.get(f"{self.api}/flow_runs/{run_id}", timeout=5, auth=self._login)
+            answer = self._ask("GET", f"flow_runs/{run_id}")
         except httpx.HTTPError:
             return False
         return answer.is_success and answer.json().get("state_type") in _LIVING
 
     def _post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = httpx.post(f"{self.api}/{path}", json=body, timeout=10, auth=self._login)
+            answer = self._ask("POST", path, body)
             answer.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            reason = f"HTTP {error.response.status_code}"
+            raise RunError("console-prefect-failed", reason=reason, url=self.api) from error
         except httpx.HTTPError as error:
             raise RunError("console-prefect-failed", reason=type(error).__name__, url=self.api) from error
         told: dict[str, Any] = answer.json()
         return told
+
+    @retry(
+        retry=retry_if_result(lambda answer: answer.status_code == httpx.codes.SERVICE_UNAVAILABLE),
+        stop=stop_after_delay(_BUSY_SECONDS),
+        wait=wait_exponential(0.2, max=2),
+        retry_error_callback=lambda last: last.outcome.result() if last.outcome else None,
+    )
+    def _ask(self, verb: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Ask, and again while Prefect's database is busy, as when it has just started: it says 503 then."""
+        return httpx.request(verb, f"{self.api}/{path}", json=body, timeout=10, auth=self._login)
 
 
 class Starter:
