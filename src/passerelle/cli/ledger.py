@@ -200,12 +200,12 @@ def _check_mark(profile: Profile, mark: str) -> None:
     Raises:
         RunError: it is none of the profile's.
     """
+    from passerelle.ledger.ledger import last_transfer  # noqa: PLC0415
     from passerelle.profile.features import TABLES  # noqa: PLC0415
     from passerelle.run.errors import RunError  # noqa: PLC0415
     from passerelle.run.orders import LAST_IMPORT  # noqa: PLC0415
 
-    task, _, shop = mark.partition(".last-transfer.")
-    if mark != LAST_IMPORT and not (task in TABLES and shop in [one.name for one in profile.shops]):
+    if mark not in {LAST_IMPORT, *(last_transfer(task, shop.name) for task in TABLES for shop in profile.shops)}:
         raise RunError("mark-not-of-profile", is_usage=True, value=mark, known=LAST_IMPORT, profile=profile.name)
 
 

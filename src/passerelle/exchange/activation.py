@@ -68,8 +68,7 @@ def product_rows(
     active = texts.among(listed["article"], references[is_active.to_numpy()])
     whole = active.groupby(product).transform("any")
     own = pd.Series(np.where(known, active, whole), listed.index)
-    is_changed = texts.among(listed["article"], changed)
-    record = listed["article"].where(is_changed).groupby(product).transform("first")
+    record = first_changed(listed, product, changed)
     rows = listed.assign(record=record, is_active=own.where(product.duplicated(), whole))
     return rows[record.notna()].reset_index(drop=True)
 
@@ -89,8 +88,7 @@ def under_products(listed: pd.DataFrame, told: pd.DataFrame, changed: Collection
         The rows with ``record``, the product's article that stands first among the changed ones.
     """
     listed, product = products_of(listed)
-    is_changed = texts.among(listed["article"], changed)
-    record = listed["article"].where(is_changed).groupby(product).transform("first")
+    record = first_changed(listed, product, changed)
     known = texts.among(listed["article"], told["article"])
     ours = told.set_index("article").convert_dtypes().reindex(listed["article"]).set_axis(listed.index)
     cells = {name: ours[name].where(known, listed.get(name)) for name in ours}
@@ -100,8 +98,14 @@ def under_products(listed: pd.DataFrame, told: pd.DataFrame, changed: Collection
         has_others = (~known & (listed["article"] != "")).groupby(product).transform("any")
         of_product = whole.mask(~whole & has_others, listed.get("is_active"))
         cells["is_active"] = cells["is_active"].where(product.duplicated(), of_product)
-    goes = is_changed | (record.notna() & ~product.duplicated())
+    goes = texts.among(listed["article"], changed) | (record.notna() & ~product.duplicated())
     return listed.assign(record=record, **cells)[goes].reset_index(drop=True)
+
+
+def first_changed(listed: pd.DataFrame, product: pd.Series, changed: Collection[str]) -> pd.Series:
+    """Give of each row's product (``products_of``) the changed article that stands first; missing: none is changed."""
+    is_changed = texts.among(listed["article"], changed)
+    return listed["article"].where(is_changed).groupby(product).transform("first")
 
 
 def products_of(listed: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:

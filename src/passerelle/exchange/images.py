@@ -219,25 +219,16 @@ def _near_misses(bare: pd.Series, stray: pd.Series, *, by_folder: bool) -> pd.Da
     decomposed = {one: near[one] for one, key in composed.items() if one in {key, re.sub(_NUMBERED, r"\1", key)}}
     others = {one: key for one, key in near.items() if one not in decomposed}
     return outcome.together(
-        [
-            outcome.said(
-                "article-file-decomposed",
-                decomposed,
-                record_type="article",
-                stage="select",
-                field=list(decomposed),
-                value=list(decomposed.values()),
-            ),
-            outcome.said(
-                "article-file-near-miss",
-                others,
-                record_type="article",
-                stage="select",
-                field=list(others),
-                value=list(others.values()),
-                expected=[escaped(one) for one in others],
-            ),
-        ]
+        outcome.said(
+            code,
+            found,
+            record_type="article",
+            stage="select",
+            field=list(found),
+            value=list(found.values()),
+            expected=[escaped(one) for one in found],
+        )
+        for code, found in (("article-file-decomposed", decomposed), ("article-file-near-miss", others))
     )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from passerelle import money
 from passerelle.exchange import texts
-from passerelle.exchange.activation import products_of
+from passerelle.exchange.activation import first_changed, products_of
 from passerelle.exchange.prices import LOGIN, Ability, plain
 from passerelle.exchange.told import as_json
 from passerelle.model.prices import SPECIFIC_PRICES
@@ -95,8 +95,7 @@ def whole_products(listed: pd.DataFrame, rows: pd.DataFrame, changed: Collection
         The rows with ``record``, the product's article that stands first among the changed ones.
     """
     listed, product = products_of(listed)
-    is_changed = texts.among(listed["article"], changed)
-    record = listed["article"].where(is_changed).groupby(product).transform("first")
+    record = first_changed(listed, product, changed)
     places = texts.places(listed["article"], rows["article"])
     known = pd.Series(places >= 0, listed.index)
     ours = rows.take(places).reset_index(drop=True)

@@ -174,5 +174,5 @@ def _reason(first: dict[str, str], count: int, language: Language) -> Reason:
 
 def amount_text(value: int, currency: str, options: OrderOptions) -> str:
     """Write an amount of a table with the decimals of its currency, two at least."""
-    decimals = max(currencies.of(currency, options), currencies.USUAL)
-    return f"{money.decimal(int(money.rounded_half_up(value, decimals))):.{decimals}f}"
+    decimals = currencies.shown(pd.Series([currency], dtype="str"), options)
+    return str(money.to_text(pd.Series([value], dtype="int64"), decimals).iloc[0])

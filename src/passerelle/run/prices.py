@@ -80,7 +80,8 @@ class PricesTask:
         prices, wrong = article_prices(table[fates.go].reset_index(drop=True), options)
         fates.refuse(wrong)
         prices = prices[texts.among(prices["article"], fates.references[fates.go])].reset_index(drop=True)
-        buyers = _buyers(desk, options, read.rows, by_id=target.knows_groups_by_id)
+        known = acknowledged(desk, SPECIFIC)
+        buyers = _buyers(desk, options, read.rows, known, by_id=target.knows_groups_by_id)
         special = special_prices(
             read.rows,
             prices,
@@ -91,7 +92,7 @@ class PricesTask:
             today=desk.today,
             currency=desk.shop.currency,
         )
-        changes = _Changes.of(desk, prices, special, target)
+        changes = _Changes.of(desk, prices, special, known, target)
         fates.leave("price-unchanged", ~texts.among(fates.references, changes.keys).to_numpy())
         files = _Files(desk, options, target, prices, special, buyers, listed)
         packages = files.written(changes, fates)
@@ -202,11 +203,10 @@ class _Changes:
     repriced: pd.Series
 
     @classmethod
-    def of(cls, desk: Desk, prices: pd.DataFrame, special: Special, target: _Target) -> _Changes:
+    def of(cls, desk: Desk, prices: pd.DataFrame, special: Special, known: pd.DataFrame, target: _Target) -> _Changes:
         """Compare with what the shop was told."""
         told = price_values(prices, special.sales, target.sale)
         changed = differing(desk, PRICE, told)
-        known = desk.ledger.sent_values(desk.profile.name, desk.shop.name, SPECIFIC)
         values = specific_values(special.specific)
         # Of those that had some and have none any more, that is told.
         had = known["key"][texts.among(known["key"], prices["article"]) & ~texts.among(known["key"], values.index)]
@@ -343,13 +343,14 @@ def _read(erp: ErpCatalogue, options: ShopPrices, desk: Desk) -> _Read:
     return _Read(articles, rows, doubtful, outcome.together([wrong, said]))
 
 
-def _buyers(desk: Desk, options: ShopPrices, rows: pd.DataFrame, *, by_id: bool) -> Buyers:
+def _buyers(desk: Desk, options: ShopPrices, rows: pd.DataFrame, known: pd.DataFrame, *, by_id: bool) -> Buyers:
     """Give the customer groups and the customers that the shop knows (PRI-4).
 
     Args:
         desk: the run's.
         options: the shop's.
         rows: the prices.
+        known: what the shop was told of prices for some.
         by_id: the file has ids of groups, not their names.
 
     Raises:
@@ -362,7 +363,7 @@ def _buyers(desk: Desk, options: ShopPrices, rows: pd.DataFrame, *, by_id: bool)
     groups |= {f"{kind}/{code}": name for code, name in named.items() for kind in _GROUP_KINDS}
     emails: dict[str, str] = {}
     ids: dict[str, list[str]] = {}
-    had = acknowledged(desk, SPECIFIC)["value"].str.contains(" / customer ", regex=False)
+    had = known["value"].str.contains(" / customer ", regex=False)
     if had.any() or (options.customer_prices and (rows["customer_code"] != "").any()):
         accounts = desk.ledger.accounts(desk.profile.name)
         is_own = accounts["customer_key"].str.startswith(f"{desk.shop.name}/")

@@ -30,7 +30,7 @@ from passerelle.run.job import Desk, Package
 from passerelle.run.listing import Listed, read_listing
 from passerelle.run.shop_file import format_for, package, write_told
 from passerelle.run.to_shops import shops_with
-from passerelle.run.told import Told, acknowledged, differing, ever_told
+from passerelle.run.told import Told, acknowledged, differing
 
 NAME = "stocks"
 STOCK, AVAILABILITY, ACTIVATION = "stock", "availability", "activation"
@@ -68,7 +68,7 @@ class StocksTask:
             levels, doubtful = _levels(erp, articles, options)
         listed = _listed(desk, options, descriptor)
         fates = Fates(articles.table["article"])
-        told = ever_told(desk, options, STOCK)
+        told = acknowledges.result()["key"] if options.changed_only else None
         filtered = not_taken(articles.table, options, since=erp.since(), holds=articles.holds, told=told)
         for code, mask in filtered.items():
             fates.leave(code, mask)
